@@ -10,9 +10,10 @@ from bench.data import Population
 from tagloom.bootstrap import Installation, open_installation
 from tagloom.engine.population import BitmapPopulation
 from tagloom.ports.writes import DeleteTag, MoveTag, Undo, WriteOptions
+from tagloom.services import Services, make_services
 from tagloom.settings import Settings
-from tagloom.tagging.bulk import Order, import_body
-from tagloom.words.model import Mode, Origin, Receipt
+from tagloom.tagging.taggings import Order
+from tagloom.words.model import Environment, Mode, Origin, Receipt
 from tagloom.words.rules import All, Definition, HasTag
 from tagloom.words.tags import TagPath
 
@@ -35,10 +36,17 @@ class Tagloom:
         return open_installation(settings, create=True)
 
     @cached_property
+    def _services(self) -> Services:
+        return make_services(self._installation)
+
+    @cached_property
+    def _environment(self) -> Environment:
+        return self._installation.control.get_environment("main", "production")
+
+    @cached_property
     def people(self) -> BitmapPopulation:
         """The population that is loaded."""
-        installation = self._installation
-        return installation.population(installation.control.get_environment("main", "production"))
+        return self._installation.population(self._environment)
 
     def load(self, population: Population) -> None:
         self.apply(population, "add")
@@ -46,7 +54,7 @@ class Tagloom:
     def apply(self, population: Population, mode: Mode) -> Receipt:
         """The CSV file as one batch, through the readers, as an import does it."""
         order = Order(format="csv", mode=mode, origin=ORIGIN)
-        return import_body(self.people, _chunks(population.csv_path), order)
+        return self._services.taggings.import_body(self._environment, _chunks(population.csv_path), order)
 
     def count_both(self, one: str, other: str) -> int:
         rule = All((HasTag(one, "exact"), HasTag(other, "exact")))
@@ -71,7 +79,8 @@ class Tagloom:
         size = sum(file.stat().st_size for file in self._folder.iterdir())
         self._installation = self._open()
         # The population belongs to the installation that was closed.
-        del self.people
+        for name in ("people", "_services", "_environment"):
+            self.__dict__.pop(name, None)
         return size
 
     def index_bytes(self) -> int:

@@ -276,6 +276,26 @@ def only_egress_opens_http_connections(modules: Modules) -> Iterator[str]:
                 yield f"{module.name}:{line}: imports {name}; what leaves the machine goes through egress"
 
 
+def doors_call_use_cases_only(modules: Modules) -> Iterator[str]:
+    # The records and problems of a port are data, which doors show. Its protocols are what a store does.
+    protocols = {
+        f"{module.name}.{node.name}"
+        for module in modules.values()
+        if module.room == "ports"
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.ClassDef) and any(ast.unparse(base) == "Protocol" for base in node.bases)
+    }
+    for module in modules.values():
+        if module.room not in DOORS:
+            continue
+        for line, name in imported_names(module):
+            if name in protocols or name.startswith(("tagloom.engine.", "tagloom.stores.")):
+                yield f"{module.name}:{line}: imports {name}; a door calls use cases"
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.Attribute) and node.attr in {"population", "find_population", "control"}:
+                yield f"{module.name}:{node.lineno}: reads .{node.attr}; a door calls use cases"
+
+
 def no_module_is_over_700_lines(modules: Modules) -> Iterator[str]:
     for module in modules.values():
         lines = len(module.text.splitlines())
@@ -333,6 +353,7 @@ RULES: list[Rule] = [
     only_settings_reads_the_environment,
     the_client_needs_httpx_and_msgspec_only,
     only_egress_opens_http_connections,
+    doors_call_use_cases_only,
     no_module_is_over_700_lines,
     no_port_is_over_20_methods,
     no_function_is_over_70_lines,
@@ -387,6 +408,13 @@ BROKEN: list[tuple[Rule, dict[str, Module]]] = [
     (only_egress_opens_http_connections, synthetic(accounts__openid="import httpx")),
     (only_egress_opens_http_connections, synthetic(syncs__alerts="from urllib.request import urlopen")),
     (only_egress_opens_http_connections, synthetic(imports__fetch="from httpcore import ConnectionPool")),
+    (
+        doors_call_use_cases_only,
+        synthetic(
+            http__tags="from tagloom.ports.tags import TagReads", ports__tags="class TagReads(Protocol):\n    x = 1"
+        ),
+    ),
+    (doors_call_use_cases_only, synthetic(console__views="def f(services): return services.population(1)")),
     (no_module_is_over_700_lines, synthetic(people="\n" * (MODULE_LINES_MAX + 1))),
     (no_port_is_over_20_methods, synthetic(people=WIDE_PORT)),
     (no_function_is_over_70_lines, synthetic(people=LONG_FUNCTION)),
@@ -399,11 +427,11 @@ SOUND = synthetic(
     words__model="",
     words__tags="from .model import Tag",
     engine__bitmaps="import numpy as np\nfrom pyroaring import BitMap\nfrom tagloom.words.tags import TagPath",
-    ports__population="import numpy as np\nfrom tagloom.words.model import Person",
+    ports__population="import numpy as np\nfrom tagloom.words.model import Person\nclass Page: ...",
     stores__schema="from sqlalchemy import Table",
     stores__sqlite="import sqlite3\nfrom . import schema\nfrom tagloom.ports.population import Store",
     people__export="import os\nfrom tagloom.ports.population import Store\nos.fsync(1)",
-    http__app="from tagloom.people.export import People",
+    http__app="from tagloom.people.export import People\nfrom tagloom.ports.population import Page",
     settings="import os\nos.environ.get('TAGLOOM_DATABASE_URL')",
     bootstrap="from .stores import sqlite\nfrom .http import app\nfrom . import settings",
     cli="from tagloom import bootstrap\nfrom tagloom_client import pages",

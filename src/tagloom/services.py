@@ -17,11 +17,13 @@ from tagloom.egress.guard import Guard
 from tagloom.egress.http import Egress
 from tagloom.egress.policy import EgressPolicy
 from tagloom.egress.remotes import Remotes
+from tagloom.history.changes import Changes
 from tagloom.history.compaction import Compactor, Retentions
 from tagloom.imports.fetch import Fetcher
 from tagloom.imports.lifecycle import Imports
 from tagloom.imports.saved_mappings import Mappings
 from tagloom.imports.worker import Worker
+from tagloom.people.records import People
 from tagloom.ports.control import Control
 from tagloom.ports.population import Population
 from tagloom.syncs.alerts import Alerting
@@ -31,6 +33,8 @@ from tagloom.syncs.sources import Sources
 from tagloom.tagging.catalogue import Catalogue
 from tagloom.tagging.expiry_job import Sweeper
 from tagloom.tagging.preview import Previews
+from tagloom.tagging.taggings import Taggings
+from tagloom.tagging.undo import Undos
 from tagloom.tribes.audiences import Targeting
 from tagloom.tribes.boards import Boards
 from tagloom.tribes.definitions import Tribes
@@ -93,11 +97,14 @@ class Installation(Protocol):
 class Services:
     """The use cases of an installation. They share their caches: a change is visible to all at once."""
 
-    installation: Installation
     access: Access
     tribes: Tribes
     targeting: Targeting
     catalogue: Catalogue
+    taggings: Taggings
+    people: People
+    changes: Changes
+    undos: Undos
     boards: Boards
     previews: Previews
     imports: Imports
@@ -114,12 +121,9 @@ class Services:
     sweeper: Sweeper
     compactor: Compactor
     retentions: Retentions
+    egress_policy: EgressPolicy
     openid: "OpenId | None"
     now: Callable[[], float]
-
-    def population(self, environment: Environment) -> Population:
-        """Returns the population of an environment."""
-        return self.installation.population(environment)
 
 
 def make_services(installation: Installation, now: Callable[[], float] = time.time) -> Services:
@@ -134,10 +138,9 @@ def make_services(installation: Installation, now: Callable[[], float] = time.ti
     alerting = Alerting(egress_policy.mail, egress_policy.egress())
     compactor = Compactor(control.list_retained, installation.population, now)
     return Services(
-        installation=installation,
         access=access,
         tribes=tribes,
-        targeting=Targeting(tribes, installation.population, now),
+        targeting=Targeting(tribes, installation.population, now, find_population=installation.find_population),
         catalogue=Catalogue(
             tribes,
             installation.population,
@@ -145,6 +148,10 @@ def make_services(installation: Installation, now: Callable[[], float] = time.ti
             list_mappings=control.list_mappings,
             list_syncs=control.list_syncs,
         ),
+        taggings=Taggings(tribes, installation.population, now),
+        people=People(installation.population),
+        changes=Changes(installation.population),
+        undos=Undos(installation.population),
         boards=Boards(control, tribes),
         previews=previews,
         imports=imports,
@@ -161,6 +168,7 @@ def make_services(installation: Installation, now: Callable[[], float] = time.ti
         sweeper=Sweeper(installation.list_expiring, installation.population, now),
         compactor=compactor,
         retentions=Retentions(access, compactor),
+        egress_policy=egress_policy,
         openid=None if provider is None else _open_id(provider, now),
         now=now,
     )

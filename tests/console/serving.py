@@ -16,7 +16,7 @@ from tagloom.bootstrap import open_installation
 from tagloom.cli.demo import EMAIL
 from tagloom.console.app import console_routes
 from tagloom.http.app import create_app
-from tagloom.services import Services, make_services
+from tagloom.services import Installation, Services, make_services
 from tagloom.settings import Settings
 from tagloom.words.model import Permission
 from tests.cli.running import run
@@ -50,6 +50,7 @@ class Served:
 
     url: str
     data: Path
+    installation: Installation
     services: Services
 
     def sign_in(self, role: Role) -> httpx.Client:
@@ -86,7 +87,7 @@ def serving(data: Path, *, oidc: Any = None, create: bool = False, public_url: s
     for url in serve_app(
         create_app(installation, pages=lambda services: console_routes(services, public_url=public_url))
     ):
-        yield Served(url, data, services)
+        yield Served(url, data, installation, services)
 
 
 @contextmanager
@@ -96,7 +97,7 @@ def serving_empty(data: Path) -> Iterator[tuple[Served, str]]:
     installation.passwords = CHEAP
     assert installation.set_up_code is not None
     for url in serve_app(create_app(installation, pages=lambda services: console_routes(services))):
-        yield Served(url, data, make_services(installation)), installation.set_up_code
+        yield Served(url, data, installation, make_services(installation)), installation.set_up_code
 
 
 def invite_teammates(services: Services) -> None:

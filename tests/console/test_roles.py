@@ -77,9 +77,9 @@ def test_another_organizations_space_is_not_there(served: Served, visitors: Visi
     services.teammates.create_organization(by, "Strangers", f"Secret of {role}")
     hidden = [
         space
-        for org in services.installation.control.list_organizations()
+        for org in served.installation.control.list_organizations()
         if org.name == "Strangers"
-        for space in services.installation.control.list_spaces(org.id)
+        for space in served.installation.control.list_spaces(org.id)
     ]
 
     for space in hidden:

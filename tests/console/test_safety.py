@@ -73,8 +73,8 @@ def test_an_id_stands_once_on_a_page(admin: httpx.Client, address: str) -> None:
 
 def test_hostile_ids_tags_and_names_are_shown_as_they_are_and_do_nothing(served: Served, admin: httpx.Client) -> None:
     services = served.services
-    environment = services.installation.control.get_environment("main", "production")
-    population = services.population(environment)
+    environment = served.installation.control.get_environment("main", "production")
+    population = served.installation.population(environment)
     person = Person("user", HOSTILE)
     receipt = write_parts(
         population,

@@ -5,7 +5,7 @@ import pytest
 from tagloom.ports.population import Population
 from tagloom.ports.problems import IdempotencyKeyReused, TagNotFound
 from tagloom.ports.writes import MoveTag, PutTag, TagTribe, Undo, WriteOptions
-from tagloom.tagging.bulk import Order
+from tagloom.tagging.taggings import Order
 from tagloom.words.model import Receipt, TribeMode
 from tagloom.words.problems import UnknownTag
 from tagloom.words.rules import All, Definition, HasTag, InTribe, Not

@@ -18,10 +18,10 @@ import pytest
 
 from tagloom.accounts.access_tokens import Access
 from tagloom.bootstrap import ORGANIZATION, Installation, check, open_installation
+from tagloom.services import make_services
 from tagloom.settings import read_settings
 from tagloom.stores.sql import SqlControl
 from tagloom.stores.sqlite import SqliteDatabase
-from tagloom.tagging.bulk import submit_tags
 from tagloom.words.model import Origin, Person
 from tagloom_client import Retries, Tagloom, TagloomError
 from tagloom_client.models import Receipt
@@ -227,8 +227,12 @@ def test_an_interrupted_init_is_completed_by_the_next(tmp_path: Path) -> None:
         with opened(data) as installation:
             assert list(check(installation)) == []
             assert [token.name for token in installation.control.list_tokens("main")] == ["administrator"]
-            population = installation.population(installation.control.get_environment("main", "production"))
-            assert submit_tags(population, Person("user", "u1"), ["a"], "add", Origin("test")).result().version == 1
+            environment, taggings = (
+                installation.control.get_environment("main", "production"),
+                make_services(installation).taggings,
+            )
+            receipt = taggings.submit_tags(environment, Person("user", "u1"), ["a"], "add", Origin("test")).result()
+            assert receipt.version == 1
 
 
 def test_an_init_that_ended_between_organization_and_space_is_completed_by_the_next(tmp_path: Path) -> None:
@@ -251,26 +255,28 @@ from tagloom.ports.problems import StoreUnavailable
 from tagloom.words.model import Origin, Person
 from tagloom.settings import read_settings
 from tagloom.bootstrap import check, open_installation
-from tagloom.tagging.bulk import Order, import_body, submit_tags
+from tagloom.services import make_services
+from tagloom.tagging.taggings import Order
 
 data, file = Path(sys.argv[1]), Path(sys.argv[2])
 installation = open_installation(read_settings(data))
-population = installation.population(installation.control.get_environment("main", "production"))
+environment = installation.control.get_environment("main", "production")
+population, taggings = installation.population(environment), make_services(installation).taggings
 origin = Origin("test", "test")
-assert submit_tags(population, Person("user", "before"), ["a"], "add", origin).result().version == 1
+assert taggings.submit_tags(environment, Person("user", "before"), ["a"], "add", origin).result().version == 1
 hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
 # Two pages: less than any commit of the file takes, wherever in its log the database stands.
 resource.setrlimit(resource.RLIMIT_FSIZE, (8_192, hard))
 for _ in range(3):
     try:
-        import_body(population, iter([file.read_bytes()]), Order(format="csv", mode="add", origin=origin))
+        taggings.import_body(environment, iter([file.read_bytes()]), Order(format="csv", mode="add", origin=origin))
     except StoreUnavailable as problem:
         print("refused:", problem.detail)
     assert population.version() == 1
     assert population.find_person(Person("user", "r0u1")) is None
     assert population.find_person(Person("user", "before")).tags == ("a",)
 resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
-receipt = import_body(population, iter([file.read_bytes()]), Order(format="csv", mode="add", origin=origin))
+receipt = taggings.import_body(environment, iter([file.read_bytes()]), Order(format="csv", mode="add", origin=origin))
 assert (receipt.version, receipt.added) == (2, 40_000), receipt
 assert list(check(installation)) == []
 installation.close()

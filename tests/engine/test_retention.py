@@ -43,8 +43,8 @@ def environment(installation: Installation) -> Environment:
 
 
 @pytest.fixture
-def population(services: Services, environment: Environment) -> Population:
-    return services.population(environment)
+def population(installation: Installation, environment: Environment) -> Population:
+    return installation.population(environment)
 
 
 def write_daily(population: Population, clock: Clock, days: int) -> None:
@@ -97,14 +97,18 @@ def test_what_gives_up_history_is_refused_until_somebody_says_that_it_may(
 
 
 def test_a_retention_that_gives_up_nothing_needs_no_word(
-    services: Services, environment: Environment, population: Population, clock: Clock
+    services: Services,
+    installation: Installation,
+    environment: Environment,
+    population: Population,
+    clock: Clock,
 ) -> None:
     write_daily(population, clock, 3)
 
     kept, freed = services.retentions.put(environment, "90d", actor="ada")
 
     assert (kept.retention_seconds, freed.versions) == (90 * DAY, 0)
-    (event,) = services.installation.control.list_audit_log("main", space="main", before=None, limit=1)
+    (event,) = installation.control.list_audit_log("main", space="main", before=None, limit=1)
     assert (event.action, event.subject, event.detail) == ("retention changed", "production", {"retention": "90d"})
 
 
@@ -141,7 +145,7 @@ def test_a_compactor_that_is_stopped_leaves_the_rest_to_others(
     services: Services, environment: Environment, population: Population, clock: Clock, installation: Installation
 ) -> None:
     write_daily(population, clock, 6)
-    stopped = Compactor(installation.control.list_retained, services.population, lambda: clock.now.timestamp())
+    stopped = Compactor(installation.control.list_retained, installation.population, lambda: clock.now.timestamp())
     stopped.stop()
 
     assert not stopped.compact(environment, 4).is_all

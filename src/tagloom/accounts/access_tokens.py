@@ -348,6 +348,10 @@ class Access:
         place = self.find_place(principal, space, environment)
         return place if place is not None else self._read_place(principal, space, environment)
 
+    def get_environment(self, space: str, environment: str) -> Environment:
+        """Returns an environment. Does not check whether the caller may use it. Raises: EnvironmentNotFound."""
+        return self._control.get_environment(space, environment)
+
     def _read_place(self, principal: Principal, space: str, environment: str) -> Place:
         found = self.get_space(principal, space)
         try:

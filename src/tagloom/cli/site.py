@@ -13,16 +13,12 @@ from typing import Any, Literal, Protocol, assert_never
 import msgspec
 
 from tagloom.bootstrap import Installation
-from tagloom.history.as_of import version_as_of
 from tagloom.imports.lifecycle import How
 from tagloom.imports.problems import ImportStateWrong
 from tagloom.people import export as exports
 from tagloom.ports.imports import FETCHED, WORKED_ON, ImportFormat
-from tagloom.ports.writes import Undo, WriteOptions
 from tagloom.services import make_services
-from tagloom.tagging.bulk import submit_tags
-from tagloom.tagging.tribe_tagging import tag_tribe
-from tagloom.tagging.undo import Chosen, chosen_versions
+from tagloom.tagging.undo import Chosen
 from tagloom.tribes.definitions import Draft
 from tagloom.words.expiry import expiry_of
 from tagloom.words.mappings import Mapping
@@ -114,7 +110,6 @@ class LocalSite:
     def __init__(self, installation: Installation, space: str, environment: str) -> None:
         self._installation = installation
         self._environment = installation.control.get_environment(space, environment)
-        self._population = installation.population(self._environment)
         services = self._services = make_services(installation)
         self._tribes, self._targeting, self._catalogue = services.tribes, services.targeting, services.catalogue
 
@@ -225,33 +220,37 @@ class LocalSite:
 
     def version(self) -> int:
         """Returns the newest version."""
-        return self._population.version()
+        return self._services.changes.version(self._environment)
 
     def export(
         self, kind: ExportKind, name: str, format: exports.ExportFormat, *, as_of: str | None
     ) -> Iterator[bytes]:
         """Yields the bytes of an export."""
-        version = version_as_of(self._population, as_of)
+        version = self._services.changes.version_as_of(self._environment, as_of)
         match kind:
             case "tribe":
                 members = self._targeting.members(self._environment, name, as_of=version)
                 return exports.encode_people(members[1], format)
             case "tag":
-                people_with = self._population.people_with(parse_tag(name), "subtree", as_of=version)
+                people_with = self._services.people.people_with(
+                    self._environment, parse_tag(name), "subtree", as_of=version
+                )
                 return exports.encode_people(people_with[1], format)
             case "taggings":
-                return exports.encode_taggings(self._population.taggings()[1], format)
+                return exports.encode_taggings(self._services.taggings.list_taggings(self._environment)[1], format)
 
     def change_tags(
         self, person: Person, mode: Mode, tags: list[str], *, expires_at: str | None, ttl: str | None
     ) -> Plain:
         """Adds, removes or sets the tags of a person. `expires_at` and `ttl` are the expiry of added tags."""
         expiry = expiry_of(expires_at, ttl, self._services.now())
-        return plain(submit_tags(self._population, person, tags, mode, Origin(_ACTOR, "tag"), expiry).result())
+        origin, taggings = Origin(_ACTOR, "tag"), self._services.taggings
+        return plain(taggings.submit_tags(self._environment, person, tags, mode, origin, expiry).result())
 
     def find_person(self, person: Person, *, as_of: str | None = None) -> Plain | None:
         """Returns a person with their tags, or None if there is no such person."""
-        found = self._population.find_person(person, as_of=version_as_of(self._population, as_of))
+        version = self._services.changes.version_as_of(self._environment, as_of)
+        found = self._services.people.find_person(self._environment, person, as_of=version)
         return None if found is None else plain(found)
 
     def decide(self, person: Person) -> Plain:
@@ -264,7 +263,7 @@ class LocalSite:
 
     def count_tribe(self, tribe: str, *, as_of: str | None = None) -> Plain:
         """Counts the members of a tribe, now or as of a version or a time."""
-        version = version_as_of(self._population, as_of)
+        version = self._services.changes.version_as_of(self._environment, as_of)
         return plain(self._targeting.count(self._environment, tribe, as_of=version))
 
     def create_tribe(self, draft: TribeDraft) -> Plain:
@@ -286,22 +285,22 @@ class LocalSite:
     def tag_tribe(self, tribe: str, tag: str, mode: TribeMode, *, dry_run: bool) -> Plain:
         """Adds a tag to the members of a tribe, removes it from them, or takes a snapshot."""
         origin, path = Origin(_ACTOR), parse_tag(tag)
-        return plain(
-            tag_tribe(self._tribes, self._population, self._environment, tribe, path, mode, origin, dry_run=dry_run)
-        )
+        taggings = self._services.taggings
+        return plain(taggings.tag_tribe(self._environment, tribe, path, mode, origin, dry_run=dry_run))
 
     def history(self, *, person: Person | None, tag: str | None, after: int | None, limit: int) -> list[Plain]:
         """Returns the first versions above `after`, or the newest versions, in ascending order."""
         path = None if tag is None else parse_tag(tag)
-        changes = self._population.list_changes(
-            person=person, tag=path, after=after or 0, newest_first=after is None, limit=limit
+        changes = self._services.changes.list_changes(
+            self._environment, person=person, tag=path, after=after or 0, newest_first=after is None, limit=limit
         )
         return [plain(change) for change in (changes if after is not None else reversed(changes))]
 
     def undo(self, chosen: Chosen, *, dry_run: bool, override: bool) -> Plain:
         """Undoes the chosen versions."""
-        versions, origin = chosen_versions(self._population, chosen), Origin(_ACTOR, "undo")
-        return plain(self._population.write(Undo(tuple(versions), override), WriteOptions(origin, dry_run)))
+        undos, environment = self._services.undos, self._environment
+        versions, origin = undos.choose(environment, chosen), Origin(_ACTOR, "undo")
+        return plain(undos.undo(environment, versions, origin, override=override, dry_run=dry_run))
 
     def retention(self, wanted: str | None, *, delete_history: bool, dry_run: bool) -> Plain:
         """Returns the retention and the horizon. With `wanted`, sets the retention and returns the deleted history."""
@@ -312,7 +311,7 @@ class LocalSite:
             )
         return {
             "retention": retention_text(environment.retention_seconds),
-            "horizon": plain(self._population.horizon()),
+            "horizon": plain(self._services.changes.horizon(self._environment)),
             "deleted_history": None if freed is None else plain(freed),
         }
 

@@ -9,9 +9,9 @@ from starlette.routing import BaseRoute, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tagloom.http import limits
-from tagloom.http.decisions import DecisionFastPath
 from tagloom.http.framework.context import ApiState
 from tagloom.http.framework.dispatch import PlatformApi
+from tagloom.http.framework.fast_answers import FastAnswers
 from tagloom.http.framework.health_checks import HealthCheck
 from tagloom.http.framework.metrics import Metrics
 from tagloom.http.framework.middleware import Edge
@@ -79,7 +79,7 @@ def create_app(
     # A router without Starlette's own error handling, because `Edge` renders every error.
     shell = Router(() if pages is None else pages(services), lifespan=lifespan)
     api = PlatformApi(state, ROUTES, None if pages is None else BehindProxies(shell, trusted_proxies))
-    return DecisionFastPath(state, Edge(_Split(api, shell), state.metrics))
+    return FastAnswers(state, ROUTES, Edge(_Split(api, shell), state.metrics))
 
 
 def _state(
@@ -95,20 +95,9 @@ def _state(
     """Returns the state that the handlers of the API share."""
     return ApiState(
         installation=installation,
-        access=services.access,
-        tribes=services.tribes,
-        targeting=services.targeting,
-        catalogue=services.catalogue,
-        imports=services.imports,
-        fetcher=services.fetcher,
-        mappings=services.mappings,
-        syncs=services.syncs,
-        sources=services.sources,
-        runner=services.runner,
-        compactor=services.compactor,
-        retentions=services.retentions,
+        services=services,
         metrics=Metrics(),
-        stored=HealthCheck(lambda: stored(installation.control, now()), limits.HEALTH_CHECK_SECONDS_MAX),
+        stored=HealthCheck(lambda: stored(services.imports, services.syncs), limits.HEALTH_CHECK_SECONDS_MAX),
         readiness=Readiness(installation.check_ready, is_draining=is_draining),
         is_draining=is_draining,
         now=now,

@@ -9,8 +9,7 @@ from tagloom.http.framework.context import Answer, Call
 from tagloom.http.framework.paging import read_cursor, write_cursor
 from tagloom.http.framework.schemas import ChangesPage, UndoBody
 from tagloom.ports.problems import CursorInvalid
-from tagloom.ports.writes import Undo, WriteOptions
-from tagloom.tagging.undo import Chosen, chosen_versions
+from tagloom.tagging.undo import Chosen
 from tagloom.words.model import Receipt
 
 VERSION_DIGITS_MAX = 18  # Versions are 64-bit numbers.
@@ -21,7 +20,8 @@ async def list_changes(call: Call) -> Answer:
 
     With a person or a tag, returns only the versions that changed it.
     """
-    population, person, tag = call.population, call.find_person(), call.find_tag("tag")
+    environment, person, tag = call.environment, call.find_person(), call.find_tag("tag")
+    changes = call.services.changes
     limit, cursor, is_descending = call.integer("limit"), call.find_text("cursor"), call.flag("newest_first")
     after, before = call.integer("after"), None
     if cursor is not None and is_descending:
@@ -30,40 +30,41 @@ async def list_changes(call: Call) -> Answer:
         after = _read_version(cursor)
 
     def read() -> ChangesPage:
-        version = population.version()
-        found = population.list_changes(
-            person=person, tag=tag, after=after, before=before, newest_first=is_descending, limit=limit + 1
+        version = changes.version(environment)
+        found = changes.list_changes(
+            environment, person=person, tag=tag, after=after, before=before, newest_first=is_descending, limit=limit + 1
         )
         items = found[:limit]
         next_cursor = write_cursor(f"version {items[-1].version}") if len(found) > limit else None
-        return ChangesPage(items=items, next_cursor=next_cursor, version=version, horizon=population.horizon())
+        return ChangesPage(items=items, next_cursor=next_cursor, version=version, horizon=changes.horizon(environment))
 
     return Answer(await call.in_thread(read))
 
 
 async def get_change(call: Call) -> Answer:
     """Returns one version."""
-    population, version = call.population, _version(call)
-    return Answer(await call.in_thread(lambda: population.get_change(version)))
+    environment, version = call.environment, _version(call)
+    return Answer(await call.in_thread(lambda: call.services.changes.get_change(environment, version)))
 
 
 async def undo_change(call: Call) -> Answer:
     """Undoes one version."""
-    population, version, origin, dry_run = call.population, _version(call), call.origin, call.flag("dry_run")
-    return Answer(await call.in_thread(lambda: population.write(Undo((version,)), WriteOptions(origin, dry_run))))
+    environment, version, origin, dry_run = call.environment, _version(call), call.origin, call.flag("dry_run")
+    undos = call.services.undos
+    return Answer(await call.in_thread(lambda: undos.undo(environment, (version,), origin, dry_run=dry_run)))
 
 
 async def undo_changes(call: Call) -> Answer:
     """Undoes several versions in one new version."""
-    population, origin = call.population, call.origin
+    environment, origin, undos = call.environment, call.origin, call.services.undos
     dry_run, override = call.flag("dry_run"), call.flag("override")
     body = await read_json(call, UndoBody)
     given = {name: getattr(body, name) for name in body.__struct_fields__}
     chosen = Chosen(**{name: value for name, value in given.items() if value is not UNSET})
 
     def undo() -> Receipt:
-        versions = chosen_versions(population, chosen)
-        return population.write(Undo(tuple(versions), override), WriteOptions(origin, dry_run))
+        versions = undos.choose(environment, chosen)
+        return undos.undo(environment, versions, origin, override=override, dry_run=dry_run)
 
     return Answer(await call.in_thread(undo))
 

@@ -27,27 +27,27 @@ _ENCODER = msgspec.json.Encoder()
 async def list_imports(call: Call) -> Answer:
     """Returns the imports of an environment, the newest first."""
     environment, before, limit = call.environment, call.find_text("before"), call.integer("limit")
-    found = await call.in_thread(lambda: call.state.imports.list(environment, limit=limit, before=before))
+    found = await call.in_thread(lambda: call.services.imports.list(environment, limit=limit, before=before))
     return Answer(ImportsPage(items=found))
 
 
 async def get_import(call: Call) -> Answer:
     """Returns one import with its progress."""
     environment, id = call.environment, call.values["import"]
-    return Answer(await call.in_thread(lambda: call.state.imports.get(environment, id)))
+    return Answer(await call.in_thread(lambda: call.services.imports.get(environment, id)))
 
 
 async def import_events(call: Call) -> Events:
     """Sends the import whenever it changes, as server-sent events."""
     environment, id = call.environment, call.values["import"]
-    run = await call.in_thread(lambda: call.state.imports.get(environment, id))
+    run = await call.in_thread(lambda: call.services.imports.get(environment, id))
     return Events(call.state.watches().watch(environment, run))
 
 
 async def delete_import(call: Call) -> Answer:
     """Deletes an import and its file."""
     environment, id = call.environment, call.values["import"]
-    await call.in_thread(lambda: call.state.imports.delete(environment, id))
+    await call.in_thread(lambda: call.services.imports.delete(environment, id))
     return Answer(None, status=204)
 
 
@@ -58,7 +58,7 @@ async def delete_import_file(call: Call) -> Answer:
 
 async def put_import_mapping(call: Call) -> Answer:
     """Sets the mapping of an import, before anything is applied."""
-    environment, id, imports = call.environment, call.values["import"], call.state.imports
+    environment, id, imports = call.environment, call.values["import"], call.services.imports
     mapping = await read_json(call, Mapping)
 
     def configured() -> Import:
@@ -116,12 +116,12 @@ async def undo_import(call: Call) -> Answer:
 
 async def _asked(call: Call, ask: Callable[[Imports, Environment, str], Import]) -> Answer:
     environment, id = call.environment, call.values["import"]
-    return Answer(await call.in_thread(lambda: ask(call.state.imports, environment, id)))
+    return Answer(await call.in_thread(lambda: ask(call.services.imports, environment, id)))
 
 
 async def rejected_lines(call: Call) -> Stream:
     """Streams the rejected lines with reasons, as NDJSON or as rows of the file."""
-    environment, id, imports = call.environment, call.values["import"], call.state.imports
+    environment, id, imports = call.environment, call.values["import"], call.services.imports
     run = await call.in_thread(lambda: imports.get(environment, id))
     if call.text("shape") == "reasons":
         return Stream(
@@ -161,13 +161,13 @@ async def infer_mapping(call: Call) -> Answer:
 async def list_mappings(call: Call) -> Answer:
     """Returns the newest version of each mapping, by name."""
     space = call.values["space"]
-    return Answer(MappingsPage(items=await call.in_thread(lambda: call.state.mappings.list_mappings(space))))
+    return Answer(MappingsPage(items=await call.in_thread(lambda: call.services.mappings.list_mappings(space))))
 
 
 async def get_mapping(call: Call) -> Answer:
     """Returns the newest version of a mapping, or an earlier one."""
     space, name, version = call.values["space"], call.values["mapping"], call.find_integer("version")
-    return Answer(await call.in_thread(lambda: call.state.mappings.get_mapping(space, name, version=version)))
+    return Answer(await call.in_thread(lambda: call.services.mappings.get_mapping(space, name, version=version)))
 
 
 async def put_mapping(call: Call) -> Answer:
@@ -176,12 +176,12 @@ async def put_mapping(call: Call) -> Answer:
     version = call.find_integer("version")
     body = await read_json(call, Mapping)
     return Answer(
-        await call.in_thread(lambda: call.state.mappings.put_mapping(space, name, body, version=version, by=by))
+        await call.in_thread(lambda: call.services.mappings.put_mapping(space, name, body, version=version, by=by))
     )
 
 
 async def delete_mapping(call: Call) -> Answer:
     """Deletes all versions of a mapping."""
     space, name = call.values["space"], call.values["mapping"]
-    await call.in_thread(lambda: call.state.mappings.delete_mapping(space, name))
+    await call.in_thread(lambda: call.services.mappings.delete_mapping(space, name))
     return Answer(None, status=204)

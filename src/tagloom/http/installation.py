@@ -34,7 +34,7 @@ async def metrics(call: Call) -> Answer:
     now = state.now()
     families = [
         *of_process(state.installation.counters()),
-        *of_compactions(state.compactor.done, now),
+        *of_compactions(state.services.compactor.done, now),
         *of_store(found, now),
     ]
     text = await anyio.to_thread.run_sync(state.metrics.text, families, limiter=state.metrics.writers)

@@ -7,9 +7,7 @@ import msgspec
 from tagloom.http.framework.bodies import read_json
 from tagloom.http.framework.context import Answer, Call
 from tagloom.http.framework.schemas import PeoplePage, PersonBody, PersonTags, TagsBody
-from tagloom.ports.problems import PersonNotFound
-from tagloom.ports.writes import ErasePerson, PutPerson, WriteOptions
-from tagloom.tagging.bulk import check_single, submit_tags
+from tagloom.tagging.taggings import check_single
 from tagloom.words.expiry import Expiry
 from tagloom.words.model import Kind, Match, Mode, Person, PersonRecord, Receipt
 
@@ -23,11 +21,12 @@ class PeopleHandlers:
     async def list_people(self, call: Call) -> Answer:
         """Returns a page of people, filtered by id and tag."""
         tag = call.find_tag("tag")
-        population = call.population
+        environment = call.environment
 
         def read() -> PeoplePage:
-            version = population.version()
-            page = population.list_people(
+            version = call.services.changes.version(environment)
+            page = call.services.people.list_people(
+                environment,
                 kind=msgspec.convert(call.find_text("kind") or self.kind, Kind),
                 search=call.text("search"),
                 search_match=call.text("search_match"),
@@ -46,14 +45,14 @@ class PeopleHandlers:
 
     async def put_person(self, call: Call) -> Answer:
         """Creates the person."""
-        person, origin, population = call.person(self.kind), call.origin, call.population
+        person, origin, environment = call.person(self.kind), call.origin, call.environment
         await read_json(call, PersonBody, default=b"{}")
-        return Answer(await call.in_thread(lambda: population.write(PutPerson(person), WriteOptions(origin))))
+        return Answer(await call.in_thread(lambda: call.services.people.put_person(environment, person, origin)))
 
     async def erase_person(self, call: Call) -> Answer:
         """Erases the person everywhere."""
-        person, origin, population = call.person(self.kind), call.origin, call.population
-        return Answer(await call.in_thread(lambda: population.write(ErasePerson(person), WriteOptions(origin))))
+        person, origin, environment = call.person(self.kind), call.origin, call.environment
+        return Answer(await call.in_thread(lambda: call.services.people.erase_person(environment, person, origin)))
 
     async def get_tags(self, call: Call) -> Answer:
         """Returns the tags of the person."""
@@ -80,20 +79,17 @@ class PeopleHandlers:
 
     async def _changed(self, call: Call, person: Person, tags: Sequence[str], mode: Mode, expiry: Expiry) -> Receipt:
         """Writes, and returns the receipt. A thread makes the lookups, but no thread waits for the commit."""
-        population, origin = call.population, call.origin
+        environment, origin, taggings = call.environment, call.origin, call.services.taggings
         future = await call.state.submit(
-            call.environment,
-            lambda: submit_tags(population, person, tags, mode, origin, expiry),
+            environment,
+            lambda: taggings.submit_tags(environment, person, tags, mode, origin, expiry),
             organization=call.principal.organization,
         )
         return check_single(await call.written(future))
 
     async def _record(self, call: Call) -> PersonRecord:
-        person, population = call.person(self.kind), call.population
-        found = await call.in_thread(lambda: population.find_person(person, as_of=call.find_version()))
-        if found is None:
-            raise PersonNotFound(f"No such {self.kind} is known in this environment.")
-        return found
+        person, environment, people = call.person(self.kind), call.environment, call.services.people
+        return await call.in_thread(lambda: people.get_person(environment, person, as_of=call.find_version()))
 
 
 USERS = PeopleHandlers("user")

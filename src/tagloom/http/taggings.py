@@ -12,7 +12,7 @@ from tagloom.http.framework.bodies import content_type, received
 from tagloom.http.framework.context import Answer, Call, Stream
 from tagloom.http.framework.streams import export_format, export_stream
 from tagloom.people.export import encode_taggings
-from tagloom.tagging.bulk import FORMAT_OF_CONTENT_TYPE, Order, import_body
+from tagloom.tagging.taggings import FORMAT_OF_CONTENT_TYPE, Order
 from tagloom.words.mappings import Encoding
 from tagloom.words.model import Mode
 
@@ -34,10 +34,10 @@ async def post_taggings(call: Call) -> Answer:
     """Applies a body as one batch, and reads it while it arrives. A truncated body applies nothing."""
     order = _order(call)
     bytes_max = limits.JSON_BODY_BYTES_MAX if order.format == "json" else limits.BULK_BODY_BYTES_MAX
-    population, now = call.population, call.state.now
+    environment, taggings = call.environment, call.services.taggings
     # Problems of the parameters are answered before the body is read.
-    order.rules(now())
-    return Answer(await received(call, bytes_max, lambda chunks: import_body(population, chunks, order, now)))
+    order.rules(call.state.now())
+    return Answer(await received(call, bytes_max, lambda chunks: taggings.import_body(environment, chunks, order)))
 
 
 def _order(call: Call) -> Order:
@@ -98,4 +98,9 @@ def _compression(call: Call) -> str | None:
 async def export_taggings(call: Call) -> Stream:
     """Streams every tagging, person by person."""
     format = export_format(call)
-    return await export_stream(call, call.population.taggings, lambda chunks: encode_taggings(chunks, format), format)
+    return await export_stream(
+        call,
+        lambda: call.services.taggings.list_taggings(call.environment),
+        lambda chunks: encode_taggings(chunks, format),
+        format,
+    )

@@ -10,7 +10,7 @@ from tagloom.http.framework.paging import page_of
 from tagloom.http.framework.schemas import AliasesPage, AliasItem, MergeBody, TagAnswer, TagBody, TagPatch, TagsPage
 from tagloom.http.framework.streams import export_format, export_stream
 from tagloom.people.export import encode_people
-from tagloom.ports.writes import EditTag, MergeTags, PutTag, WriteOptions
+from tagloom.ports.writes import EditTag, PutTag
 from tagloom.words.model import Match
 from tagloom.words.problems import TagProblem
 from tagloom.words.tags import TagPath, parse_tag
@@ -18,11 +18,11 @@ from tagloom.words.tags import TagPath, parse_tag
 
 async def list_tags(call: Call) -> Answer:
     """Returns a page of the catalogue."""
-    prefix, environment, population = call.find_tag("prefix"), call.environment, call.population
+    prefix, environment = call.find_tag("prefix"), call.environment
 
     def read() -> TagsPage:
-        version = population.version()
-        page = call.state.catalogue.list_tags(
+        version = call.services.changes.version(environment)
+        page = call.services.catalogue.list_tags(
             environment,
             search=call.text("search"),
             prefix=prefix,
@@ -36,11 +36,11 @@ async def list_tags(call: Call) -> Answer:
 
 async def get_tag(call: Call) -> Answer:
     """Returns one entry of the catalogue."""
-    tag, environment, population = call.tag(), call.environment, call.population
+    tag, environment = call.tag(), call.environment
 
     def read() -> TagAnswer:
-        version = population.version()
-        found = call.state.catalogue.get_tag(environment, tag)
+        version = call.services.changes.version(environment)
+        found = call.services.catalogue.get_tag(environment, tag)
         return TagAnswer(**msgspec.structs.asdict(found), version=version)
 
     return Answer(await call.in_thread(read))
@@ -58,7 +58,7 @@ async def put_tag(call: Call) -> Answer:
         ttl_seconds=ttl_seconds,
         expires_at=expires_at,
     )
-    return Answer(await call.in_thread(lambda: call.state.catalogue.put_tag(environment, write, origin)))
+    return Answer(await call.in_thread(lambda: call.services.catalogue.put_tag(environment, write, origin)))
 
 
 async def patch_tag(call: Call) -> Answer:
@@ -76,32 +76,32 @@ async def patch_tag(call: Call) -> Answer:
     )
     if write.to is None and not write.given():
         raise BodyInvalid("Set at least one of tag, description, exclusive, ttl, expires_at and owner.", field="$")
-    return Answer(await call.in_thread(lambda: call.state.catalogue.put_tag(environment, write, origin)))
+    return Answer(await call.in_thread(lambda: call.services.catalogue.put_tag(environment, write, origin)))
 
 
 async def delete_tag(call: Call) -> Answer:
     """Deletes a tag and the tags below it."""
     tag, environment, origin, is_forced = call.tag(), call.environment, call.origin, call.flag("force")
     return Answer(
-        await call.in_thread(lambda: call.state.catalogue.delete_tag(environment, tag, origin, force=is_forced))
+        await call.in_thread(lambda: call.services.catalogue.delete_tag(environment, tag, origin, force=is_forced))
     )
 
 
 async def merge_tag(call: Call) -> Answer:
     """Merges a tag into another."""
-    tag, origin, population = call.tag(), call.origin, call.population
+    tag, origin, environment = call.tag(), call.origin, call.environment
     body = await read_json(call, MergeBody)
     into = _parsed(body.into, "$.into")
-    return Answer(await call.in_thread(lambda: population.write(MergeTags(tag, into), WriteOptions(origin))))
+    return Answer(await call.in_thread(lambda: call.services.catalogue.merge_tags(environment, tag, into, origin)))
 
 
 async def export_people_with(call: Call) -> Stream:
     """Streams the people with the tag."""
-    tag, format, population = call.tag(), export_format(call), call.population
+    tag, format, environment = call.tag(), export_format(call), call.environment
     match = msgspec.convert(call.text("match"), Match)
     return await export_stream(
         call,
-        lambda: population.people_with(tag, match, as_of=call.find_version()),
+        lambda: call.services.people.people_with(environment, tag, match, as_of=call.find_version()),
         lambda chunks: encode_people(chunks, format),
         format,
     )
@@ -109,8 +109,8 @@ async def export_people_with(call: Call) -> Stream:
 
 async def list_aliases(call: Call) -> Answer:
     """Returns a page of old paths with their current paths."""
-    population = call.population
-    version, aliases = await call.in_thread(lambda: (population.version(), population.aliases()))
+    environment, changes, catalogue = call.environment, call.services.changes, call.services.catalogue
+    version, aliases = await call.in_thread(lambda: (changes.version(environment), catalogue.aliases(environment)))
     items, next_cursor = page_of(call, aliases.items(), lambda each: each[0])
     shown = tuple(AliasItem(alias=alias, tag=tag) for alias, tag in items)
     return Answer(AliasesPage(items=shown, next_cursor=next_cursor, version=version))

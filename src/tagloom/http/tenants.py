@@ -26,7 +26,7 @@ from tagloom.words.retention import retention_text
 async def list_organizations(call: Call) -> Answer:
     """Returns the organization of the token. A token can see no other organization."""
     principal = call.principal
-    own = await call.in_thread(lambda: call.state.access.get_organization(principal, principal.organization))
+    own = await call.in_thread(lambda: call.services.access.get_organization(principal, principal.organization))
     items, next_cursor = page_of(call, (own,), lambda each: each.id)
     return Answer(OrganizationsPage(items=items, next_cursor=next_cursor))
 
@@ -34,7 +34,7 @@ async def list_organizations(call: Call) -> Answer:
 async def list_spaces(call: Call) -> Answer:
     """Returns the spaces that the token can see."""
     organization, principal = call.values["organization"], call.principal
-    spaces = await call.in_thread(lambda: call.state.access.list_spaces(organization, principal))
+    spaces = await call.in_thread(lambda: call.services.access.list_spaces(organization, principal))
     items, next_cursor = page_of(call, spaces, lambda space: space.id)
     return Answer(SpacesPage(items=items, next_cursor=next_cursor))
 
@@ -45,7 +45,9 @@ async def create_space(call: Call) -> Answer:
     body = await read_json(call, NewSpace)
     space = None if body.id is UNSET else body.id
     actor = call.principal.name
-    created = await call.in_thread(lambda: call.state.access.create_space(organization, body.name, space, actor=actor))
+    created = await call.in_thread(
+        lambda: call.services.access.create_space(organization, body.name, space, actor=actor)
+    )
     location = f"/v2/spaces/{created.id}/environments".encode("ascii")
     return Answer(created, status=201, headers=((b"location", location),))
 
@@ -53,7 +55,7 @@ async def create_space(call: Call) -> Answer:
 async def list_environments(call: Call) -> Answer:
     """Returns the environments of a space: development, staging and production."""
     space = call.values["space"]
-    found = await call.in_thread(lambda: call.state.access.list_environments(space))
+    found = await call.in_thread(lambda: call.services.access.list_environments(space))
     items, next_cursor = page_of(call, found, lambda each: each.name)
     shown = tuple(
         EnvironmentItem(
@@ -81,24 +83,25 @@ async def patch_environment(call: Call) -> Answer:
     if retention is not UNSET:
         delete_history = call.flag("delete_history")
         environment, deleted_history = await call.in_thread(
-            lambda: state.retentions.put(
+            lambda: state.services.retentions.put(
                 environment, retention, delete_history=delete_history, dry_run=is_dry_run, actor=actor
             )
         )
     if catalogue is not UNSET and not is_dry_run:
-        environment = await call.in_thread(lambda: state.access.put_catalogue(environment, catalogue, actor=actor))
+        access = state.services.access
+        environment = await call.in_thread(lambda: access.put_catalogue(environment, catalogue, actor=actor))
     return Answer(await _shown(call, environment, deleted_history))
 
 
 async def _shown(call: Call, environment: Environment, deleted_history: Freed | None = None) -> EnvironmentAnswer:
-    population = call.state.installation.population(environment)
+    changes = call.services.changes
     return EnvironmentAnswer(
         space=environment.space,
         name=environment.name,
         catalogue=environment.catalogue,
         retention=retention_text(environment.retention_seconds),
-        version=await call.in_thread(population.version),
-        horizon=await call.in_thread(population.horizon),
+        version=await call.in_thread(lambda: changes.version(environment)),
+        horizon=await call.in_thread(lambda: changes.horizon(environment)),
         deleted_history=deleted_history,
     )
 
@@ -106,9 +109,9 @@ async def _shown(call: Call, environment: Environment, deleted_history: Freed | 
 async def list_tokens(call: Call) -> Answer:
     """Returns the tokens of an organization, without their secrets."""
     organization = call.values["organization"]
-    tokens = await call.in_thread(lambda: call.state.access.list_tokens(organization))
+    tokens = await call.in_thread(lambda: call.services.access.list_tokens(organization))
     items, next_cursor = page_of(call, tokens, lambda token: f"{token.created_at} {token.id}")
-    emails = await call.in_thread(lambda: call.state.access.emails_of(items))
+    emails = await call.in_thread(lambda: call.services.access.emails_of(items))
     shown = tuple(
         TokenItem(**msgspec.structs.asdict(token), teammate=emails.get(token.account or "")) for token in items
     )
@@ -120,7 +123,7 @@ async def create_token(call: Call) -> Answer:
     organization, principal = call.values["organization"], call.principal
     body = await read_json(call, NewToken)
     token, secret = await call.in_thread(
-        lambda: call.state.access.create_token(
+        lambda: call.services.access.create_token(
             organization,
             body.name,
             body.scopes,
@@ -137,5 +140,5 @@ async def create_token(call: Call) -> Answer:
 async def revoke_token(call: Call) -> Answer:
     """Revokes a token."""
     organization, token, actor = call.values["organization"], call.values["token"], call.principal.name
-    await call.in_thread(lambda: call.state.access.revoke_token(organization, token, actor=actor))
+    await call.in_thread(lambda: call.services.access.revoke_token(organization, token, actor=actor))
     return Answer(None, status=204)

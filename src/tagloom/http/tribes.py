@@ -26,7 +26,6 @@ from tagloom.http.framework.streams import export_format, export_stream
 from tagloom.http.problems import PreconditionRequired
 from tagloom.people.export import encode_people
 from tagloom.ports.problems import TribeChanged
-from tagloom.tagging.tribe_tagging import tag_tribe
 from tagloom.tribes.definitions import Draft
 from tagloom.words.model import Kind, Person, Tribe, TribeMode
 from tagloom.words.rules import Definition
@@ -36,7 +35,7 @@ from tagloom.words.tags import parse_tag
 async def list_tribes(call: Call) -> Answer:
     """Returns a page of tribes by id."""
     space = call.values["space"]
-    tribes = await call.in_thread(lambda: call.state.tribes.list_tribes(space))
+    tribes = await call.in_thread(lambda: call.services.tribes.list_tribes(space))
     items, next_cursor = page_of(call, tribes, lambda tribe: tribe.id)
     return Answer(TribesPage(items=items, next_cursor=next_cursor))
 
@@ -46,7 +45,7 @@ async def create_tribe(call: Call) -> Answer:
     space, origin = call.values["space"], call.origin
     body = await read_json(call, NewTribe, is_rule=True)
     tribe = None if body.id is UNSET else body.id
-    created = await call.in_thread(lambda: call.state.tribes.create_tribe(space, _draft(body), tribe, origin=origin))
+    created = await call.in_thread(lambda: call.services.tribes.create_tribe(space, _draft(body), tribe, origin=origin))
     location = f"/v2/spaces/{space}/tribes/{created.id}".encode("ascii")
     return Answer(created, status=201, headers=((b"location", location), etag(created.revision)))
 
@@ -54,7 +53,7 @@ async def create_tribe(call: Call) -> Answer:
 async def get_tribe(call: Call) -> Answer:
     """Returns one tribe."""
     space, tribe = call.values["space"], call.values["tribe"]
-    found = await call.in_thread(lambda: call.state.tribes.get_tribe(space, tribe))
+    found = await call.in_thread(lambda: call.services.tribes.get_tribe(space, tribe))
     return Answer(found, headers=(etag(found.revision),))
 
 
@@ -67,10 +66,10 @@ async def put_tribe(call: Call) -> Answer:
             "Give the ETag of the tribe as you read it in If-Match, or * to replace it whatever it is now."
         )
     body = await read_json(call, TribeBody, is_rule=True)
-    stored = await call.in_thread(lambda: call.state.tribes.get_tribe(space, tribe))
+    stored = await call.in_thread(lambda: call.services.tribes.get_tribe(space, tribe))
     revision = _revision(stored, expected)
     changed = await call.in_thread(
-        lambda: call.state.tribes.put_tribe(space, tribe, _draft(body), revision=revision, origin=origin)
+        lambda: call.services.tribes.put_tribe(space, tribe, _draft(body), revision=revision, origin=origin)
     )
     return Answer(changed, headers=(etag(changed.revision),))
 
@@ -80,11 +79,11 @@ async def delete_tribe(call: Call) -> Answer:
     space, tribe, origin = call.values["space"], call.values["tribe"], call.origin
     expected = if_match(call)
     if expected is not None:
-        stored = await call.in_thread(lambda: call.state.tribes.get_tribe(space, tribe))
+        stored = await call.in_thread(lambda: call.services.tribes.get_tribe(space, tribe))
         revision = _revision(stored, expected)
     else:
         revision = None
-    await call.in_thread(lambda: call.state.tribes.delete_tribe(space, tribe, revision=revision, origin=origin))
+    await call.in_thread(lambda: call.services.tribes.delete_tribe(space, tribe, revision=revision, origin=origin))
     return Answer(None, status=204)
 
 
@@ -92,13 +91,13 @@ async def preview(call: Call) -> Answer:
     """Previews a rule."""
     environment = call.environment
     body = await read_json(call, PreviewBody, is_rule=True)
-    wanted, targeting = Definition(body.audience, body.rule), call.state.targeting
+    wanted, targeting = Definition(body.audience, body.rule), call.services.targeting
     return Answer(await call.in_thread(lambda: targeting.preview(environment, wanted, as_of=call.find_version())))
 
 
 async def count(call: Call) -> Answer:
     """Counts the members."""
-    environment, tribe, targeting = call.environment, call.values["tribe"], call.state.targeting
+    environment, tribe, targeting = call.environment, call.values["tribe"], call.services.targeting
     return Answer(await call.in_thread(lambda: targeting.count(environment, tribe, as_of=call.find_version())))
 
 
@@ -114,8 +113,8 @@ async def list_members(call: Call) -> Answer | Stream:
     has_tags = call.find_text("include") == "tags"
 
     def read() -> MembersPage:
-        version = call.population.version()
-        page = call.state.targeting.list_members(
+        version = call.services.changes.version(environment)
+        page = call.services.targeting.list_members(
             environment,
             tribe,
             search=call.find_text("search") or "",
@@ -134,7 +133,7 @@ async def list_members(call: Call) -> Answer | Stream:
 async def get_membership(call: Call, kind: Kind) -> Answer:
     """Returns whether one person is in the tribe."""
     environment, tribe, person = call.environment, call.values["tribe"], call.person(kind)
-    version, is_member = await call.in_thread(lambda: call.state.targeting.is_member(environment, tribe, person))
+    version, is_member = await call.in_thread(lambda: call.services.targeting.is_member(environment, tribe, person))
     return Answer(MembershipAnswer(tribe=tribe, is_member=is_member, version=version))
 
 
@@ -152,7 +151,7 @@ async def _export_members(call: Call) -> Stream:
     environment, tribe, format = call.environment, call.values["tribe"], export_format(call)
     return await export_stream(
         call,
-        lambda: call.state.targeting.members(environment, tribe, as_of=call.find_version()),
+        lambda: call.services.targeting.members(environment, tribe, as_of=call.find_version()),
         lambda chunks: encode_people(chunks, format),
         format,
     )
@@ -162,7 +161,7 @@ async def overlap(call: Call) -> Answer:
     """Returns the overlap of several tribes."""
     environment = call.environment
     body = await read_json(call, OverlapBody)
-    version, regions = await call.in_thread(lambda: call.state.targeting.overlap(environment, body.tribes))
+    version, regions = await call.in_thread(lambda: call.services.targeting.overlap(environment, body.tribes))
     return Answer(OverlapAnswer(regions=regions, version=version))
 
 
@@ -171,12 +170,12 @@ async def why(call: Call) -> Answer:
     environment, tribe, person = call.environment, call.values["tribe"], call.find_person()
     if person is None:
         raise ParameterInvalid("Give user or visitor.", parameter="user")
-    return Answer(await call.in_thread(lambda: call.state.targeting.why(environment, tribe, person)))
+    return Answer(await call.in_thread(lambda: call.services.targeting.why(environment, tribe, person)))
 
 
 async def tag_members(call: Call) -> Answer:
     """Adds a tag to all members, or removes one."""
-    environment, population, tribe = call.environment, call.population, call.values["tribe"]
+    environment, tribe = call.environment, call.values["tribe"]
     body = await read_json(call, TribeTagBody)
     asked = msgspec.to_builtins(body)
     expiry_fields = {name: asked.pop(name, None) for name in ("expires_at", "ttl")}
@@ -187,9 +186,7 @@ async def tag_members(call: Call) -> Answer:
     origin, dry_run, key = call.origin, call.flag("dry_run"), call.idempotency_key()
     return Answer(
         await call.in_thread(
-            lambda: tag_tribe(
-                call.state.tribes,
-                population,
+            lambda: call.services.taggings.tag_tribe(
                 environment,
                 tribe,
                 tag,
@@ -197,7 +194,6 @@ async def tag_members(call: Call) -> Answer:
                 origin,
                 dry_run=dry_run,
                 idempotency_key=key,
-                now=call.state.now(),
                 **expiry_fields,
             )
         )

@@ -89,7 +89,7 @@ def _merged(kind: type[Options], *given: dict[str, Any], is_text: bool = False) 
 
 def _bring_form(call: Call, chunks: Iterator[bytes], *, boundary: bytes, options: ImportOptions) -> Import:
     """Creates the import of a form, with the options before or after the file. Call it in a thread."""
-    imports, kept = call.state.imports, list[Stored]()
+    imports, kept = call.services.imports, list[Stored]()
 
     def keep(file: Iterator[bytes]) -> Stored:
         kept.append(imports.store(call.environment, file))
@@ -121,16 +121,16 @@ def _bring(
         named, mapping = _kept_mapping(call, options)
     except BaseException:
         if isinstance(source, Stored):
-            call.state.imports.folder.delete(source.id)
+            call.services.imports.folder.delete(source.id)
         raise
     how: How = {**_how(call, options, named, mapping), "name": name, "format": format}
-    return call.state.imports.bring_file(call.environment, source, **how)
+    return call.services.imports.bring_file(call.environment, source, **how)
 
 
 def _bring_address(call: Call, asked: UrlImport) -> Import:
     """Creates the import of a file that will be fetched. Call it in a thread."""
     how = _how(call, asked, *_kept_mapping(call, asked))
-    return call.state.fetcher.bring_address(call.environment, Remote(url=asked.url, secret=asked.secret), **how)
+    return call.services.fetcher.bring_address(call.environment, Remote(url=asked.url, secret=asked.secret), **how)
 
 
 def _how(call: Call, options: ImportOptions, named: str | None, mapping: Mapping | None) -> How:
@@ -159,5 +159,5 @@ def _kept_mapping(call: Call, options: ImportOptions) -> tuple[str | None, Mappi
         return None, ids_mapping(parse_tag(options.tag))
     if options.mapping is None:
         return None, None
-    found = call.state.mappings.get_mapping(call.environment.space, options.mapping)
+    found = call.services.mappings.get_mapping(call.environment.space, options.mapping)
     return f"{found.name}, version {found.version}", found.mapping

@@ -23,7 +23,17 @@ from tagloom.imports.mapping_inference import Beginning, beginning_of
 from tagloom.imports.problems import ImportFileGone, ImportStateWrong, TooManyImports
 from tagloom.imports.rejected_rows import read_rejected_rows
 from tagloom.ports import limits as ports_limits
-from tagloom.ports.imports import ASKING, ENDED, WORKED_ON, Import, ImportFormat, ImportState, ImportStore, Tally
+from tagloom.ports.imports import (
+    ASKING,
+    ENDED,
+    WORKED_ON,
+    Import,
+    ImportCount,
+    ImportFormat,
+    ImportState,
+    ImportStore,
+    Tally,
+)
 from tagloom.ports.population import Population
 from tagloom.ports.problems import IdempotencyKeyReused, ImportChanged, ImportNotFound
 from tagloom.ports.writes import Undo, WriteOptions
@@ -83,6 +93,10 @@ class Imports:
         self._now = now
         # This event is set when there is work, so that the worker of this process does not wait for its next check.
         self.has_work = threading.Event()
+
+    def count_imports(self) -> tuple[ImportCount, ...]:
+        """Returns the number of imports in each state, in all environments."""
+        return self._control.count_imports()
 
     # Uploads.
 

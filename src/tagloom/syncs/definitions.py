@@ -49,6 +49,15 @@ class Syncs:
         """Returns all syncs of an environment, by id."""
         return self._control.list_syncs(environment.key)
 
+    def list_newest_runs(self) -> tuple[SyncRun, ...]:
+        """Returns the newest run of every sync, in all environments."""
+        return self._control.list_newest_runs()
+
+    def find_due_at(self) -> str | None:
+        """Returns when the sync that waits longest was due; None if none is due."""
+        due = self._control.list_due(rfc3339(self._now()), 1)
+        return due[0].sync.next_run_at if due else None
+
     def get_sync(self, environment: Environment, sync: str) -> Sync:
         """Returns one sync."""
         return self._control.get_sync(environment.key, sync)

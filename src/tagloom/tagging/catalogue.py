@@ -11,7 +11,7 @@ from tagloom.base.times import day_ends, rfc3339
 from tagloom.ports.imports import KeptMapping
 from tagloom.ports.pages import Page
 from tagloom.ports.population import Population
-from tagloom.ports.writes import DeleteTag, EditTag, PutTag, WriteOptions
+from tagloom.ports.writes import DeleteTag, EditTag, MergeTags, MoveTag, PutTag, WriteOptions
 from tagloom.tagging.problems import TagInUse
 from tagloom.tribes import limits as tribes_limits
 from tagloom.tribes.definitions import Tribes, check_description
@@ -178,6 +178,22 @@ class Catalogue:
         )
         return TagDetails(**fields, mappings=found, syncs=syncs)
 
+    def check_tag(self, environment: Environment, tag: TagPath) -> None:
+        """Raises: TagNotFound, with similar tags; TagIsAlias, with the current path."""
+        self._population_of(environment).get_tag(tag)
+
+    def resolve(self, environment: Environment, tag: TagPath) -> TagPath:
+        """Returns the current path of a tag after renames."""
+        return self._population_of(environment).resolve(tag)
+
+    def aliases(self, environment: Environment) -> Mapping[TagPath, TagPath]:
+        """Returns every alias with its target."""
+        return self._population_of(environment).aliases()
+
+    def owned_branch(self, environment: Environment, tag: TagPath) -> tuple[TagPath, str] | None:
+        """Returns the nearest branch at or above the tag that has an owner, and the owner."""
+        return self._population_of(environment).owned_branch(tag)
+
     def put_tag(self, environment: Environment, write: PutTag | EditTag, origin: Origin) -> Receipt:
         """Creates a tag, renames it or changes its fields, as one version or not at all.
 
@@ -186,6 +202,14 @@ class Catalogue:
         if write.description is not None:
             check_description(write.description)
         return self._population_of(environment).write(write, WriteOptions(origin))
+
+    def move_tag(self, environment: Environment, tag: TagPath, to: TagPath, origin: Origin) -> Receipt:
+        """Moves the tag and the tags below it to another path. Raises: what `MoveTag` raises."""
+        return self._population_of(environment).write(MoveTag(tag, to), WriteOptions(origin))
+
+    def merge_tags(self, environment: Environment, tag: TagPath, into: TagPath, origin: Origin) -> Receipt:
+        """Merges the tag and the tags below it into another tag. Raises: what `MergeTags` raises."""
+        return self._population_of(environment).write(MergeTags(tag, into), WriteOptions(origin))
 
     def delete_tag(self, environment: Environment, tag: TagPath, origin: Origin, *, force: bool = False) -> Receipt:
         """Deletes a tag and the tags below it, and removes them from all people.

@@ -1,19 +1,20 @@
-"""Selects the versions of an undo: a list of versions, or all versions that a writer made in a span of time."""
+"""Undo of one version or of several: those of a list, or everything that one author or source wrote in a period."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 from tagloom.base.problems import BodyInvalid
 from tagloom.base.times import moment_of
 from tagloom.ports.population import Population
+from tagloom.ports.writes import Undo, WriteOptions
 from tagloom.tagging import limits
 from tagloom.tagging.problems import UndoTooLarge
-from tagloom.words.model import Version
+from tagloom.words.model import Environment, Origin, Receipt, Version
 
 
 class Chosen(msgspec.Struct, frozen=True, kw_only=True):
-    """A selection of versions: their numbers, or their actor and source, with times from `since` to before `until`."""
+    """The versions to undo: by number; or by actor or source, at `since` or later and before `until` (RFC 3339)."""
 
     versions: Sequence[Version] | None = None
     actor: str | None = None
@@ -22,29 +23,48 @@ class Chosen(msgspec.Struct, frozen=True, kw_only=True):
     until: str | None = None
 
 
-def chosen_versions(population: Population, chosen: Chosen) -> tuple[Version, ...]:
-    """Returns the selected versions, ascending, without repetitions.
+class Undos:
+    """Undoes versions of an environment. An undo is itself a version, and can be undone."""
 
-    If the versions are selected by actor or source, erasures are left out, because they cannot be undone.
+    def __init__(self, population_of: Callable[[Environment], Population]) -> None:
+        self._population_of = population_of
 
-    Raises: BodyInvalid: the selection is invalid; UndoTooLarge.
-    """
-    is_by_writer = chosen.actor is not None or chosen.source is not None
-    if (chosen.versions is not None) == is_by_writer or ((chosen.since or chosen.until) and not is_by_writer):
-        raise BodyInvalid("Give versions; or actor or source, and from and until if you like.", field="$")
-    if chosen.versions is not None:
-        found = tuple(sorted(set(chosen.versions)))
-    else:
-        found = population.find_versions(
-            actor=chosen.actor,
-            source=chosen.source,
-            since=None if chosen.since is None else moment_of(chosen.since, field="$.from"),
-            until=None if chosen.until is None else moment_of(chosen.until, field="$.until"),
-            limit=limits.VERSIONS_PER_UNDO_MAX + 1,
-        )
-    if len(found) > limits.VERSIONS_PER_UNDO_MAX:
-        raise UndoTooLarge(
-            f"At most {limits.VERSIONS_PER_UNDO_MAX} versions are undone at once; choose a shorter span.",
-            versions_max=limits.VERSIONS_PER_UNDO_MAX,
-        )
-    return found
+    def choose(self, environment: Environment, chosen: Chosen) -> tuple[Version, ...]:
+        """Returns the chosen versions, ascending, each once. By author, erasures are left out: they cannot be undone.
+
+        Raises: BodyInvalid, UndoTooLarge.
+        """
+        is_by_author = chosen.actor is not None or chosen.source is not None
+        if (chosen.versions is not None) == is_by_author or ((chosen.since or chosen.until) and not is_by_author):
+            raise BodyInvalid("Give versions; or actor or source, and from and until if you like.", field="$")
+        if chosen.versions is not None:
+            found = tuple(sorted(set(chosen.versions)))
+        else:
+            found = self._population_of(environment).find_versions(
+                actor=chosen.actor,
+                source=chosen.source,
+                since=None if chosen.since is None else moment_of(chosen.since, field="$.from"),
+                until=None if chosen.until is None else moment_of(chosen.until, field="$.until"),
+                limit=limits.VERSIONS_PER_UNDO_MAX + 1,
+            )
+        if len(found) > limits.VERSIONS_PER_UNDO_MAX:
+            raise UndoTooLarge(
+                f"At most {limits.VERSIONS_PER_UNDO_MAX} versions are undone at once; choose a shorter span.",
+                versions_max=limits.VERSIONS_PER_UNDO_MAX,
+            )
+        return found
+
+    def undo(
+        self,
+        environment: Environment,
+        versions: Sequence[Version],
+        origin: Origin,
+        *,
+        override: bool = False,
+        dry_run: bool = False,
+    ) -> Receipt:
+        """Undoes versions as one new version. Changes that others made since are skipped, unless `override` is true.
+
+        Raises: ChangeNotFound, UndoConflict, HistoryCompacted.
+        """
+        return self._population_of(environment).write(Undo(tuple(versions), override), WriteOptions(origin, dry_run))

@@ -97,9 +97,13 @@ class Targeting:
         tribes: Tribes,
         population_of: Callable[[Environment], Population],
         now: Callable[[], float] = time.time,
+        *,
+        find_population: Callable[[Environment], Population | None] | None = None,
     ) -> None:
+        """Creates the use cases. `find_population` returns a population only if it is open, without waiting."""
         self._tribes = tribes
         self._population_of = population_of
+        self._find_population = find_population or population_of
         self._now = now
 
     def preview(self, environment: Environment, wanted: Definition, *, as_of: Version | None = None) -> Preview:
@@ -184,6 +188,10 @@ class Targeting:
         others = self._tribes.definitions(environment.space)
         return self._population_of(environment).count(wanted, others, as_of=as_of)
 
+    def count_rule(self, environment: Environment, wanted: Definition, *, as_of: Version | None = None) -> Count:
+        """Counts the people whom a rule without references to tribes finds."""
+        return self._population_of(environment).count(wanted, {}, as_of=as_of)
+
     def members(
         self, environment: Environment, tribe: str, *, as_of: Version | None = None
     ) -> tuple[Version, Iterator[Sequence[Person]]]:
@@ -238,6 +246,14 @@ class Targeting:
         """Returns the tribes of the space that the person is in now. With `because`, also returns the reasons."""
         definitions = self._tribes.definitions(environment.space)
         return self._population_of(environment).decide(person, definitions, because=because)
+
+    def find_decision(self, environment: Environment, person: Person, *, because: bool) -> Decision | None:
+        """Returns what `decide` returns, or None if that would wait for a store or for another thread."""
+        definitions = self._tribes.find_definitions(environment.space)
+        population = self._find_population(environment)
+        if definitions is None or population is None:
+            return None
+        return population.find_decision(person, definitions, because=because)
 
     def decide_many(
         self, environment: Environment, people: Sequence[Person], *, because: bool

@@ -38,8 +38,8 @@ def put_crm(served: Served, **plans: str) -> None:
 
 def tags_of(served: Served, customer: str) -> tuple[str, ...]:
     """What the store says a customer bears."""
-    control = served.services.installation.control
-    record = served.services.population(control.get_environment("main", "production")).find_person(
+    control = served.installation.control
+    record = served.installation.population(control.get_environment("main", "production")).find_person(
         Person("user", customer)
     )
     return record.tags if record is not None else ()

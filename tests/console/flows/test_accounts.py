@@ -261,7 +261,7 @@ def test_names_spaces_and_the_catalogue_are_set(open_page: Open, served: Served)
     expect(page).to_have_url(re.compile("/s/second-app/production/overview"))
     page.goto(f"{PLACE}/settings")
     expect(page.locator("#event-rows")).to_contain_text("Telco")
-    assert served.services.installation.control.get_environment("main", "production").catalogue == "closed"
+    assert served.installation.control.get_environment("main", "production").catalogue == "closed"
 
 
 def test_who_is_no_administrator_reads_the_settings_and_changes_nothing(open_page: Open) -> None:

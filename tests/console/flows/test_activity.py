@@ -18,8 +18,8 @@ from tests.writing import Batch, write_parts
 
 
 def test_activity_is_filtered_and_a_batch_is_undone_from_it(open_page: Open, served: Served) -> None:
-    environment = served.services.installation.control.get_environment("main", "production")
-    population = served.services.population(environment)
+    environment = served.installation.control.get_environment("main", "production")
+    population = served.installation.population(environment)
     name = "night-job"
     write_parts(
         population, iter([part([Line(Person("user", "new"), ("a",))])]), Batch(mode="add", origin=Origin(name, "cron"))
@@ -45,7 +45,7 @@ def test_activity_is_filtered_and_a_batch_is_undone_from_it(open_page: Open, ser
 
 
 def test_a_toast_of_an_undo_says_nothing_of_what_it_did_not_do(open_page: Open, served: Served) -> None:
-    environment = served.services.installation.control.get_environment("main", "production")
+    environment = served.installation.control.get_environment("main", "production")
     receipt = served.services.catalogue.put_tag(
         environment, PutTag(tag=parse_tag("new/tag"), description=""), Origin("bob")
     )
@@ -70,8 +70,8 @@ def test_the_undo_of_a_large_batch_is_counted_after_the_page_is_there(
 def test_the_undo_of_all_from_a_source_is_counted_after_the_page_is_there(
     open_page: Open, served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    control = served.services.installation.control
-    source = served.services.population(control.get_environment("main", "production")).get_change(1).source
+    control = served.installation.control
+    source = served.installation.population(control.get_environment("main", "production")).get_change(1).source
     monkeypatch.setattr(history, "TAGGINGS_PREVIEWED_AT_ONCE", 1_000)
     page = open_page("developer")
     page.goto(f"{PLACE}/activity/undo")

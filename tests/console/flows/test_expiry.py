@@ -22,7 +22,7 @@ TRIAL = TagPath("plan/trial")
 @pytest.fixture
 def population(served: Served) -> Population:
     """The telecoms company's customers."""
-    return served.services.population(served.services.installation.control.get_environment("main", "production"))
+    return served.installation.population(served.installation.control.get_environment("main", "production"))
 
 
 def end_of(population: Population, tag: TagPath = TRIAL) -> datetime | None:

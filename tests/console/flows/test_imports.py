@@ -118,9 +118,11 @@ def test_warnings_about_a_file_are_shown_before_it_runs(open_page: Open, tmp_pat
 def test_a_mirror_with_unreadable_lines_says_so_and_has_its_next_step_as_a_button(
     open_page: Open, served: Served, tmp_path: Path
 ) -> None:
-    environment = served.services.installation.control.get_environment("main", "production")
+    environment = served.installation.control.get_environment("main", "production")
     lines = [Line(Person("user", f"crm-{n}"), ("crm/a",)) for n in range(3)]
-    write_parts(served.services.population(environment), [part(lines)], Batch(mode="add", origin=Origin("night-job")))
+    write_parts(
+        served.installation.population(environment), [part(lines)], Batch(mode="add", origin=Origin("night-job"))
+    )
     file = tmp_path / "crm.csv"
     file.write_text("user,tag\ncrm-0,crm/a\ncrm-1,crm/a\n,x,y,z\n")
     page = open_page("developer")
@@ -159,15 +161,15 @@ def test_what_a_file_gives_can_end_by_itself(open_page: Open, served: Served, tm
     expect(page.get_by_text("Its taggings expire after 14 days.")).to_be_visible()
     page.get_by_role("button", name="Apply to production").click()
     expect(page.get_by_role("heading", name=re.compile("Applied as version"))).to_be_visible()
-    environment = served.services.installation.control.get_environment("main", "production")
-    found = served.services.population(environment).find_person(Person("user", "new-1"))
+    environment = served.installation.control.get_environment("main", "production")
+    found = served.installation.population(environment).find_person(Person("user", "new-1"))
     assert found is not None
     assert set(found.expires_at) == {"trial"}
 
 
 def test_a_file_that_takes_much_asks_before_it_does(open_page: Open, served: Served, tmp_path: Path) -> None:
-    environment = served.services.installation.control.get_environment("main", "production")
-    population = served.services.population(environment)
+    environment = served.installation.control.get_environment("main", "production")
+    population = served.installation.population(environment)
     lines = [Line(Person("user", f"held-{n}"), ("held/a",)) for n in range(10)]
     write_parts(population, iter([part(lines)]), Batch(mode="add", origin=Origin("night-job")))
     file = tmp_path / "held.ndjson"

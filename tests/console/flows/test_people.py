@@ -122,10 +122,10 @@ def test_the_row_whose_panel_is_open_is_marked_until_it_closes(open_page: Open) 
 
 
 def test_a_panel_has_one_scroll(open_page: Open, served: Served) -> None:
-    environment = served.services.installation.control.get_environment("main", "production")
+    environment = served.installation.control.get_environment("main", "production")
     tags = [f"many/t{n}" for n in range(80)]
     write_parts(
-        served.services.population(environment),
+        served.installation.population(environment),
         [part([user(CUSTOMER, *tags)])],
         Batch(mode="add", origin=Origin("bob")),
     )
@@ -143,8 +143,8 @@ def test_a_panel_has_one_scroll(open_page: Open, served: Served) -> None:
 
 
 def test_the_panel_shows_the_tags_of_a_person_at_a_given_time(open_page: Open, served: Served) -> None:
-    environment = served.services.installation.control.get_environment("main", "production")
-    population, before = served.services.population(environment), tags_of(served, CUSTOMER)
+    environment = served.installation.control.get_environment("main", "production")
+    population, before = served.installation.population(environment), tags_of(served, CUSTOMER)
     version = population.version()
     changed = part([user(CUSTOMER, "tier/gold", remove=before[:1])])
     write_parts(population, [changed], Batch(mode="change", origin=Origin("bob")))

@@ -29,7 +29,7 @@ def write_long_ago(data: Path) -> None:
 
 
 def staging(served: Served) -> Population:
-    return served.services.population(served.services.installation.control.get_environment("main", "staging"))
+    return served.installation.population(served.installation.control.get_environment("main", "staging"))
 
 
 def test_history_is_given_up_once_it_was_seen_and_typed(open_page: Open, served: Served, tmp_path: Path) -> None:

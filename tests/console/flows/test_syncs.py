@@ -17,7 +17,7 @@ PLANS = Mapping(user="id", columns=(ValueColumn(column="plan", branch="plan"),),
 def make(served: Served, draft: SyncDraft, sync: str = "crm") -> None:
     """A sync by the mapping `plans`, which the space keeps."""
     services = served.services
-    environment = services.installation.control.get_environment("main", "production")
+    environment = served.installation.control.get_environment("main", "production")
     services.mappings.put_mapping("main", "plans", PLANS, by="ada")
     services.syncs.create_sync(environment, sync, draft, by="ada")
 
@@ -130,7 +130,7 @@ def test_somebody_who_saved_meanwhile_is_not_overruled(open_page: Open, served: 
     make(served, draft)
     page = open_page("administrator")
     page.goto(f"{PLACE}/sync/crm/edit")
-    environment = served.services.installation.control.get_environment("main", "production")
+    environment = served.installation.control.get_environment("main", "production")
     served.services.syncs.put_sync(environment, "crm", replace(draft, is_paused=True), revision=1, by="bob")
 
     page.get_by_label("Files", exact=True).last.fill("other/*.csv")
@@ -176,7 +176,7 @@ def test_what_is_pushed_is_mapped_by_some_records_that_are_pasted(open_page: Ope
     page.get_by_label("Save this mapping as").fill("orders")
     page.get_by_role("button", name="Create sync").click()
     expect(page.get_by_text("It runs when records arrive.").first).to_be_visible()
-    environment = served.services.installation.control.get_environment("main", "production")
+    environment = served.installation.control.get_environment("main", "production")
     assert served.services.syncs.get_sync(environment, "shop").draft.source == PushSource()
     assert served.services.mappings.get_mapping("main", "orders").mapping.prefix == "shop"
 

@@ -33,8 +33,8 @@ def test_tags_are_searched_as_one_types_and_the_back_button_goes_back(open_page:
 
 
 def test_a_tags_page_looks_back_at_who_bore_it(open_page: Open, served: Served, tmp_path: Path) -> None:
-    environment = served.services.installation.control.get_environment("main", "production")
-    population = served.services.population(environment)
+    environment = served.installation.control.get_environment("main", "production")
+    population = served.installation.population(environment)
     branch, below = TagPath("services/streaming"), TagPath("services/streaming/tv")
     version, was = population.version(), population.get_tag(branch).subtree_users
     population.write(DeleteTag(below), WriteOptions(Origin("bob", "test")))
@@ -112,13 +112,13 @@ def test_a_tag_is_renamed_after_its_effect_was_shown_and_undone(open_page: Open,
     toast(page).get_by_role("button", name="Undo").click()
     expect(toast(page)).to_contain_text("was undone")
     expect(page.get_by_role("heading", level=1)).to_contain_text("payment/mailed-check")
-    control = served.services.installation.control
+    control = served.installation.control
     environment = control.get_environment("main", "production")
     assert served.services.catalogue.get_tag(environment, "payment/mailed-check").users == 1612
 
 
 def test_a_tribe_is_tagged_after_its_effect_was_shown_and_undone(open_page: Open, served: Served) -> None:
-    population = served.services.population(served.services.installation.control.get_environment("main", "production"))
+    population = served.installation.population(served.installation.control.get_environment("main", "production"))
     page = open_page("developer")
     page.goto(f"{PLACE}/tribe/families")
     page.get_by_role("link", name="Tag people").click()
@@ -135,7 +135,7 @@ def test_a_tribe_is_tagged_after_its_effect_was_shown_and_undone(open_page: Open
 
     expect(toast(page)).to_contain_text("taggings added")
     members = served.services.targeting.count(
-        served.services.installation.control.get_environment("main", "production"), "families"
+        served.installation.control.get_environment("main", "production"), "families"
     )
     assert population.get_tag(parse_tag("campaigns/spring")).users == members.count
     toast(page).get_by_role("button", name="Undo").click()
@@ -145,7 +145,7 @@ def test_a_tribe_is_tagged_after_its_effect_was_shown_and_undone(open_page: Open
 
 
 def test_two_tags_are_merged_and_one_is_deleted_each_with_its_exact_effect(open_page: Open, served: Served) -> None:
-    population = served.services.population(served.services.installation.control.get_environment("main", "production"))
+    population = served.installation.population(served.installation.control.get_environment("main", "production"))
     both = population.get_tag("payment").subtree_users
     page = open_page("developer")
     page.goto(f"{PLACE}/tag?tag=payment/bank-transfer")
@@ -183,7 +183,7 @@ def test_a_tag_is_described(open_page: Open) -> None:
 
 
 def test_a_branch_that_a_sync_owns_says_so_and_is_given_back(open_page: Open, served: Served) -> None:
-    population = served.services.population(served.services.installation.control.get_environment("main", "production"))
+    population = served.installation.population(served.installation.control.get_environment("main", "production"))
     population.write(PutTag(tag=TagPath("payment"), owner="sync billing"), WriteOptions(Origin("ada", "sync billing")))
     page = open_page("developer")
     page.goto(f"{PLACE}/tag?tag=payment/mailed-check")

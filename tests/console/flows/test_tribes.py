@@ -187,9 +187,9 @@ def test_why_a_person_is_in_or_out(open_page: Open) -> None:
 
 
 def test_who_was_in_a_tribe_at_an_earlier_time(open_page: Open, served: Served, tmp_path: Path) -> None:
-    environment = served.services.installation.control.get_environment("main", "production")
+    environment = served.installation.control.get_environment("main", "production")
     population, was = (
-        served.services.population(environment),
+        served.installation.population(environment),
         served.services.targeting.count(environment, "at-risk").count,
     )
     version = population.version()

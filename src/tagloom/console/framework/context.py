@@ -15,7 +15,6 @@ from tagloom.base.problems import ParameterInvalid
 from tagloom.base.text import printable
 from tagloom.console.forms.times import read_moment
 from tagloom.console.framework.rendering import segment
-from tagloom.ports.population import Population
 from tagloom.ports.problems import EnvironmentNotFound
 from tagloom.services import Services
 from tagloom.words.model import ENVIRONMENT_NAMES, Environment, Organization, Origin, Permission, Receipt, Space
@@ -120,7 +119,7 @@ class PageRequest:
             name = self.values["environment"]
             if name not in ENVIRONMENT_NAMES:
                 raise EnvironmentNotFound(f"There is no environment '{printable(name)}'.")
-            self.found_place = (space, self.services.installation.control.get_environment(space.id, name))
+            self.found_place = (space, self.services.access.get_environment(space.id, name))
         if role == "administrator":
             self.signed.require_administrator()
 
@@ -161,11 +160,6 @@ class PageRequest:
         """The environment of the address."""
         assert self.found_place is not None, "the address names no environment"
         return self.found_place[1]
-
-    @property
-    def population(self) -> Population:
-        """The population of the environment."""
-        return self.services.population(self.environment)
 
     def page_in_place(self) -> str:
         """Returns the path without space and environment; empty for a page outside of environments."""

@@ -6,7 +6,7 @@ from tagloom.base.problems import Problem
 from tagloom.console.framework.context import Answer, Html, PageRequest, Redirect, toast_of
 from tagloom.console.framework.rendering import plural
 from tagloom.ports.problems import UndoConflict
-from tagloom.ports.writes import Undo, WriteOptions
+from tagloom.ports.writes import Undo
 from tagloom.words.model import Change, Receipt
 from tagloom.words.problems import TagProblem
 from tagloom.words.tags import parse_tag
@@ -59,7 +59,8 @@ def _changes(request: PageRequest) -> dict[str, Any]:
     changes: tuple[Change, ...] = ()
     problem: Problem | None = None
     try:
-        changes = request.population.list_changes(
+        changes = request.services.changes.list_changes(
+            request.environment,
             tag=parse_tag(filters["tag"]) if filters["tag"] else None,
             actor=filters["actor"] or None,
             source=filters["source"] or None,
@@ -90,7 +91,7 @@ def _tribe_changes(request: PageRequest) -> dict[str, Any]:
 
 def batch(request: PageRequest) -> Answer:
     """Shows a version and the preview of its undo. The page requests the preview of a large version later."""
-    change = request.population.get_change(request.integer("version"))
+    change = request.services.changes.get_change(request.environment, request.integer("version"))
     preview, problem = None, None
     is_open = change.undone_by is None and change.action not in FINAL and not change.is_compacted
     can_be_undone = is_open and request.may("developer")
@@ -122,7 +123,7 @@ def is_previewed(request: PageRequest, taggings: int) -> bool:
 def undo(request: PageRequest) -> Answer:
     """Undoes a version, as a new version."""
     version = request.integer("version")
-    receipt = request.population.write(Undo((version,)), WriteOptions(request.origin))
+    receipt = request.services.undos.undo(request.environment, (version,), request.origin)
     text = f"Version {version:,} was undone{effect_sentence(receipt)}"
     return Redirect(_back(request), toast_of(receipt, text))
 

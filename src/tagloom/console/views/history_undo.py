@@ -8,9 +8,9 @@ from tagloom.console.framework.context import Answer, Html, PageRequest, Redirec
 from tagloom.console.framework.rendering import plural
 from tagloom.console.views.history import effect_sentence, is_previewed
 from tagloom.ports.problems import UndoConflict
-from tagloom.ports.writes import Undo, WriteOptions
+from tagloom.ports.writes import Undo
 from tagloom.tagging.problems import UndoTooLarge
-from tagloom.tagging.undo import Chosen, chosen_versions
+from tagloom.tagging.undo import Chosen
 from tagloom.words.model import Version
 from tagloom.words.retention import HistoryCompacted
 
@@ -37,7 +37,7 @@ def ask(request: PageRequest) -> Answer:
             until=request.moment("until"),
         )
         try:
-            versions = context["versions"] = chosen_versions(request.population, chosen)
+            versions = context["versions"] = request.services.undos.choose(request.environment, chosen)
             if versions and is_previewed(request, _taggings(request, versions)):
                 override = context["override"]
                 context["preview"] = request.services.previews.preview(
@@ -54,7 +54,7 @@ def ask(request: PageRequest) -> Answer:
 
 
 def _taggings(request: PageRequest, versions: Sequence[Version]) -> int:
-    changes = map(request.population.get_change, versions)
+    changes = [request.services.changes.get_change(request.environment, version) for version in versions]
     return sum(change.added + change.removed for change in changes)
 
 
@@ -63,9 +63,9 @@ def undo_all(request: PageRequest) -> Answer:
     texts = request.text("versions").split()
     if not texts or not all(text.isascii() and text.isdecimal() and len(text) <= 18 for text in texts):
         raise ParameterInvalid("The versions must be whole numbers.", parameter="versions")
-    versions = chosen_versions(request.population, Chosen(versions=tuple(map(int, texts))))
-    receipt = request.population.write(
-        Undo(tuple(versions), request.text("override") == "yes"), WriteOptions(request.origin)
+    versions = request.services.undos.choose(request.environment, Chosen(versions=tuple(map(int, texts))))
+    receipt = request.services.undos.undo(
+        request.environment, versions, request.origin, override=request.text("override") == "yes"
     )
     text = f"{plural(len(versions), 'version was', 'versions were')} undone{effect_sentence(receipt)}"
     return Redirect(request.to("activity"), toast_of(receipt, text))

@@ -88,7 +88,7 @@ def _listed(request: PageRequest) -> dict[str, Any]:
         "states": STATES,
         "bytes_max": limits.UPLOAD_BYTES_MAX,
         "formats": FORMATS,
-        "schemes": request.services.installation.egress_policy.schemes,
+        "schemes": request.services.egress_policy.schemes,
         "problem": None,
     }
 

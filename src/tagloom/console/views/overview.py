@@ -32,7 +32,7 @@ def overview(request: PageRequest) -> Answer:
     """Shows the numbers of people, tags and tribes, the latest changes, and the first steps."""
     targeting, environment = request.services.targeting, request.environment
     audiences = {
-        name: request.population.count(Definition(name, All(())), {}) for name in ("everyone", "users", "visitors")
+        name: targeting.count_rule(environment, Definition(name, All(()))) for name in ("everyone", "users", "visitors")
     }
     trend = targeting.trend(environment, Definition("everyone", All(())))
     tribes = request.services.tribes.list_tribes(request.space.id)
@@ -51,7 +51,7 @@ def overview(request: PageRequest) -> Answer:
             "tribes": [
                 (tribe, count, colour_of(tribe, colours.get(tribe.id))) for tribe, count in counted[:TRIBES_SHOWN]
             ],
-            "changes": request.population.list_changes(newest_first=True, limit=CHANGES_SHOWN),
+            "changes": request.services.changes.list_changes(environment, newest_first=True, limit=CHANGES_SHOWN),
             "points": trend,
             "charts": line_charts([each.count for each in trend], [day(each.at) for each in trend], width=1_040),
         },
@@ -81,7 +81,7 @@ def _hits(request: PageRequest, text: str) -> list[tuple[str, list[Hit]]]:
         ("Tribes", tribes[:HITS_PER_KIND]),
     ]
     if text and request.may("developer"):
-        tags = request.population.list_tags(search=text, limit=HITS_PER_KIND).items
+        tags = request.services.catalogue.list_tags(request.environment, search=text, limit=HITS_PER_KIND).items
         found.append(
             ("Tags", [Hit(each.tag, request.to("tag", tag=each.tag), "tag", each.subtree_users) for each in tags])
         )
@@ -101,7 +101,9 @@ def _people(request: PageRequest, text: str) -> list[Hit]:
             person = Person(kind, parse_id(text))
         except PersonIdInvalid:
             continue
-        page = request.population.list_people(kind=kind, search=person.id, search_match="prefix", limit=3)
+        page = request.services.people.list_people(
+            request.environment, kind=kind, search=person.id, search_match="prefix", limit=3
+        )
         symbol = "user" if kind == "user" else "venetian-mask"
         found += [Hit(each.id, request.to("people", kind=kind, **{kind: each.id}), symbol) for each in page.items]
     return found

@@ -9,8 +9,7 @@ from tagloom.base.problems import ParameterInvalid, Problem
 from tagloom.console.forms.times import read_moment
 from tagloom.console.framework.context import Answer, Html, PageRequest, Redirect, Toast, toast_of
 from tagloom.ports.problems import PersonNotFound, TagNotFound
-from tagloom.ports.writes import ErasePerson, PutPerson, WriteOptions
-from tagloom.tagging.bulk import check_single, submit_tags
+from tagloom.tagging.taggings import check_single
 from tagloom.words.expiry import Expiry, ExpiryInvalid, expiry_of
 from tagloom.words.model import Change, Decision, Horizon, Kind, Person, PersonRecord
 from tagloom.words.person_ids import parse_id
@@ -63,7 +62,8 @@ def _list_context(request: PageRequest) -> dict[str, Any]:
     found: tuple[PersonRecord, ...] = ()
     next_cursor: str | None = None
     try:
-        page = request.population.list_people(
+        page = request.services.people.list_people(
+            request.environment,
             kind=kind,
             search=search,
             search_match=match,
@@ -78,7 +78,7 @@ def _list_context(request: PageRequest) -> dict[str, Any]:
     # The page offers to create an unknown id, or links to a person of the other kind with this id.
     is_new = bool(not found and search and problem is None and not tag)
     other: Kind = "user" if kind == "visitor" else "visitor"
-    is_other = is_new and request.population.find_person(Person(other, search)) is not None
+    is_other = is_new and request.services.people.find_person(request.environment, Person(other, search)) is not None
     return {
         "title": "Users & visitors",
         "breadcrumb": [("Developer", request.to("tags")), ("Users & visitors", None)],
@@ -146,20 +146,20 @@ def panel_answer(request: PageRequest, person: Person, toast: Toast | None = Non
 
 
 def _panel(request: PageRequest, person: Person) -> Panel | None:
-    population = request.population
-    record = population.find_person(person)
+    environment, changes_of = request.environment, request.services.changes
+    record = request.services.people.find_person(environment, person)
     if record is None:
         return None
-    changes = population.list_changes(person=person, newest_first=True, limit=CHANGES_SHOWN + 1)
+    changes = changes_of.list_changes(environment, person=person, newest_first=True, limit=CHANGES_SHOWN + 1)
     has_more = len(changes) > CHANGES_SHOWN
-    first = population.list_changes(person=person, limit=1) if has_more else changes[-1:]
+    first = changes_of.list_changes(environment, person=person, limit=1) if has_more else changes[-1:]
     return Panel(
         record=record,
         decision=request.services.targeting.decide(request.environment, person, because=True),
         changes=changes[:CHANGES_SHOWN],
         first=first[0] if first else None,
         has_more=has_more,
-        horizon=population.horizon(),
+        horizon=changes_of.horizon(environment),
     )
 
 
@@ -168,7 +168,9 @@ def history(request: PageRequest) -> Answer:
     person = required_person(request)
     before = request.integer("before") if request.text("before") else None
     most = CHANGES_SHOWN * 4
-    changes = request.population.list_changes(person=person, newest_first=True, before=before, limit=most + 1)
+    changes = request.services.changes.list_changes(
+        request.environment, person=person, newest_first=True, before=before, limit=most + 1
+    )
     return Html(
         "person_changes.html",
         {
@@ -177,7 +179,7 @@ def history(request: PageRequest) -> Answer:
             "person": person,
             "changes": changes[:most],
             "has_more": len(changes) > most,
-            "horizon": request.population.horizon(),
+            "horizon": request.services.changes.horizon(request.environment),
         },
     )
 
@@ -192,8 +194,8 @@ def change_tags(request: PageRequest) -> Answer:
     try:
         tag, expiry = parse_tag(typed), 0 if is_removal else _chosen_expiry(request)
         receipt = check_single(
-            submit_tags(
-                request.population, person, [tag], "remove" if is_removal else "add", request.origin, expiry
+            request.services.taggings.submit_tags(
+                request.environment, person, [tag], "remove" if is_removal else "add", request.origin, expiry
             ).result()
         )
     except (TagProblem, UnknownTag, LineInvalid, ExpiryInvalid) as problem:
@@ -232,7 +234,7 @@ def _list_of(request: PageRequest) -> dict[str, str]:
 def create(request: PageRequest) -> Answer:
     """Creates a person without tags."""
     person = required_person(request)
-    receipt = request.population.write(PutPerson(person), WriteOptions(request.origin))
+    receipt = request.services.people.put_person(request.environment, person, request.origin)
     return Redirect(
         request.to("people", kind=person.kind, **{person.kind: person.id}),
         toast_of(receipt, f"The {person.kind} {person.id} was created."),
@@ -245,7 +247,7 @@ def ask_erase(request: PageRequest) -> Answer:
 
 
 def _erase_form(request: PageRequest, person: Person, problem: Problem | None = None) -> Html:
-    record = request.population.find_person(person)
+    record = request.services.people.find_person(request.environment, person)
     if record is None:
         raise PersonNotFound(f"There is no {person.kind} '{person.id}'.", value=person.id)
     return Html(
@@ -267,7 +269,7 @@ def erase(request: PageRequest) -> Answer:
     if request.text("typed") != person.id:
         refused = ParameterInvalid("The typed text is not the id of this person.", parameter="typed")
         return _erase_form(request, person, refused)
-    request.population.write(ErasePerson(person), WriteOptions(request.origin))
+    request.services.people.erase_person(request.environment, person, request.origin)
     return Redirect(request.to("people", kind=person.kind), Toast(f"The {person.kind} and all their tags were erased."))
 
 
@@ -277,7 +279,7 @@ def erase(request: PageRequest) -> Answer:
 def suggest(request: PageRequest) -> Answer:
     """Suggests known tags for the typed text, and checks the text."""
     text = request.text("text")
-    page = request.population.list_tags(search=text.strip(), limit=60)
+    page = request.services.catalogue.list_tags(request.environment, search=text.strip(), limit=60)
     starting = [each for each in page.items if each.tag.startswith(text.lower())]
     others = [each for each in page.items if not each.tag.startswith(text.lower())]
     return Html(
@@ -293,12 +295,12 @@ def _status(request: PageRequest, text: str) -> dict[str, Any]:
         return status
     try:
         tag = parse_tag(text)
-        request.population.get_tag(tag)
+        request.services.catalogue.check_tag(request.environment, tag)
     except TagNotFound:
         status["is_new"] = True
         status["is_closed"] = request.environment.catalogue == "closed"
     except TagIsAlias:
-        status["alias_of"] = request.population.resolve(TagPath(text))
+        status["alias_of"] = request.services.catalogue.resolve(request.environment, TagPath(text))
     except TagProblem as problem:
         status["problem"] = problem
     return status

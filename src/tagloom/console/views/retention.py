@@ -12,7 +12,7 @@ def _environment(request: PageRequest) -> Environment:
     name = request.text("of")
     if name not in ENVIRONMENT_NAMES:
         raise ParameterInvalid("There is no such environment.", parameter="of")
-    return request.services.installation.control.get_environment(request.space.id, name)
+    return request.services.access.get_environment(request.space.id, name)
 
 
 def ask(request: PageRequest) -> Answer:

@@ -17,13 +17,12 @@ def settings(request: PageRequest) -> Answer:
 
 def _page(request: PageRequest, problem: Problem | None = None, at: str = "") -> Html:
     services, signed = request.services, request.signed
-    control = services.installation.control
-    environments = [control.get_environment(request.space.id, name) for name in ENVIRONMENT_NAMES]
+    environments = [services.access.get_environment(request.space.id, name) for name in ENVIRONMENT_NAMES]
     context: dict[str, Any] = {
         "title": "Settings",
         "breadcrumb": [(request.space.name, request.to("overview")), ("Settings", None)],
         "environments": [
-            (each, services.population(each).version(), services.population(each).horizon()) for each in environments
+            (each, services.changes.version(each), services.changes.horizon(each)) for each in environments
         ],
         "problem": problem,
         "problem_at": at,

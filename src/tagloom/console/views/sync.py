@@ -85,7 +85,7 @@ def _form(
         "formats": FORMATS,
         "kept": request.services.mappings.list_mappings(request.space.id),
         "variable": variable_of(request.signed.organization.id, "crm"),
-        "egress_policy": request.services.installation.egress_policy,
+        "egress_policy": request.services.egress_policy,
         "problem": problem,
         "problem_at": problem_at,
     }

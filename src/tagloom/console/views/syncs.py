@@ -53,7 +53,7 @@ def _used(request: PageRequest, listed: Sequence[Sync]) -> dict[str, list[str]]:
         used.setdefault(each.draft.mapping, []).append(each.id)
     for name in ENVIRONMENT_NAMES:
         if name != request.environment.name:
-            environment = request.services.installation.control.get_environment(request.space.id, name)
+            environment = request.services.access.get_environment(request.space.id, name)
             for each in request.services.syncs.list_syncs(environment):
                 used.setdefault(each.draft.mapping, []).append(f"{each.id} of {name}")
     return used
@@ -172,7 +172,7 @@ def _people_with(request: PageRequest, branch: str) -> int:
     if not branch:
         return 0
     try:
-        return request.population.get_tag(parse_tag(branch)).subtree_users
+        return request.services.catalogue.get_tag(request.environment, parse_tag(branch)).subtree_users
     except (TagNotFound, TagIsAlias):
         return 0
 

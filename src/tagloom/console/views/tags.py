@@ -9,10 +9,9 @@ from tagloom.console.forms.times import read_moment
 from tagloom.console.framework.charts import Spark, Tile, line_charts, spark, treemap
 from tagloom.console.framework.context import Answer, Download, Html, PageRequest, Redirect, Toast, toast_of
 from tagloom.console.framework.rendering import day
-from tagloom.history.as_of import version_as_of
 from tagloom.people.export import CONTENT_TYPE_OF_FORMAT, encode_people
 from tagloom.ports.problems import TagExists, TagMoveInvalid, TagNotFound
-from tagloom.ports.writes import DeleteTag, MergeTags, MoveTag, PutTag, WriteOptions
+from tagloom.ports.writes import DeleteTag, MergeTags, MoveTag, PutTag
 from tagloom.words.expiry import ExpiryInvalid, parse_expires_at, parse_ttl
 from tagloom.words.model import Tag
 from tagloom.words.problems import ExclusiveBranch, TagIsAlias, TagOwned, TagProblem
@@ -56,7 +55,7 @@ def tags(request: PageRequest) -> Answer:
         "view": view,
         "search": search,
         "is_closed": request.environment.catalogue == "closed",
-        "version": request.population.version(),
+        "version": request.services.changes.version(request.environment),
     }
     match view:
         case "tree":
@@ -124,7 +123,7 @@ def show(request: PageRequest) -> Answer:
     try:
         found = request.services.catalogue.get_tag(request.environment, tag)
     except TagIsAlias:
-        today = request.population.resolve(tag)
+        today = request.services.catalogue.resolve(request.environment, tag)
         return Redirect(request.to("tag", tag=today), Toast(f"“{tag}” is now called “{today}”."))
     return Html("tag.html", tag_context(request, found))
 
@@ -135,7 +134,7 @@ def tag_context(request: PageRequest, found: Tag) -> dict[str, Any]:
     trend = catalogue.trend(request.environment, tag)
     users = [point.subtree_users for point in trend]
     names = {each.id: each.name for each in request.services.tribes.list_tribes(request.space.id)}
-    aliases = [alias for alias, target in request.population.aliases().items() if target == tag]
+    aliases = [alias for alias, target in catalogue.aliases(request.environment).items() if target == tag]
     return {
         "title": tag,
         "breadcrumb": [
@@ -144,17 +143,19 @@ def tag_context(request: PageRequest, found: Tag) -> dict[str, Any]:
             (tag.rpartition("/")[2], None),
         ],
         "tag": found,
-        "version": request.population.version(),
+        "version": request.services.changes.version(request.environment),
         "points": [{"at": point.at, "count": point.subtree_users} for point in trend],
         "charts": line_charts(users, [day(point.at) for point in trend], width=1_040),
-        "horizon": request.population.horizon(),
+        "horizon": request.services.changes.horizon(request.environment),
         "sources": catalogue.sources(request.environment, tag, limit=12),
         "children": catalogue.children(request.environment, tag, limit=BRANCHES_PER_PAGE).items,
-        "people_with": request.population.list_people(kind="user", search="", tag=tag, limit=8).items,
-        "changes": request.population.list_changes(tag=tag, newest_first=True, limit=CHANGES_SHOWN),
+        "people_with": request.services.people.list_people(request.environment, kind="user", tag=tag, limit=8).items,
+        "changes": request.services.changes.list_changes(
+            request.environment, tag=tag, newest_first=True, limit=CHANGES_SHOWN
+        ),
         "tribes": [(tribe, names.get(tribe, tribe)) for tribe in found.tribes],
         "aliases": sorted(aliases),
-        "owned": request.population.owned_branch(tag),
+        "owned": catalogue.owned_branch(request.environment, tag),
         "expiry": {"ttl": found.ttl, "expires_at": found.expires_at[:16]},
         "expiry_problem": None,
     }
@@ -163,8 +164,8 @@ def tag_context(request: PageRequest, found: Tag) -> dict[str, Any]:
 def people_with(request: PageRequest) -> Answer:
     """Returns everyone with the tag or one below it, now or as of a version, as CSV."""
     tag = request.tag()
-    as_of = version_as_of(request.population, request.text("as_of") or None)
-    version, chunks = request.population.people_with(tag, "subtree", as_of=as_of)
+    as_of = request.services.changes.version_as_of(request.environment, request.text("as_of") or None)
+    version, chunks = request.services.people.people_with(request.environment, tag, "subtree", as_of=as_of)
     name = f"{tag.replace('/', '-')}-{request.environment.name}-v{version}.csv"
     return Download(name, CONTENT_TYPE_OF_FORMAT["csv"], encode_people(chunks, "csv"))
 
@@ -303,7 +304,7 @@ def _preview(request: PageRequest, action: str, tag: TagPath, typed: str) -> Any
 def move(request: PageRequest) -> Answer:
     """Renames or moves a tag and all tags below it."""
     tag, to = request.tag(), request.tag("to")
-    receipt = request.population.write(MoveTag(tag, to), WriteOptions(request.origin))
+    receipt = request.services.catalogue.move_tag(request.environment, tag, to, request.origin)
     return Redirect(
         request.to("tag", tag=to), Toast(f"“{tag}” is now called “{to}”.", receipt.version, request.to("tag", tag=tag))
     )
@@ -312,7 +313,7 @@ def move(request: PageRequest) -> Answer:
 def merge(request: PageRequest) -> Answer:
     """Merges a tag into another."""
     tag, into = request.tag(), request.tag("to")
-    receipt = request.population.write(MergeTags(tag, into), WriteOptions(request.origin))
+    receipt = request.services.catalogue.merge_tags(request.environment, tag, into, request.origin)
     return Redirect(
         request.to("tag", tag=into),
         Toast(f"“{tag}” was merged into “{into}”.", receipt.version, request.to("tag", tag=tag)),

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 from tagloom.base.problems import ParameterInvalid
 from tagloom.console.framework.context import Answer, Html, PageRequest
 from tagloom.console.views.people import required_person
-from tagloom.history.as_of import version_as_of
 from tagloom.ports.problems import ChangeNotFound
 from tagloom.words.model import Change, Version
 from tagloom.words.retention import HistoryCompacted
@@ -22,8 +21,9 @@ class Moment(NamedTuple):
 
 def _moment(request: PageRequest) -> Moment:
     """Returns the version `as_of`, or the newest version at the time `at`. Raises: ParameterInvalid, ChangeNotFound."""
-    version = version_as_of(request.population, request.text("as_of").strip() or request.moment("at") or "") or 0
-    return Moment(version, request.population.get_change(version) if version else None)
+    changes, text = request.services.changes, request.text("as_of").strip() or request.moment("at") or ""
+    version = changes.version_as_of(request.environment, text) or 0
+    return Moment(version, changes.get_change(request.environment, version) if version else None)
 
 
 def tribe(request: PageRequest) -> Answer:
@@ -47,7 +47,8 @@ def tribe(request: PageRequest) -> Answer:
 
 def tag(request: PageRequest) -> Answer:
     """Shows how many people had the tag, or one below it, at a given time, and some of them."""
-    found = request.services.catalogue.get_tag(request.environment, request.population.resolve(request.tag()))
+    catalogue = request.services.catalogue
+    found = catalogue.get_tag(request.environment, catalogue.resolve(request.environment, request.tag()))
     context: dict[str, Any] = {
         "title": found.tag,
         "breadcrumb": [("User tags", request.to("tags")), (found.tag, request.to("tag", tag=found.tag))],
@@ -59,7 +60,7 @@ def tag(request: PageRequest) -> Answer:
         below = Definition("everyone", HasTag(found.tag))
         return {
             "found": request.services.targeting.preview(request.environment, below, as_of=at.version),
-            "exact": request.population.count(exact, {}, as_of=at.version),
+            "exact": request.services.targeting.count_rule(request.environment, exact, as_of=at.version),
         }
 
     return _page_as_of(request, "tag_as_of.html", context, read)
@@ -78,8 +79,8 @@ def person(request: PageRequest) -> Answer:
     }
 
     def read(at: Moment) -> dict[str, Any]:
-        record = request.population.find_person(person, as_of=at.version)
-        found = request.population.find_person(person)
+        record = request.services.people.find_person(request.environment, person, as_of=at.version)
+        found = request.services.people.find_person(request.environment, person)
         before, now = () if record is None else record.tags, () if found is None else found.tags
         return {
             "record": record,

@@ -10,7 +10,6 @@ from tagloom.console.framework.charts import line_charts
 from tagloom.console.framework.context import Answer, Download, Html, PageRequest, Redirect, Toast
 from tagloom.console.framework.rendering import day, rule_text
 from tagloom.console.views.tribes import colour_of
-from tagloom.history.as_of import version_as_of
 from tagloom.people.export import CONTENT_TYPE_OF_FORMAT, encode_people
 from tagloom.ports.problems import TribeChanged
 from tagloom.tribes.audiences import Comparison
@@ -286,7 +285,7 @@ def why(request: PageRequest) -> Answer:
         _about(request, tribe)
         | {
             "person": person,
-            "record": request.population.find_person(person),
+            "record": request.services.people.find_person(request.environment, person),
             "why": found,
             "refused": {each.node for each in found.because if is_refused(tribe.rule, each.node, rules)},
             "names": {each.id: each.name for each in request.services.tribes.list_tribes(request.space.id)},
@@ -301,7 +300,7 @@ def export(request: PageRequest) -> Answer:
     format = next((each for each in CONTENT_TYPE_OF_FORMAT if each == wanted), None)
     if format is None:
         raise ParameterInvalid("The format must be csv, ndjson or parquet.", parameter="format")
-    as_of = version_as_of(request.population, request.text("as_of") or None)
+    as_of = request.services.changes.version_as_of(request.environment, request.text("as_of") or None)
     version, chunks = request.services.targeting.members(request.environment, tribe, as_of=as_of)
     name = f"{tribe}-{request.environment.name}-v{version}.{format}"
     return Download(name, CONTENT_TYPE_OF_FORMAT[format], encode_people(chunks, format))

@@ -5,7 +5,6 @@ from typing import Any, get_args
 from tagloom.base.problems import ParameterInvalid
 from tagloom.console.framework.context import Answer, Html, PageRequest, Redirect, toast_of
 from tagloom.ports.problems import TooManyTags
-from tagloom.tagging.tribe_tagging import tag_tribe
 from tagloom.words.model import TribeMode
 from tagloom.words.problems import TagProblem, UnknownTag
 from tagloom.words.tags import parse_tag
@@ -46,9 +45,7 @@ def tag_members(request: PageRequest) -> Answer:
     """Tags everyone who is in the tribe now."""
     tribe = request.services.tribes.get_tribe(request.space.id, request.values["tribe"])
     tag, mode = request.tag(), _mode(request)
-    receipt = tag_tribe(
-        request.services.tribes, request.population, request.environment, tribe.id, tag, mode, request.origin
-    )
+    receipt = request.services.taggings.tag_tribe(request.environment, tribe.id, tag, mode, request.origin)
     text = f"“{tribe.name}”: {receipt.added:,} taggings added, {receipt.removed:,} removed."
     return Redirect(request.to(f"tribe/{tribe.id}"), toast_of(receipt, text))
 

@@ -10,11 +10,9 @@ from typing import Generic, TypeVar
 import msgspec
 from starlette.types import Receive, Scope
 
-from tagloom.accounts.access_tokens import Access, Place, Principal
+from tagloom.accounts.access_tokens import Place, Principal
 from tagloom.base.problems import ParameterInvalid, Problem
 from tagloom.base.text import printable
-from tagloom.history.as_of import version_as_of
-from tagloom.history.compaction import Compactor, Retentions
 from tagloom.http import limits
 from tagloom.http.framework.coalescing import Coalescer
 from tagloom.http.framework.commit_waiters import Arrivals
@@ -25,19 +23,9 @@ from tagloom.http.framework.parameters import Value
 from tagloom.http.framework.readiness import Readiness
 from tagloom.http.framework.store_metrics import Stored
 from tagloom.http.problems import VersionNotReached
-from tagloom.imports.fetch import Fetcher
-from tagloom.imports.lifecycle import Imports
-from tagloom.imports.saved_mappings import Mappings
-from tagloom.ports.population import Population
 from tagloom.server.body_pace import Paces, watch_for_end
 from tagloom.server.thread_limits import Places
-from tagloom.services import Installation
-from tagloom.syncs.definitions import Syncs
-from tagloom.syncs.runner import Runner
-from tagloom.syncs.sources import Sources
-from tagloom.tagging.catalogue import Catalogue
-from tagloom.tribes.audiences import Targeting
-from tagloom.tribes.definitions import Tribes
+from tagloom.services import Installation, Services
 from tagloom.words.expiry import Expiry, expiry_of
 from tagloom.words.model import Decision, Environment, Kind, Origin, Person, Receipt, Version
 from tagloom.words.person_ids import parse_id
@@ -75,18 +63,7 @@ class ApiState:
     """The state that all handlers share: the services of an installation, and the limits of this process."""
 
     installation: Installation
-    access: Access
-    tribes: Tribes
-    targeting: Targeting
-    catalogue: Catalogue
-    imports: Imports
-    fetcher: Fetcher
-    mappings: Mappings
-    syncs: Syncs
-    sources: Sources
-    runner: Runner
-    compactor: Compactor
-    retentions: Retentions
+    services: Services
     metrics: Metrics
     stored: HealthCheck[Stored]
     readiness: Readiness
@@ -122,7 +99,7 @@ class ApiState:
         self, environment: Environment, people: Sequence[Person], *, because: bool
     ) -> Sequence[Decision | Exception]:
         try:
-            return self.targeting.decide_many(environment, people, because=because)[1]
+            return self.services.targeting.decide_many(environment, people, because=because)[1]
         except Problem as problem:
             if len(people) == 1:
                 return [problem]
@@ -136,7 +113,7 @@ class ApiState:
 
     def watches(self) -> Watches:
         """Returns the watched imports of the running loop."""
-        return self._watches.get(lambda: Watches(self.imports.get))
+        return self._watches.get(lambda: Watches(self.services.imports.get))
 
     def end_watches(self) -> None:
         """Ends all watches."""
@@ -183,7 +160,6 @@ class Call:
 
     __slots__ = (
         "found_place",
-        "found_population",
         "found_principal",
         "headers",
         "query",
@@ -202,9 +178,13 @@ class Call:
         self.query: dict[str, Value] = {}
         self.found_principal: Principal | None = None
         self.found_place: Place | None = None
-        self.found_population: Population | None = None
 
     # The caller and the environment.
+
+    @property
+    def services(self) -> Services:
+        """The use cases of the installation."""
+        return self.state.services
 
     @property
     def principal(self) -> Principal:
@@ -217,12 +197,6 @@ class Call:
         """The environment in the URL."""
         assert self.found_place is not None, "the route names no environment"
         return self.found_place.environment
-
-    @property
-    def population(self) -> Population:
-        """The population of the environment in the URL."""
-        assert self.found_population is not None, "the route names no environment"
-        return self.found_population
 
     @property
     def origin(self) -> Origin:
@@ -307,11 +281,11 @@ class Call:
         return expiry_of(self.find_text("expires_at"), self.find_text("ttl"), self.state.now())
 
     def find_version(self) -> Version | None:
-        """Returns the version of `as_of`, or None. Reads the population: call it in a thread.
+        """Returns the version of `as_of`. Call it in a thread, because it reads the store.
 
         Raises: ParameterInvalid, ChangeNotFound.
         """
-        return version_as_of(self.population, self.find_text("as_of"))
+        return self.services.changes.version_as_of(self.environment, self.find_text("as_of"))
 
     # Waiting.
 
@@ -343,9 +317,9 @@ class Call:
             return await self.state.arrivals().wait(future)
 
     async def wait_for_version(self, version: int) -> None:
-        """Waits until the population has this version. Raises: VersionNotReached, after `wait_seconds`."""
-        population, pause, waited = self.population, 0.002, 0.0
-        while (reached := await self.in_thread(population.version)) < version:
+        """Waits until this process has read this version. Raises: VersionNotReached, after `wait_seconds`."""
+        changes, environment, pause, waited = self.services.changes, self.environment, 0.002, 0.0
+        while (reached := await self.in_thread(lambda: changes.version(environment))) < version:
             if waited >= self.state.wait_seconds:
                 raise VersionNotReached(
                     f"This process is at version {reached}, not yet at {version}.", version=reached, retry_after=1

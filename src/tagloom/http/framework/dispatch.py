@@ -16,9 +16,7 @@ from tagloom.http.framework.cache_refresh import Renewals
 from tagloom.http.framework.context import Answer, ApiState, Call, Events, Stream
 from tagloom.http.framework.parameters import read_query
 from tagloom.http.framework.routing import Found, Route, Tree
-from tagloom.ports.population import Population
 from tagloom.server.problems import RouteNotFound
-from tagloom.words.model import Environment
 
 ENCODER = msgspec.json.Encoder()
 BEARER = "bearer "
@@ -63,7 +61,7 @@ class PlatformApi:
         if scopes is None:
             call.query = read_query(call.scope["query_string"], found.known)
             return
-        access, secret = self._state.access, _secret(call.header(b"authorization"))
+        access, secret = self._state.services.access, _secret(call.header(b"authorization"))
         principal = call.found_principal = await authenticate(self._state, secret)
         principal.require(*scopes)
         space, organization = call.values.get("space"), call.values.get("organization")
@@ -75,7 +73,6 @@ class PlatformApi:
             if place is None:
                 place = await call.in_thread(lambda: access.get_place(principal, space, environment))
             call.found_place = place
-            call.found_population = await _opened(call, place.environment)
             self._renewals.soon(
                 (secret, space, environment), lambda: access.renew(principal, secret, space, environment)
             )
@@ -98,15 +95,8 @@ def _secret(authorization: str | None) -> str:
 
 async def authenticate(state: ApiState, secret: str) -> Principal:
     """Returns the principal of a token. Raises: NotSignedIn."""
-    found = state.access.find_principal(secret)
-    return found if found is not None else await state.threads.run(lambda: state.access.authenticate(secret))
-
-
-async def _opened(call: Call, environment: Environment) -> Population:
-    """Returns the population of an environment. A thread opens it if necessary, because that reads the store."""
-    installation = call.state.installation
-    found = installation.find_population(environment)
-    return found if found is not None else await call.in_thread(lambda: installation.population(environment))
+    found = state.services.access.find_principal(secret)
+    return found if found is not None else await state.threads.run(lambda: state.services.access.authenticate(secret))
 
 
 async def _send_answer(answer: Answer, scope: Scope, send: Send) -> None:

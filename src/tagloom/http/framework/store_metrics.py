@@ -7,10 +7,11 @@ from typing import NamedTuple
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
 from tagloom.base.counters import Compactions, Counters, Following, Pooled, Times
-from tagloom.base.times import rfc3339, seconds_of
+from tagloom.base.times import seconds_of
 from tagloom.http.framework.metrics import add_times
-from tagloom.ports.control import Control
+from tagloom.imports.lifecycle import Imports
 from tagloom.ports.imports import ENDED, IMPORT_STATES, ImportCount
+from tagloom.syncs.definitions import Syncs
 from tagloom.words.syncs import RUN_STATES, SyncRun
 
 
@@ -22,10 +23,9 @@ class Stored(NamedTuple):
     due_at: str | None
 
 
-def stored(control: Control, now: float) -> Stored:
-    """Reads the database, with three short queries. `now` is in Unix seconds."""
-    due = control.list_due(rfc3339(now), 1)
-    return Stored(control.count_imports(), control.list_newest_runs(), due[0].sync.next_run_at if due else None)
+def stored(imports: Imports, syncs: Syncs) -> Stored:
+    """Reads the counts from the database, by three short statements."""
+    return Stored(imports.count_imports(), syncs.list_newest_runs(), syncs.find_due_at())
 
 
 def of_process(counters: Counters) -> Iterator[Metric]:

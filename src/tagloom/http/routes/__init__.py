@@ -5,12 +5,12 @@ from typing import Any
 import msgspec
 
 from tagloom.accounts.problems import TooManyTokens
-from tagloom.base import limits
+from tagloom.base import limits as base_limits
 from tagloom.base.problems import Problem
-from tagloom.http import decisions, history, installation, tags, tenants, tribes
+from tagloom.http import decisions, history, installation, limits, tags, tenants, tribes
 from tagloom.http.framework.addresses import ORGANIZATION, SPACE, V2, E
 from tagloom.http.framework.parameters import AS_OF, AT_LEAST, CURSOR, DRY_RUN, LIMIT, MATCH, USER, VISITOR, Parameter
-from tagloom.http.framework.routing import Handler, Route
+from tagloom.http.framework.routing import FastAnswer, Handler, Route
 from tagloom.http.framework.schemas import (
     AliasesPage,
     ChangesPage,
@@ -484,7 +484,7 @@ TRIBES: tuple[Route, ...] = (
                 description="The maximum number of items of a page.",
                 kind="integer",
                 least=1,
-                most=limits.PAGE_ITEMS_MAX,
+                most=base_limits.PAGE_ITEMS_MAX,
             ),
             CURSOR,
             AS_OF,
@@ -575,6 +575,7 @@ DECISIONS: tuple[Route, ...] = (
         body=DecisionBody,
         answer=Decision,
         problems=(PersonIdInvalid,),
+        fast=FastAnswer(decisions.decide_at_once, decisions.renew, limits.DECISION_BODY_BYTES_MAX),
     ),
     Route(
         method="POST",

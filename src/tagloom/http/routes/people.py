@@ -32,7 +32,7 @@ from tagloom.ports.problems import (
     TagNotFound,
     TooManyTags,
 )
-from tagloom.tagging.bulk import FORMAT_OF_CONTENT_TYPE
+from tagloom.tagging.taggings import FORMAT_OF_CONTENT_TYPE
 from tagloom.words.expiry import ExpiryInvalid, ExpiryPast
 from tagloom.words.model import PersonRecord, Receipt
 from tagloom.words.problems import ExclusiveBranch, MirrorEmpty, PersonIdInvalid, TagIsAlias, TagProblem, UnknownTag

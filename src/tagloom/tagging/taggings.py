@@ -1,8 +1,7 @@
-"""The use cases of bulk writes: a body of any format becomes one batch. A repeated key returns the first receipt."""
+"""Writes and exports of taggings: of a whole body, of one person, and of the members of a tribe."""
 
 import hashlib
 import tempfile
-import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future
 
@@ -14,10 +13,11 @@ from tagloom.files import Format, Line, ids_mapping, key_of, lines_part, read_pa
 from tagloom.files import limits as files_limits
 from tagloom.ports import limits as ports_limits
 from tagloom.ports.population import Population
-from tagloom.ports.writes import Apply, BatchRules, Part, WriteOptions
+from tagloom.ports.writes import Apply, BatchRules, Part, TagTribe, WriteOptions
+from tagloom.tribes.definitions import Tribes
 from tagloom.words.expiry import Expiry, expiry_of
 from tagloom.words.mappings import Encoding
-from tagloom.words.model import Mode, Origin, Person, Receipt
+from tagloom.words.model import Environment, Mode, Origin, Person, Receipt, TribeMode, Version
 from tagloom.words.problems import LineInvalid
 from tagloom.words.tags import TagPath
 
@@ -89,27 +89,85 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def import_body(
-    population: Population, body: Iterator[bytes], order: Order, now: Callable[[], float] = time.time
-) -> Receipt:
-    """Applies a whole body as one batch. If the body ends early or cannot be read, nothing is applied.
+class Taggings:
+    """Writes and exports the taggings of an environment. `now` returns Unix seconds."""
 
-    `now` returns Unix seconds. Memory is bounded, because the body is read part by part. With an idempotency key, the
-    body is first copied to a temporary file, because its fingerprint must be known before the batch begins.
+    def __init__(
+        self, tribes: Tribes, population_of: Callable[[Environment], Population], now: Callable[[], float]
+    ) -> None:
+        self._tribes = tribes
+        self._population_of = population_of
+        self._now = now
 
-    Raises: BodyInvalid, ColumnsInvalid, ExpiryInvalid, ExpiryPast, ContentTypeUnsupported, and the errors of `body` and
-    `Apply`.
-    """
-    if order.idempotency_key is None:
-        return _applied(population, body, order, "", now())
-    with tempfile.SpooledTemporaryFile(max_size=files_limits.PART_BYTES) as spool:
-        digest = hashlib.blake2b(order.digest(), digest_size=32)
-        for chunk in body:
-            digest.update(chunk)
-            spool.write(chunk)
-        spool.seek(0)
-        chunks = iter(lambda: spool.read(base_limits.UPLOAD_CHUNK_BYTES), b"")
-        return _applied(population, chunks, order, digest.hexdigest(), now())
+    def import_body(self, environment: Environment, body: Iterator[bytes], order: Order) -> Receipt:
+        """Applies a whole body as one batch. If the body ends early or cannot be read, nothing is applied.
+
+        Memory is bounded, because the body is read part by part. With an idempotency key, the body is first copied to
+        a temporary file, because its fingerprint must be known before the batch begins.
+
+        Raises: BodyInvalid, ColumnsInvalid, ExpiryInvalid, ExpiryPast, ContentTypeUnsupported, and the errors of `body`
+        and `Apply`.
+        """
+        population = self._population_of(environment)
+        if order.idempotency_key is None:
+            return _applied(population, body, order, "", self._now())
+        with tempfile.SpooledTemporaryFile(max_size=files_limits.PART_BYTES) as spool:
+            digest = hashlib.blake2b(order.digest(), digest_size=32)
+            for chunk in body:
+                digest.update(chunk)
+                spool.write(chunk)
+            spool.seek(0)
+            chunks = iter(lambda: spool.read(base_limits.UPLOAD_CHUNK_BYTES), b"")
+            return _applied(population, chunks, order, digest.hexdigest(), self._now())
+
+    def submit_tags(
+        self,
+        environment: Environment,
+        person: Person,
+        tags: Sequence[str],
+        mode: Mode,
+        origin: Origin,
+        expiry: Expiry = 0,
+    ) -> "Future[Receipt]":
+        """Submits the tags of one person as a batch of one line. Batches that wait share a commit."""
+        part = lines_part([Line(1, key_of(person.kind, person.id), tags)])
+        write = Apply([part], BatchRules(mode=mode, expiry=expiry))
+        return self._population_of(environment).submit(write, WriteOptions(origin))
+
+    def tag_tribe(
+        self,
+        environment: Environment,
+        tribe: str,
+        tag: TagPath,
+        mode: TribeMode,
+        origin: Origin,
+        *,
+        dry_run: bool = False,
+        idempotency_key: str | None = None,
+        expires_at: str | None = None,
+        ttl: str | None = None,
+    ) -> Receipt:
+        """Adds a tag to the members of a tribe, removes it, or takes a snapshot: then nobody else has the tag.
+
+        It is one batch, and the caller never gets the ids of the members. The source of the batch is the tribe. Added
+        taggings expire at `expires_at`, which must be in the future, or after `ttl`.
+
+        Raises: TribeNotFound, ExpiryInvalid, ExpiryPast, and what `TagTribe` raises.
+        """
+        write = TagTribe(
+            self._tribes.get_definition(environment.space, tribe),
+            tag,
+            mode,
+            self._tribes.definitions(environment.space),
+            expiry_of(expires_at, ttl, self._now()),
+        )
+        asked = hashlib.blake2b(msgspec.json.encode([tribe, tag, mode, origin, expires_at, ttl]), digest_size=32)
+        options = WriteOptions(Origin(origin.actor, f"tribe {tribe}"), dry_run, idempotency_key, asked.hexdigest())
+        return self._population_of(environment).write(write, options)
+
+    def list_taggings(self, environment: Environment) -> tuple[Version, Iterator[Sequence[tuple[Person, TagPath]]]]:
+        """Returns a version, and every tagging at that version, person by person, a chunk of people at a time."""
+        return self._population_of(environment).taggings()
 
 
 def _applied(population: Population, body: Iterator[bytes], order: Order, fingerprint: str, now: float) -> Receipt:
@@ -145,14 +203,6 @@ def _parts_of_people(body: Iterator[bytes], order: Order, tag: TagPath) -> Gener
     people = ids_mapping(tag, order.user_column, order.visitor_column)
     mapping = msgspec.structs.replace(people, encoding=order.encoding)
     return read_text(body, order.format, mapping, compression=order.compression)
-
-
-def submit_tags(
-    population: Population, person: Person, tags: Sequence[str], mode: Mode, origin: Origin, expiry: Expiry = 0
-) -> "Future[Receipt]":
-    """Submits the tags of one person as a batch of one line. Batches that wait at the same time share a commit."""
-    part = lines_part([Line(1, key_of(person.kind, person.id), tags)])
-    return population.submit(Apply([part], BatchRules(mode=mode, expiry=expiry)), WriteOptions(origin))
 
 
 def check_single(receipt: Receipt) -> Receipt:
