@@ -22,7 +22,7 @@ import dlt
 import pyarrow
 
 from tagloom_client import dlt as ours
-from tagloom_client.blocking import Tagloom
+from tagloom_client.client import Tagloom
 
 KILLED = 9
 

@@ -1,7 +1,7 @@
 """A typed client of the Tagloom Platform API."""
 
 from tagloom_client import models, problems, rules
-from tagloom_client.blocking import Tagloom
+from tagloom_client.client import AsyncTagloom, Tagloom
 from tagloom_client.models import (
     Alias,
     Because,
@@ -41,7 +41,6 @@ from tagloom_client.models import (
 )
 from tagloom_client.problems import AnswerInvalid, ConnectionFailed, ProblemError, TagloomError
 from tagloom_client.retries import Retries
-from tagloom_client.waiting import AsyncTagloom
 
 __version__ = "0.1.0"
 

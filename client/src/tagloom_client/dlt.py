@@ -31,7 +31,7 @@ from dlt.common.storages.load_package import (
 from dlt.destinations.impl.destination.destination import DestinationClient
 from dlt.destinations.impl.destination.factory import destination
 
-from tagloom_client.blocking import Tagloom
+from tagloom_client.client import Tagloom
 from tagloom_client.models import Import
 
 LoadMode = Literal["add", "remove", "set", "mirror"]

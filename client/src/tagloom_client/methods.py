@@ -1,0 +1,199 @@
+"""The methods of both clients. Each is a function that makes a request, and is sent by the client's sender.
+
+The synchronous client returns answers and iterators, the asynchronous client awaitables and asynchronous iterators.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from functools import update_wrapper
+from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
+
+from tagloom_client import imports, requests, syncs, tribes
+from tagloom_client.asking import Ask, Lines, Place
+from tagloom_client.async_sender import AsyncSender
+from tagloom_client.models import Page
+from tagloom_client.sender import Sender
+
+Given = ParamSpec("Given")
+Made = TypeVar("Made")
+Answer = TypeVar("Answer")
+
+
+class _Method(Generic[Given, Made]):
+    """A method that makes a request for the client's place and sends it by the sender's method `send`."""
+
+    send: str
+
+    def __init__(self, make: Callable[Concatenate[Place, Given], Made]) -> None:
+        self._make = make
+        self.__doc__ = make.__doc__
+
+    def _bind(self, client: Sender | AsyncSender) -> Callable[Given, Any]:
+        make, send, place = self._make, getattr(client, self.send), client.place
+
+        def method(*args: Given.args, **kwargs: Given.kwargs) -> Any:
+            return send(make(place, *args, **kwargs))
+
+        return update_wrapper(method, make)
+
+    def _get(self, client: Sender | AsyncSender | None) -> Any:
+        return self if client is None else self._bind(client)
+
+
+class One(_Method[Given, Ask[Answer]], Generic[Given, Answer]):
+    """A method with one answer."""
+
+    send = "send"
+
+    @overload
+    def __get__(self, client: None, owner: type[Any]) -> Self: ...
+    @overload
+    def __get__(self, client: Sender, owner: type[Any]) -> Callable[Given, Answer]: ...
+    @overload
+    def __get__(self, client: AsyncSender, owner: type[Any]) -> Callable[Given, Awaitable[Answer]]: ...
+    def __get__(self, client: Sender | AsyncSender | None, owner: type[Any]) -> Any:
+        return self._get(client)
+
+
+class Pages(_Method[Given, Ask[Page[Answer]]], Generic[Given, Answer]):
+    """A method that yields the items of all pages."""
+
+    send = "send_pages"
+
+    @overload
+    def __get__(self, client: None, owner: type[Any]) -> Self: ...
+    @overload
+    def __get__(self, client: Sender, owner: type[Any]) -> Callable[Given, Iterator[Answer]]: ...
+    @overload
+    def __get__(self, client: AsyncSender, owner: type[Any]) -> Callable[Given, AsyncIterator[Answer]]: ...
+    def __get__(self, client: Sender | AsyncSender | None, owner: type[Any]) -> Any:
+        return self._get(client)
+
+
+class Streamed(_Method[Given, Lines[Answer]], Generic[Given, Answer]):
+    """A method that yields the decoded lines of a streamed answer."""
+
+    send = "send_lines"
+
+    @overload
+    def __get__(self, client: None, owner: type[Any]) -> Self: ...
+    @overload
+    def __get__(self, client: Sender, owner: type[Any]) -> Callable[Given, Iterator[Answer]]: ...
+    @overload
+    def __get__(self, client: AsyncSender, owner: type[Any]) -> Callable[Given, AsyncIterator[Answer]]: ...
+    def __get__(self, client: Sender | AsyncSender | None, owner: type[Any]) -> Any:
+        return self._get(client)
+
+
+class Bytes(_Method[Given, Ask[None]]):
+    """A method that yields the bytes of a streamed answer."""
+
+    send = "send_stream"
+
+    @overload
+    def __get__(self, client: None, owner: type[Any]) -> Self: ...
+    @overload
+    def __get__(self, client: Sender, owner: type[Any]) -> Callable[Given, Iterator[bytes]]: ...
+    @overload
+    def __get__(self, client: AsyncSender, owner: type[Any]) -> Callable[Given, AsyncIterator[bytes]]: ...
+    def __get__(self, client: Sender | AsyncSender | None, owner: type[Any]) -> Any:
+        return self._get(client)
+
+
+class Methods:
+    """The functions of `requests`, `imports`, `syncs` and `tribes` as methods, without their first argument."""
+
+    # The installation and its tenants.
+    is_ready = One(requests.is_ready)
+    get_limits = One(requests.get_limits)
+    list_organizations = Pages(requests.list_organizations)
+    list_spaces = Pages(requests.list_spaces)
+    create_space = One(requests.create_space)
+    list_environments = Pages(requests.list_environments)
+    get_environment = One(requests.get_environment)
+    set_catalogue = One(requests.set_catalogue)
+    set_retention = One(requests.set_retention)
+    list_tokens = Pages(requests.list_tokens)
+    create_token = One(requests.create_token)
+    revoke_token = One(requests.revoke_token)
+
+    # People.
+    list_people = Pages(requests.list_people)
+    get_person = One(requests.get_person)
+    put_person = One(requests.put_person)
+    erase_person = One(requests.erase_person)
+    get_tags_of = One(requests.get_tags_of)
+    set_tags_of = One(requests.set_tags_of)
+    add_tag = One(requests.add_tag)
+    remove_tag = One(requests.remove_tag)
+
+    # Taggings.
+    upload = One(requests.upload)
+    tag_people = One(requests.tag_people)
+    export_taggings = Streamed(requests.export_taggings)
+    download_taggings = Bytes(requests.download_taggings)
+
+    # The catalogue.
+    list_tags = Pages(requests.list_tags)
+    get_tag = One(requests.get_tag)
+    put_tag = One(requests.put_tag)
+    move_tag = One(requests.move_tag)
+    release_tag = One(requests.release_tag)
+    merge_tags = One(requests.merge_tags)
+    delete_tag = One(requests.delete_tag)
+    export_people_with = Streamed(requests.export_people_with)
+    download_people_with = Bytes(requests.download_people_with)
+    list_aliases = Pages(requests.list_aliases)
+
+    # Tribes.
+    list_tribes = Pages(tribes.list_tribes)
+    get_tribe = One(tribes.get_tribe)
+    create_tribe = One(tribes.create_tribe)
+    put_tribe = One(tribes.put_tribe)
+    delete_tribe = One(tribes.delete_tribe)
+    count_tribe = One(tribes.count_tribe)
+    preview_rule = One(tribes.preview_rule)
+    overlap_of = One(tribes.overlap_of)
+    list_members = Pages(tribes.list_members)
+    get_membership = One(tribes.get_membership)
+    export_members = Streamed(tribes.export_members)
+    download_members = Bytes(tribes.download_members)
+    tag_tribe = One(tribes.tag_tribe)
+    explain = One(tribes.explain)
+    decide = One(tribes.decide)
+    decide_many = One(tribes.decide_many)
+
+    # History.
+    list_changes = Pages(requests.list_changes)
+    get_change = One(requests.get_change)
+    undo = One(requests.undo)
+    undo_all = One(requests.undo_all)
+
+    # Imports and mappings.
+    bring_file = One(imports.bring_file)
+    bring_address = One(imports.bring_address)
+    list_imports = One(imports.list_imports)
+    get_import = One(imports.get_import)
+    watch_import = Streamed(imports.watch_import)
+    ask_import = One(imports.ask_import)
+    cancel_import = One(imports.cancel_import)
+    delete_import = One(imports.delete_import)
+    delete_import_file = One(imports.delete_import_file)
+    put_import_mapping = One(imports.put_import_mapping)
+    list_rejected = Streamed(imports.list_rejected)
+    download_rejected = Bytes(imports.download_rejected)
+    infer_mapping = One(imports.infer_mapping)
+    list_mappings = One(imports.list_mappings)
+    get_mapping = One(imports.get_mapping)
+    put_mapping = One(imports.put_mapping)
+    delete_mapping = One(imports.delete_mapping)
+
+    # Syncs.
+    list_syncs = Pages(syncs.list_syncs)
+    get_sync = One(syncs.get_sync)
+    infer_source_mapping = One(syncs.infer_source_mapping)
+    create_sync = One(syncs.create_sync)
+    put_sync = One(syncs.put_sync)
+    delete_sync = One(syncs.delete_sync)
+    run_sync = One(syncs.run_sync)
+    push_records = One(syncs.push_records)
+    list_sync_runs = One(syncs.list_sync_runs)
