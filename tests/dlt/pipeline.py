@@ -23,6 +23,7 @@ import pyarrow
 
 from tagloom_client import dlt as ours
 from tagloom_client.client import Tagloom
+from tagloom_client.methods import Methods
 
 KILLED = 9
 
@@ -46,7 +47,7 @@ def main(url: str, token: str, folder: str, options: str) -> None:
         case "file":
             cut_behind(ours, "tagloom")
         case "bring_file" | "ask_import":
-            made = Tagloom.__dict__[wanted["cut"]]
+            made = vars(Methods)[wanted["cut"]]
             setattr(Tagloom, wanted["cut"], lambda self, *a, **k: made.__get__(self, Tagloom)(*a, **k))
             cut_behind(Tagloom, wanted["cut"])
         case "complete_load":

@@ -41,31 +41,32 @@ def filesystem_class(scheme: Scheme) -> type[Any]:
     return found
 
 
-def path_of(address: Address, home: Path | None) -> str:
-    """Returns the path of an address in its filesystem.
+def path_of(address: Address, home: Path | None, *, is_pattern: bool = False) -> str:
+    """Returns the path of an address in its filesystem. A local path must be in the folder `home`.
 
-    Raises: AddressRefused: a file of the server is outside of `home`, or there is no `home`.
+    The targets of links decide. A pattern is checked up to its first wildcard; check its matches one by one.
+
+    Raises: AddressRefused.
     """
     match address.scheme:
         case "file":
-            return str(_within(Path(address.path), home))
+            path = fixed = Path(address.path)
+            while is_pattern and any(each in str(fixed) for each in "*["):
+                fixed = fixed.parent
+            _check_within(fixed, home)
+            return str(path)
         case "sftp":
             return address.path
         case _:
             return f"{address.host}{address.path}"
 
 
-def _within(path: Path, home: Path | None) -> Path:
+def _check_within(path: Path, home: Path | None) -> None:
+    """Checks that a local path, with links resolved, is in the folder `home`. Raises: AddressRefused."""
     if home is None:
         raise AddressRefused("The server has no folder of files; see TAGLOOM_FILES_FOLDER.")
-    # The resolved path is checked, because a link may lead out of the folder. Of a pattern, only the part before the
-    # wildcards is checked here. The path of each file that matches is checked here again before the file is opened.
-    fixed = path
-    while any(each in str(fixed) for each in "*["):
-        fixed = fixed.parent
-    if not fixed.resolve().is_relative_to(home.resolve()):
+    if not path.resolve().is_relative_to(home.resolve()):
         raise AddressRefused("The file is outside the organization's folder on the server.")
-    return path
 
 
 def filesystem_of(address: Address, key: AnyKey | None, guard: Guard) -> Any:
@@ -174,10 +175,13 @@ def list_objects(address: Address, key: AnyKey | None, guard: Guard, home: Path 
 
     Raises: the errors of `open_object`.
     """
-    path, filesystem = path_of(address, home), filesystem_of(address, key, guard)
+    path, filesystem = path_of(address, home, is_pattern=True), filesystem_of(address, key, guard)
     try:
         with translated(address, key):
             found = sorted(str(each) for each in filesystem.glob(path))
+            if address.scheme == "file":
+                for each in found:
+                    _check_within(Path(each), home)
             return [each for each in found if filesystem.isfile(each)]
     finally:
         _closed(filesystem)

@@ -46,7 +46,7 @@ class Remotes:
         self._key(organization, remote, address)
         if address.scheme not in WEB:
             filesystem_class(address.scheme)
-            path_of(address, self._home(organization))
+            path_of(address, self._home(organization), is_pattern=address.is_pattern)
         return address
 
     @contextmanager
