@@ -12,7 +12,7 @@ from bench.product import ORIGIN, Tagloom
 from bench.report import Contender
 from bench.run import Run
 from tagloom.ports.writes import Apply, BatchRules, Part, WriteOptions
-from tagloom.words.model import Person
+from tagloom.words.people import Person
 from tagloom.words.rules import All, AnyOf, Definition, HasTag, Not
 
 PEOPLE_PER_PART = 1_000_000

@@ -13,7 +13,7 @@ from bench.product import ORIGIN, Tagloom
 from bench.run import Run
 from tagloom.ports.population import Population
 from tagloom.ports.writes import Apply, BatchRules, Part, WriteOptions
-from tagloom.words.model import Person
+from tagloom.words.people import Person
 from tagloom.words.rules import Definition, HasTag
 
 LOADS = 6  # The first gives ten tags to everybody; each further one changes some eighteen of everybody's.

@@ -13,9 +13,11 @@ from tagloom.ports.writes import DeleteTag, MoveTag, Undo, WriteOptions
 from tagloom.services import Services, make_services
 from tagloom.settings import Settings
 from tagloom.tagging.taggings import Order
-from tagloom.words.model import Environment, Mode, Origin, Receipt
+from tagloom.words.changes import Origin
+from tagloom.words.receipts import Mode, Receipt
 from tagloom.words.rules import All, Definition, HasTag
 from tagloom.words.tags import TagPath
+from tagloom.words.tenants import Environment
 
 ORIGIN = Origin("bench", "bench")
 CHUNK_BYTES = 1 << 20

@@ -7,7 +7,8 @@ import numpy as np
 import pyarrow as pa
 
 from tagloom.ports.writes import Doubt, Part
-from tagloom.words.model import Kind, Person, Rejected
+from tagloom.words.people import Kind, Person
+from tagloom.words.receipts import Rejected
 
 
 class Line(NamedTuple):

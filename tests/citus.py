@@ -17,7 +17,7 @@ from psycopg import sql
 from tagloom.bootstrap import open_installation
 from tagloom.settings import PostgresUrl, Settings
 from tagloom.stores.schema import metadata
-from tagloom.words.model import Organization, Space
+from tagloom.words.tenants import Organization, Space
 
 URL = os.environ.get("TAGLOOM_TEST_CITUS_URL", "")
 NUMBERS = count(1)

@@ -8,7 +8,8 @@ import msgspec
 
 from tagloom.ports.population import Population
 from tagloom.ports.writes import Apply, BatchRules, Part, TagTribe, WriteOptions
-from tagloom.words.model import Origin, Receipt
+from tagloom.words.changes import Origin
+from tagloom.words.receipts import Receipt
 from tagloom.words.rules import Definition
 
 OPTIONS = {"dry_run", "idempotency_key", "fingerprint"}

@@ -27,7 +27,7 @@ from tagloom.stores.migrations import VERSIONS
 from tagloom.stores.sql import SqlControl
 from tagloom.stores.sqlite import SqliteDatabase
 from tagloom.words.expiry import Moment
-from tagloom.words.model import Environment, Organization, Space
+from tagloom.words.tenants import Environment, Organization, Space
 
 if TYPE_CHECKING:
     from tagloom.stores.postgres import PostgresDatabase

@@ -13,9 +13,8 @@ from tagloom.accounts.passwords import Passwords
 from tagloom.accounts.sessions import Sessions
 from tagloom.accounts.teammates import Teammates
 from tagloom.base.counters import Counters
-from tagloom.egress.guard import Guard
 from tagloom.egress.http import Egress
-from tagloom.egress.policy import EgressPolicy
+from tagloom.egress.policy import EgressPolicy, Guard
 from tagloom.egress.remotes import Remotes
 from tagloom.history.changes import Changes
 from tagloom.history.compaction import Compactor, Retentions
@@ -39,7 +38,7 @@ from tagloom.tribes.audiences import Targeting
 from tagloom.tribes.boards import Boards
 from tagloom.tribes.definitions import Tribes
 from tagloom.words.expiry import Moment
-from tagloom.words.model import Environment
+from tagloom.words.tenants import Environment
 
 if TYPE_CHECKING:
     from tagloom.accounts.openid import OpenId
@@ -135,7 +134,7 @@ def make_services(installation: Installation, now: Callable[[], float] = time.ti
     provider, egress_policy = installation.identity_provider, installation.egress_policy
     remotes = Remotes(egress_policy)
     sources = Sources(egress_policy, remotes)
-    alerting = Alerting(egress_policy.mail, egress_policy.egress())
+    alerting = Alerting(egress_policy.mail, Egress(egress_policy.webhooks_guard()))
     compactor = Compactor(control.list_retained, installation.population, now)
     return Services(
         access=access,

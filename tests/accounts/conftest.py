@@ -14,7 +14,8 @@ from tagloom.accounts.passwords import Passwords
 from tagloom.accounts.sessions import Opened, Sessions, SignedIn
 from tagloom.accounts.teammates import Teammates
 from tagloom.ports.control import Control
-from tagloom.words.model import Organization, Permission, Space
+from tagloom.words.accounts import Permission
+from tagloom.words.tenants import Organization, Space
 from tests.contract.conftest import ADAPTERS, make_control
 
 HERE = Visitor("192.0.2.1", "Fox")

@@ -21,7 +21,7 @@ from tagloom.ports.problems import (
     TeammateNotFound,
     TokenNotFound,
 )
-from tagloom.words.model import SCOPES, Permission, Scope
+from tagloom.words.accounts import SCOPES, Permission, Scope
 from tests.accounts.conftest import HERE, OTHER_PASSWORD, PASSWORD, House
 
 # Sessions.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tagloom.bootstrap import open_installation
 from tagloom.settings import read_settings
-from tagloom.words.model import Origin
+from tagloom.words.changes import Origin
 from tests.bodies import part, user
 from tests.cli.conftest import Twins
 from tests.cli.running import ask, run

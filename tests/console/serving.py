@@ -18,7 +18,7 @@ from tagloom.console.app import console_routes
 from tagloom.http.app import create_app
 from tagloom.services import Installation, Services, make_services
 from tagloom.settings import Settings
-from tagloom.words.model import Permission
+from tagloom.words.accounts import Permission
 from tests.cli.running import run
 from tests.http.serving import FETCHING, serve_app
 

@@ -8,7 +8,8 @@ import httpx
 import pytest
 
 from tagloom.console import limits
-from tagloom.words.model import Origin, Person
+from tagloom.words.changes import Origin
+from tagloom.words.people import Person
 from tests.bodies import Line, part
 from tests.console.serving import CUSTOMER, PLACE, Served
 from tests.writing import Batch, write_parts

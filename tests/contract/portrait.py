@@ -5,7 +5,7 @@ from typing import Any
 
 from tagloom.base.problems import Problem
 from tagloom.ports.population import Population
-from tagloom.words.model import Kind, Person
+from tagloom.words.people import Kind, Person
 from tagloom.words.rules import All, AnyOf, Definition, HasTag, InTribe, Not
 from tagloom.words.tags import TagPath
 

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from tagloom.ports.population import Population
-from tagloom.words.model import Mode, Origin, Person, Receipt
+from tagloom.words.changes import Origin
+from tagloom.words.people import Person
+from tagloom.words.receipts import Mode, Receipt
 from tagloom.words.rules import Definition, Rule
 from tagloom.words.tags import TagPath
 from tests.bodies import Line, part

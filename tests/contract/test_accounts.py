@@ -30,7 +30,8 @@ from tagloom.ports.problems import (
     TooManyTeammates,
 )
 from tagloom.stores.memory import MemoryControl
-from tagloom.words.model import Account, AuditEntry, Invitation, Membership, Organization, Reset, Session, Space, Token
+from tagloom.words.accounts import Account, AuditEntry, Invitation, Membership, Reset, Session, Token
+from tagloom.words.tenants import Organization, Space
 from tests.contract.conftest import make_control
 
 NOW = "2026-03-01T09:00:00Z"

@@ -35,7 +35,9 @@ from tagloom.ports.writes import (
     Undo,
     WriteOptions,
 )
-from tagloom.words.model import Mode, Origin, Person, TribeMode
+from tagloom.words.changes import Origin
+from tagloom.words.people import Person
+from tagloom.words.receipts import Mode, TribeMode
 from tagloom.words.tags import TagPath
 from tests.bodies import Line, part, parts, user
 from tests.contract.conftest import ADAPTERS, Clock, Subject, make_population

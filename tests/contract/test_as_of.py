@@ -7,8 +7,8 @@ import pytest
 from tagloom.ports.population import Population
 from tagloom.ports.problems import ChangeNotFound, TagNotFound
 from tagloom.ports.writes import DeleteTag, ErasePerson, MoveTag, WriteOptions
-from tagloom.words.model import Count
 from tagloom.words.rules import HasTag, InTribe, Not
+from tagloom.words.tribes import Count
 from tests.bodies import user, visitor
 from tests.contract.conftest import Subject
 from tests.contract.steps import ADA, apply, definition, path, user_of

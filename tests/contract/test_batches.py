@@ -9,8 +9,8 @@ from tagloom.ports import limits
 from tagloom.ports.population import Population
 from tagloom.ports.problems import IdempotencyKeyReused
 from tagloom.ports.writes import DeleteTag, MoveTag, Part, PutTag, WriteOptions
-from tagloom.words.model import Mode, Rejected
 from tagloom.words.problems import MirrorEmpty, TagHasCapital
+from tagloom.words.receipts import Mode, Rejected
 from tagloom.words.rejections import MirrorUnreadable
 from tests.bodies import Line, doubtful, part, parts, unreadable, user, visitor
 from tests.contract.conftest import Subject

@@ -6,8 +6,8 @@ from tagloom.ports.population import Population
 from tagloom.ports.problems import IdempotencyKeyReused, TagNotFound
 from tagloom.ports.writes import MoveTag, PutTag, TagTribe, Undo, WriteOptions
 from tagloom.tagging.taggings import Order
-from tagloom.words.model import Receipt, TribeMode
 from tagloom.words.problems import UnknownTag
+from tagloom.words.receipts import Receipt, TribeMode
 from tagloom.words.rules import All, Definition, HasTag, InTribe, Not
 from tests.bodies import user, visitor
 from tests.contract.conftest import Subject

@@ -7,7 +7,7 @@ import pytest
 from tagloom.ports.population import Population
 from tagloom.ports.problems import TagExists, TagMoveInvalid, TagNotFound
 from tagloom.ports.writes import DeleteTag, EditTag, MergeTags, MoveTag, PutTag, WriteOptions
-from tagloom.words.model import Tag
+from tagloom.words.catalogue import Tag
 from tagloom.words.problems import ExclusiveBranch, TagIsAlias
 from tests.bodies import user, visitor
 from tests.contract.conftest import Subject

@@ -21,7 +21,8 @@ from tagloom.ports.writes import DeleteTag, MoveTag, Undo, WriteOptions
 from tagloom.settings import PostgresUrl, Settings
 from tagloom.stores.postgres import PostgresDatabase, cluster
 from tagloom.stores.postgres.connections import Question, Wire
-from tagloom.words.model import Origin, Person
+from tagloom.words.changes import Origin
+from tagloom.words.people import Person
 from tests import citus
 from tests.bodies import part, user
 from tests.writing import Batch, write_parts

@@ -13,8 +13,10 @@ from tagloom.ports.problems import (
     TribeExists,
     TribeNotFound,
 )
-from tagloom.words.model import Organization, Space, Token, Tribe, TribeChange
+from tagloom.words.accounts import Token
 from tagloom.words.rules import AnyOf, HasTag, InTribe, Not
+from tagloom.words.tenants import Organization, Space
+from tagloom.words.tribes import Tribe, TribeChange
 from tests.contract.steps import ADA, BOB
 
 ACME = Organization("acme", "Acme Ltd")

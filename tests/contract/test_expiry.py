@@ -7,8 +7,8 @@ import pytest
 from tagloom.ports import limits
 from tagloom.ports.population import Population
 from tagloom.ports.writes import ErasePerson, Expire, MergeTags, MoveTag, PutTag, TagTribe, Undo, WriteOptions
+from tagloom.words.changes import Origin
 from tagloom.words.expiry import moment_text
-from tagloom.words.model import Origin
 from tagloom.words.rules import Definition, HasTag
 from tests.bodies import part, user
 from tests.contract.conftest import Subject

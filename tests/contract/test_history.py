@@ -7,7 +7,7 @@ import pytest
 from tagloom.ports.population import Population
 from tagloom.ports.problems import ChangeNotFound, UndoConflict
 from tagloom.ports.writes import DeleteTag, ErasePerson, MergeTags, MoveTag, PutPerson, PutTag, Undo, WriteOptions
-from tagloom.words.model import Change
+from tagloom.words.changes import Change
 from tests.bodies import user, visitor
 from tests.contract.conftest import Subject
 from tests.contract.steps import ADA, BOB, apply, catalogue, path, people, tags_of, user_of

@@ -16,7 +16,7 @@ from tagloom.ports.problems import (
     TooManyMappings,
 )
 from tagloom.words.mappings import Mapping, TagColumn
-from tagloom.words.model import Organization, Space
+from tagloom.words.tenants import Organization, Space
 
 AT = "2026-03-01T09:00:00Z"
 LATER = "2026-03-01T09:01:00Z"

@@ -8,7 +8,7 @@ from tagloom.base.problems import Problem
 from tagloom.ports.population import Population
 from tagloom.ports.problems import BodyOutdated
 from tagloom.ports.writes import ErasePerson, MergeTags, MoveTag, Part, PutTag, WriteOptions
-from tagloom.words.model import Mode, Receipt
+from tagloom.words.receipts import Mode, Receipt
 from tagloom.words.tags import TagPath
 from tests.bodies import Line, part, user
 from tests.contract.portrait import outcome

@@ -18,8 +18,8 @@ from tagloom.ports.writes import (
     Undo,
     WriteOptions,
 )
-from tagloom.words.model import Mode, Receipt
 from tagloom.words.problems import MirrorEmpty, TagOwned
+from tagloom.words.receipts import Mode, Receipt
 from tagloom.words.rules import Definition, HasTag
 from tests.bodies import Line, part, user
 from tests.contract.steps import ADA, BOB, apply, path, tags_of

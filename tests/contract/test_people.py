@@ -5,7 +5,7 @@ import pytest
 from tagloom.ports.population import Population
 from tagloom.ports.problems import CursorInvalid, PersonNotFound
 from tagloom.ports.writes import ErasePerson, MoveTag, PutPerson, WriteOptions
-from tagloom.words.model import PersonRecord
+from tagloom.words.people import PersonRecord
 from tests.bodies import unreadable, user, visitor
 from tests.contract.conftest import Subject
 from tests.contract.steps import ADA, apply, catalogue, path, people, tags_of, user_of, visitor_of

@@ -12,7 +12,7 @@ from tagloom.ports.population import Population
 from tagloom.ports.problems import ImportSealed, PlanOutdated, StepTaken
 from tagloom.ports.writes import Step
 from tagloom.stores.memory import MemoryPopulation
-from tagloom.words.model import Done, Receipt
+from tagloom.words.receipts import Done, Receipt
 from tests.bodies import part, unreadable, user
 from tests.contract.conftest import Clock, Subject, make_population
 from tests.contract.steps import ADA, apply, tags_of

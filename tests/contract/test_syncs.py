@@ -9,8 +9,9 @@ from tagloom.ports import limits
 from tagloom.ports.control import Control
 from tagloom.ports.problems import SyncChanged, SyncExists, SyncNotFound, TooManySyncs
 from tagloom.ports.syncs import OpenRun
-from tagloom.words.model import AuditEntry, Organization, Space
+from tagloom.words.accounts import AuditEntry
 from tagloom.words.syncs import FilesSource, Schedule, Sync, SyncDraft, SyncRun
+from tagloom.words.tenants import Organization, Space
 from tests.contract.conftest import ADAPTERS, make_control
 
 NIGHT, MORNING, NOON = "2026-03-01T02:00:00Z", "2026-03-01T06:00:00Z", "2026-03-01T12:00:00Z"

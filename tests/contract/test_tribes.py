@@ -7,8 +7,9 @@ import pytest
 
 from tagloom.ports.population import Population
 from tagloom.ports.writes import DeleteTag, ErasePerson, MergeTags, MoveTag, PutPerson, Undo, WriteOptions
-from tagloom.words.model import Because, Count, Provenance
+from tagloom.words.decisions import Because, Provenance
 from tagloom.words.rules import All, AnyOf, Definition, HasTag, InTribe, Not
+from tagloom.words.tribes import Count
 from tests.bodies import user, visitor
 from tests.contract.conftest import Subject
 from tests.contract.steps import (

@@ -1,7 +1,7 @@
 """A process that holds all bitmaps, some or none of them answers the same."""
 
 from tagloom.ports.writes import DeleteTag, WriteOptions
-from tagloom.words.model import Person
+from tagloom.words.people import Person
 from tagloom.words.rules import All, Definition, HasTag, Not
 from tests.bodies import user, visitor
 from tests.contract.conftest import Subject

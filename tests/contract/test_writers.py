@@ -28,7 +28,9 @@ from tagloom.ports.writes import (
     Undo,
     WriteOptions,
 )
-from tagloom.words.model import Mode, Origin, Person, Receipt, Version
+from tagloom.words.changes import Origin, Version
+from tagloom.words.people import Person
+from tagloom.words.receipts import Mode, Receipt
 from tagloom.words.tags import TagPath
 from tests.bodies import Line, parts
 from tests.contract.conftest import ADAPTERS, Subject, make_population

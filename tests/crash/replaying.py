@@ -13,8 +13,10 @@ from tagloom.ports.imports import Import
 from tagloom.ports.population import Population
 from tagloom.ports.writes import Expire, PutTag, Undo, WriteOptions
 from tagloom.stores.memory import MemoryPopulation
-from tagloom.words.model import Change, Done, Environment, Origin, Receipt
+from tagloom.words.changes import Change, Origin
+from tagloom.words.receipts import Done, Receipt
 from tagloom.words.tags import TagPath, parse_tag
+from tagloom.words.tenants import Environment
 from tests.bodies import Line, part, user
 from tests.writing import EXPIRY, Batch, write_parts
 

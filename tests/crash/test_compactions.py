@@ -10,7 +10,9 @@ import pytest
 
 from tagloom.accounts.access_tokens import Access
 from tagloom.bootstrap import check, open_installation
-from tagloom.words.model import Decision, Origin, Person
+from tagloom.words.changes import Origin
+from tagloom.words.decisions import Decision
+from tagloom.words.people import Person
 from tagloom.words.rules import Definition, HasTag
 from tagloom_client import Tagloom
 from tagloom_client.models import Receipt

@@ -18,7 +18,7 @@ import pytest
 
 from tagloom.bootstrap import check
 from tagloom.ports.problems import StoreUnavailable
-from tagloom.words.model import Origin
+from tagloom.words.changes import Origin
 from tagloom_client import Retries, Tagloom, TagloomError
 from tagloom_client.models import Receipt
 from tagloom_client.problems import Unavailable

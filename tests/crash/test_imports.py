@@ -13,8 +13,9 @@ from tagloom.imports.lifecycle import Imports
 from tagloom.ports.imports import Import
 from tagloom.settings import PostgresUrl, Settings
 from tagloom.words.mappings import ListColumn, Mapping
-from tagloom.words.model import Environment, Person
+from tagloom.words.people import Person
 from tagloom.words.tags import TagPath
+from tagloom.words.tenants import Environment
 from tests.crash.test_kill import server
 from tests.postgres import Server
 

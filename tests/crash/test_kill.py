@@ -22,7 +22,8 @@ from tagloom.services import make_services
 from tagloom.settings import read_settings
 from tagloom.stores.sql import SqlControl
 from tagloom.stores.sqlite import SqliteDatabase
-from tagloom.words.model import Origin, Person
+from tagloom.words.changes import Origin
+from tagloom.words.people import Person
 from tagloom_client import Retries, Tagloom, TagloomError
 from tagloom_client.models import Receipt
 from tests.ports import free_port
@@ -252,7 +253,8 @@ import resource, signal, sys
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 from pathlib import Path
 from tagloom.ports.problems import StoreUnavailable
-from tagloom.words.model import Origin, Person
+from tagloom.words.changes import Origin
+from tagloom.words.people import Person
 from tagloom.settings import read_settings
 from tagloom.bootstrap import check, open_installation
 from tagloom.services import make_services

@@ -24,8 +24,8 @@ from tagloom.imports.lifecycle import Imports
 from tagloom.ports.imports import KeptMapping
 from tagloom.settings import PostgresUrl, Settings
 from tagloom.syncs.definitions import Syncs
+from tagloom.words.changes import Origin
 from tagloom.words.mappings import ListColumn, Mapping
-from tagloom.words.model import Origin
 from tagloom.words.syncs import FilesSource, SyncDraft
 from tagloom_client import ProblemError, Retries, Tagloom, TagloomError
 from tagloom_client.models import Import

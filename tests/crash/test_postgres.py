@@ -15,7 +15,7 @@ import pytest
 from tagloom.accounts.access_tokens import Access
 from tagloom.bootstrap import Installation, check, open_installation
 from tagloom.settings import PostgresUrl, Settings
-from tagloom.words.model import Person
+from tagloom.words.people import Person
 from tagloom_client import Retries, Tagloom, TagloomError
 from tagloom_client.models import Receipt
 from tests.crash.test_kill import Writer, server

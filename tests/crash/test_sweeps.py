@@ -14,7 +14,8 @@ import pytest
 from tagloom.accounts.access_tokens import Access
 from tagloom.bootstrap import Installation, check, open_installation
 from tagloom.settings import PostgresUrl, Settings
-from tagloom.words.model import Origin, Person
+from tagloom.words.changes import Origin
+from tagloom.words.people import Person
 from tagloom_client import Tagloom
 from tagloom_client.models import Receipt
 from tests.bodies import part, user

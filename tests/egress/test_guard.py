@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tagloom.egress.guard import Guard, is_public
+from tagloom.egress.policy import Guard, is_public
 from tagloom.egress.problems import SourceUnreadable
 from tagloom.words.source_addresses import SCHEMES, AddressRefused, parse_address
 

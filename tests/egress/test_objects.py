@@ -11,7 +11,7 @@ from moto.server import ThreadedMotoServer
 
 from tagloom.egress import object_stores
 from tagloom.egress.credentials import AzureKey, GcsKey, S3Key
-from tagloom.egress.guard import Guard
+from tagloom.egress.policy import Guard
 from tagloom.egress.problems import SourceUnreadable
 from tagloom.egress.remotes import Remotes
 from tagloom.words.source_addresses import AddressRefused, Remote, parse_address

@@ -12,8 +12,8 @@ from tagloom.accounts.identity_provider import IdentityProvider
 from tagloom.accounts.openid import OpenId
 from tagloom.accounts.problems import ProviderUnavailable
 from tagloom.egress import limits
-from tagloom.egress.guard import Guard
 from tagloom.egress.http import Egress, NoAnswer
+from tagloom.egress.policy import Guard
 from tests.egress.places import Web, web
 
 ANYWHERE = Guard(lets_all_through=True)

@@ -88,7 +88,7 @@ def test_what_a_name_resolved_to_is_what_is_called(
     monkeypatch.setattr(
         socket, "create_connection", lambda to, *args, **kwargs: (called.append(to), connect(("127.0.0.1", 1)))[1]
     )
-    monkeypatch.setattr("tagloom.egress.guard.is_public", lambda address: str(address) == "203.0.113.7")
+    monkeypatch.setattr("tagloom.egress.policy.is_public", lambda address: str(address) == "203.0.113.7")
 
     with pytest.raises(SourceUnreadable, match="does not answer"):
         fetched(allowed(hosts=()), url.replace("localhost", "turning.example.com"))

@@ -8,7 +8,8 @@ from tagloom.bootstrap import open_installation
 from tagloom.engine.write.lookups import StateLookups
 from tagloom.ports.problems import StoreUnavailable
 from tagloom.settings import Settings
-from tagloom.words.model import Origin, Person
+from tagloom.words.changes import Origin
+from tagloom.words.people import Person
 from tagloom.words.tags import TagPath
 from tests.bodies import part, user
 from tests.writing import Batch, submit_parts, write_parts

@@ -12,7 +12,7 @@ from tagloom.engine.bitmaps import BitMap, from_bytes, to_bytes
 from tagloom.engine.keys.directory import pack_keys, pack_page, unpack_keys, unpack_page
 from tagloom.ports.writes import DeleteTag, MoveTag, WriteOptions
 from tagloom.settings import read_settings
-from tagloom.words.model import Origin
+from tagloom.words.changes import Origin
 from tagloom.words.tags import TagPath
 from tests.bodies import part, user
 from tests.cli.running import Said, ask, run, write

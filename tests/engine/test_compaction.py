@@ -16,7 +16,8 @@ from tagloom.engine.population import BitmapPopulation
 from tagloom.ports.problems import ChangeNotFound
 from tagloom.ports.writes import DeleteTag, Expire, Undo, WriteOptions
 from tagloom.settings import PostgresUrl, Settings
-from tagloom.words.model import Horizon, Origin, Person
+from tagloom.words.changes import Horizon, Origin
+from tagloom.words.people import Person
 from tagloom.words.retention import HistoryCompacted
 from tagloom.words.rules import Definition, HasTag
 from tagloom.words.tags import TagPath

@@ -14,7 +14,8 @@ from tagloom.ports.problems import StoreUnavailable
 from tagloom.settings import Settings
 from tagloom.tagging import limits as tagging_limits
 from tagloom.tagging.expiry_job import Sweeper
-from tagloom.words.model import Environment, Origin
+from tagloom.words.changes import Origin
+from tagloom.words.tenants import Environment
 from tests.bodies import part, user
 from tests.contract.conftest import Clock
 from tests.writing import Batch, write_parts

@@ -12,8 +12,10 @@ from tagloom.engine.population import BitmapPopulation
 from tagloom.ports.writes import Expire
 from tagloom.settings import PostgresUrl, Settings
 from tagloom.stores.postgres.writes import PostgresTransaction
+from tagloom.words.changes import Origin
 from tagloom.words.expiry import moment_text
-from tagloom.words.model import Mode, Origin, Person
+from tagloom.words.people import Person
+from tagloom.words.receipts import Mode
 from tagloom.words.tags import TagPath
 from tests.bodies import Line, part, user
 from tests.contract.conftest import Clock

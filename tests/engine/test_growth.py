@@ -8,7 +8,8 @@ from tagloom.bootstrap import Installation, check, open_installation
 from tagloom.engine.read import decisions
 from tagloom.ports.writes import MoveTag, WriteOptions
 from tagloom.settings import Settings
-from tagloom.words.model import Origin, Person
+from tagloom.words.changes import Origin
+from tagloom.words.people import Person
 from tagloom.words.rules import All, Definition, HasTag, Not
 from tagloom.words.tags import TagPath
 from tests.bodies import part, user, visitor

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tagloom.engine.keys import directory
 from tagloom.engine.keys.directory import Page, cut_pages, pack_keys, pack_page, unpack_keys, unpack_page
 from tagloom.engine.keys.hashing import Hashed, KeyHash, KeyTable, binary_array, key_of, person_of
-from tagloom.words.model import Person
+from tagloom.words.people import Person
 
 keys = st.lists(st.binary(min_size=1, max_size=40), max_size=60)
 HASH = KeyHash(b"secret" * 6)

@@ -12,9 +12,10 @@ from tagloom.history.compaction import Compactor
 from tagloom.ports.population import Population
 from tagloom.services import Services, make_services
 from tagloom.settings import Settings
+from tagloom.words.changes import Origin
 from tagloom.words.expiry import DAY
-from tagloom.words.model import Environment, Origin
 from tagloom.words.retention import RetentionDeletesHistory, RetentionInvalid, parse_retention
+from tagloom.words.tenants import Environment
 from tests.bodies import part, user
 from tests.contract.conftest import Clock
 from tests.writing import Batch, write_parts

@@ -10,7 +10,7 @@ from tagloom.files import Line, read_parts
 from tagloom.files import limits as files_limits
 from tagloom.ports.writes import Part
 from tagloom.words import limits as words_limits
-from tagloom.words.model import Rejected
+from tagloom.words.receipts import Rejected
 
 Format = Literal["json", "ndjson", "csv", "parquet"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tagloom.files.mapped import read_mapped
 from tagloom.words.mappings import parse_mapping_toml
-from tagloom.words.model import Rejected
+from tagloom.words.receipts import Rejected
 
 TELCO = Path(__file__).resolve().parents[2] / "examples" / "telco"
 CUSTOMERS = TELCO / "telco-customer-churn.csv"

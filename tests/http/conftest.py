@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from tagloom.accounts.access_tokens import Access
-from tagloom.words.model import Organization, Space
+from tagloom.words.tenants import Organization, Space
 from tagloom_client import Retries, Tagloom
 from tests.http.serving import INSTALLATIONS, ORGANIZATION, STRANGERS, Served, serve
 

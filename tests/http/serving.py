@@ -23,8 +23,9 @@ from tagloom.egress.policy import EgressPolicy
 from tagloom.http.app import Installation, create_app
 from tagloom.settings import PostgresUrl, Settings
 from tagloom.stores.memory import MemoryControl, MemoryPopulation
-from tagloom.words.model import Environment, Scope
+from tagloom.words.accounts import Scope
 from tagloom.words.source_addresses import SCHEMES
+from tagloom.words.tenants import Environment
 from tests.ports import free_port
 from tests.postgres import new_installation
 

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from tagloom.accounts.access_tokens import Access
 from tagloom.ports.problems import StoreUnavailable
-from tagloom.words.model import Environment, Organization, Space
+from tagloom.words.tenants import Environment, Organization, Space
 from tagloom_client import Tagloom
 from tests.http.serving import MemoryInstallation, Served, serve
 

@@ -15,7 +15,7 @@ from tagloom.accounts.access_tokens import Access
 from tagloom.egress.policy import EgressPolicy
 from tagloom.egress.secrets import Secrets
 from tagloom.syncs import limits
-from tagloom.words.model import Organization
+from tagloom.words.tenants import Organization
 from tests.http.serving import ORGANIZATION, MemoryInstallation, Served, serve
 
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"

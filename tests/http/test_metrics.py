@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tagloom.base.counters import Following
 from tagloom.bootstrap import Installation
 from tagloom.ports.writes import PutTag, WriteOptions
-from tagloom.words.model import Origin
+from tagloom.words.changes import Origin
 from tagloom.words.tags import TagPath
 from tagloom_client import Tagloom
 from tests.crash.test_postgres import opened

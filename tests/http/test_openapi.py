@@ -11,7 +11,7 @@ import pytest
 from tagloom.accounts.access_tokens import Access
 from tagloom.http.framework.addresses import ORGANIZATION, SPACE, E
 from tagloom.http.routes import ROUTES
-from tagloom.words.model import Organization, Space
+from tagloom.words.tenants import Organization, Space
 from tagloom_client import Tagloom, rules
 from tests.http.serving import INSTALLATIONS, serve
 

@@ -9,7 +9,7 @@ import pytest
 from tagloom.http.framework.openapi import problems_of
 from tagloom.http.framework.routing import Route
 from tagloom.http.routes import ROUTES
-from tagloom.words.model import SCOPES
+from tagloom.words.accounts import SCOPES
 from tests.http.serving import Served
 
 GUARDED = [route for route in ROUTES if route.scopes is not None]

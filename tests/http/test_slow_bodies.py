@@ -13,7 +13,7 @@ from tagloom.http import limits
 from tagloom.http.app import create_app
 from tagloom.server import limits as server_limits
 from tagloom.server.body_pace import Paces
-from tagloom.words.model import Organization
+from tagloom.words.tenants import Organization
 from tests.http.serving import ORGANIZATION, STRANGERS, MemoryInstallation, Served, serve_app
 
 FAR_AWAY = 600.0

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from tagloom.accounts.access_tokens import Access
-from tagloom.words.model import Environment, Organization, Person, Space, Version
+from tagloom.words.changes import Version
+from tagloom.words.people import Person
 from tagloom.words.tags import TagPath
+from tagloom.words.tenants import Environment, Organization, Space
 from tagloom_client import ConnectionFailed, Retries, Tagloom, problems
 from tests.http.serving import MemoryInstallation, serve
 

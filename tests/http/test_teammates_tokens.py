@@ -4,7 +4,7 @@ from argon2 import PasswordHasher
 
 from tagloom.accounts.accounts import Accounts
 from tagloom.accounts.passwords import Passwords
-from tagloom.words.model import Permission, Scope
+from tagloom.words.accounts import Permission, Scope
 from tests.http.serving import NUMBERS, ORGANIZATION, STRANGERS, Served
 
 PASSWORD = "violet-otter-74-canoe"

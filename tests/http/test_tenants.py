@@ -5,7 +5,7 @@ import pytest
 from tagloom.accounts.access_tokens import Access
 from tagloom.accounts.problems import NotSignedIn
 from tagloom.stores.memory import MemoryControl
-from tagloom.words.model import Organization, Space
+from tagloom.words.tenants import Organization, Space
 from tagloom_client import Retries, Tagloom, problems
 from tests.http.serving import ORGANIZATION, STRANGERS, Served
 

@@ -11,7 +11,7 @@ from tagloom.imports.worker import Worker
 from tagloom.ports.imports import Import
 from tagloom.ports.population import Population
 from tagloom.services import Installation, make_services
-from tagloom.words.model import Environment, Organization, Space
+from tagloom.words.tenants import Environment, Organization, Space
 from tests.http.serving import INSTALLATIONS, MemoryInstallation
 
 

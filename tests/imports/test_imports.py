@@ -21,8 +21,9 @@ from tagloom.ports.population import Population
 from tagloom.ports.problems import IdempotencyKeyReused
 from tagloom.ports.writes import Apply, ErasePerson, MoveTag, Part, WriteOptions
 from tagloom.tribes.definitions import Draft, Tribes
+from tagloom.words.changes import Origin
 from tagloom.words.mappings import FlagColumn, ListColumn, Mapping, TagColumn, ValueColumn
-from tagloom.words.model import Origin, Person
+from tagloom.words.people import Person
 from tagloom.words.rules import AnyOf, HasTag
 from tagloom.words.tags import TagPath
 from tests.bodies import part, user

@@ -20,7 +20,7 @@ from tagloom.imports.rejected_rows import read_rejected_rows
 from tagloom.ports.imports import Import
 from tagloom.words import limits as words_limits
 from tagloom.words.mappings import ListColumn, Mapping, TagColumn, ValueColumn
-from tagloom.words.model import Rejected
+from tagloom.words.receipts import Rejected
 from tests.files.test_parquet import KINDS, any_array
 from tests.files.workbooks import workbook
 from tests.imports.conftest import Desk

@@ -21,7 +21,7 @@ from tagloom.imports.resume import rest_of, shifted
 from tagloom.ports.imports import Import
 from tagloom.ports.writes import Apply, Part, WriteOptions
 from tagloom.words.mappings import ListColumn, Mapping, TagColumn
-from tagloom.words.model import Rejected
+from tagloom.words.receipts import Rejected
 from tests.files.reading import lines_of
 from tests.imports.conftest import Desk
 

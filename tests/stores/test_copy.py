@@ -14,7 +14,8 @@ from tagloom.ports.writes import DeleteTag, MoveTag, Undo, WriteOptions
 from tagloom.settings import PostgresUrl, Settings
 from tagloom.stores import copy
 from tagloom.tribes.definitions import Draft, Tribes
-from tagloom.words.model import Origin, Person
+from tagloom.words.changes import Origin
+from tagloom.words.people import Person
 from tagloom.words.rules import HasTag
 from tests import citus
 from tests.bodies import Line, part

@@ -17,7 +17,7 @@ from tagloom.ports.problems import SchemaChanged, StoreUnavailable
 from tagloom.ports.writes import EditTag, PutTag, Undo, WriteOptions
 from tagloom.settings import PostgresUrl, Settings
 from tagloom.stores.migrations import DEVELOPMENT_REVISIONS, SCHEMA_QUERY, VERSIONS, SchemaUnknown, newest_schema
-from tagloom.words.model import Origin
+from tagloom.words.changes import Origin
 from tagloom.words.rules import Definition, HasTag
 from tagloom.words.tags import TagPath
 from tests.bodies import part, user, visitor

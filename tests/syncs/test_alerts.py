@@ -12,6 +12,7 @@ import pytest
 import structlog
 from structlog.testing import LogCapture
 
+from tagloom.egress.http import Egress
 from tagloom.egress.policy import EgressPolicy
 from tagloom.syncs import alerts
 from tagloom.syncs.alerts import Alert, Alerting
@@ -80,7 +81,9 @@ def serving(server: socketserver.TCPServer) -> Iterator[int]:
 def test_a_webhook_gets_the_alert_as_json() -> None:
     Hook.bodies.clear()
     with serving(HTTPServer(("127.0.0.1", 0), Hook)) as port:
-        Alerting(None, ANYWHERE.egress()).deliver(ALERT, Alerts(webhook=f"http://127.0.0.1:{port}/hook"))
+        Alerting(None, Egress(ANYWHERE.webhooks_guard())).deliver(
+            ALERT, Alerts(webhook=f"http://127.0.0.1:{port}/hook")
+        )
 
     (body,) = Hook.bodies
     assert body["type"] == "sync"
@@ -99,7 +102,7 @@ def test_a_webhook_gets_the_alert_as_json() -> None:
 def test_no_webhook_reaches_a_private_network_in_whatever_form(host: str) -> None:
     Hook.bodies.clear()
     with serving(HTTPServer(("127.0.0.1", 0), Hook)) as port, pytest.raises(AddressRefused, match="PRIVATE_ADDRESSES"):
-        PUBLIC.egress().call("POST", f"http://{host}:{port}/hook", headers={}, content=b"{}")
+        Egress(PUBLIC.webhooks_guard()).call("POST", f"http://{host}:{port}/hook", headers={}, content=b"{}")
 
     assert Hook.bodies == []
 
@@ -108,7 +111,9 @@ def test_everybody_gets_a_mail_that_says_what_happened() -> None:
     Mail.messages.clear()
     with serving(socketserver.TCPServer(("127.0.0.1", 0), Mail)) as port:
         mail = MailServer(f"smtp://127.0.0.1:{port}", "tagloom@example.com")
-        Alerting(mail, ANYWHERE.egress()).deliver(ALERT, Alerts(emails=("ada@example.com", "bob@example.com")))
+        Alerting(mail, Egress(ANYWHERE.webhooks_guard())).deliver(
+            ALERT, Alerts(emails=("ada@example.com", "bob@example.com"))
+        )
 
     (message,) = Mail.messages
     assert "To: ada@example.com, bob@example.com" in message
@@ -120,7 +125,9 @@ def test_what_cannot_be_delivered_is_told_in_the_log_and_holds_nothing_up(monkey
     told = LogCapture()
     monkeypatch.setattr(alerts, "log", structlog.wrap_logger(None, [told], wrapper_class=structlog.BoundLogger))
 
-    Alerting(None, PUBLIC.egress()).deliver(ALERT, Alerts(webhook="http://127.0.0.1:1/", emails=("ada@example.com",)))
+    Alerting(None, Egress(PUBLIC.webhooks_guard())).deliver(
+        ALERT, Alerts(webhook="http://127.0.0.1:1/", emails=("ada@example.com",))
+    )
 
     assert [entry["event"] for entry in told.entries] == ["alert.undelivered"] * 2
     assert "ada@example.com" not in str(told.entries)

@@ -28,9 +28,10 @@ from tagloom.tagging.preview import Previews
 from tagloom.tribes.definitions import Tribes
 from tagloom.words.expiry import ExpiryInvalid, ExpiryPast
 from tagloom.words.mappings import Mapping, ValueColumn
-from tagloom.words.model import Environment, Person
+from tagloom.words.people import Person
 from tagloom.words.source_addresses import SCHEMES
 from tagloom.words.syncs import Alerts, FilesSource, PushSource, Schedule, SqlSource, SyncDraft, SyncRun, UrlSource
+from tagloom.words.tenants import Environment
 from tests.egress.places import web
 
 PLANS = Mapping(user="id", columns=(ValueColumn(column="plan", branch="plan"),), prefix="crm")

@@ -21,8 +21,9 @@ from tagloom.ports.problems import EnvironmentNotFound, OrganizationNotFound, Sp
 from tagloom.ports.teammates import MembershipStore
 from tagloom.ports.tenants import TenantStore
 from tagloom.ports.tokens import TokenStore
-from tagloom.words.model import SCOPES, AuditEntry, Environment, Organization, Permission, Scope, Space, Token
+from tagloom.words.accounts import SCOPES, AuditEntry, Permission, Scope, Token
 from tagloom.words.retention import retention_text
+from tagloom.words.tenants import Environment, Organization, Space
 
 SECRET_PREFIX = "tagloom_"
 DAY_SECONDS = 86_400

@@ -35,9 +35,10 @@ from tagloom.ports.problems import (
 from tagloom.ports.sessions import SessionStore
 from tagloom.ports.teammates import InvitationStore, MembershipStore
 from tagloom.ports.tenants import TenantStore
+from tagloom.words.accounts import Account, AuditEntry, Invitation, Membership
 from tagloom.words.emails import email_key, parse_email
-from tagloom.words.model import Account, AuditEntry, Invitation, Membership, Organization
 from tagloom.words.problems import EmailInvalid
+from tagloom.words.tenants import Organization
 
 NO_EMAIL = "none"
 

@@ -20,7 +20,8 @@ from tagloom.ports.problems import OrganizationNotFound, SessionNotFound, SpaceN
 from tagloom.ports.sessions import SessionStore
 from tagloom.ports.teammates import MembershipStore
 from tagloom.ports.tenants import TenantStore
-from tagloom.words.model import SCOPES, Account, AuditEntry, Membership, Organization, Permission, Scope, Session, Space
+from tagloom.words.accounts import SCOPES, Account, AuditEntry, Membership, Permission, Scope, Session
+from tagloom.words.tenants import Organization, Space
 
 
 class SignedIn(msgspec.Struct, frozen=True):

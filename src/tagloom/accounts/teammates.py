@@ -29,22 +29,20 @@ from tagloom.ports.problems import (
 )
 from tagloom.ports.teammates import AuditLog, InvitationStore, MembershipStore
 from tagloom.ports.tenants import TenantStore
-from tagloom.words.emails import email_key, parse_email, split_emails
-from tagloom.words.model import (
+from tagloom.words.accounts import (
     PERMISSIONS,
     SCOPES,
     AuditEntry,
-    Environment,
     Invitation,
     Membership,
-    Organization,
     Permission,
     Scope,
-    Space,
     Teammate,
     Token,
 )
+from tagloom.words.emails import email_key, parse_email, split_emails
 from tagloom.words.problems import EmailInvalid
+from tagloom.words.tenants import Environment, Organization, Space
 
 
 class Operator(msgspec.Struct, frozen=True):

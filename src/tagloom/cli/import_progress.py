@@ -30,8 +30,8 @@ from tagloom.imports.problems import ImportHeld, ImportStateWrong
 from tagloom.ports import limits as ports_limits
 from tagloom.ports.imports import ImportFormat
 from tagloom.words.mappings import Encoding, ListColumn, Mapping, TagColumn, parse_mapping, parse_mapping_toml
-from tagloom.words.model import Mode, Receipt, Rejected
 from tagloom.words.problems import MappingInvalid, MirrorEmpty
+from tagloom.words.receipts import Mode, Receipt, Rejected
 from tagloom.words.source_addresses import Remote, parse_address
 from tagloom.words.tags import parse_tag
 

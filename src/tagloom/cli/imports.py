@@ -56,7 +56,7 @@ from tagloom.cli.options import (
 from tagloom.cli.output import ProgressLines, err, say, say_json, say_receipt, say_table, tell, warn
 from tagloom.cli.site import OnRows, Plain, Site
 from tagloom.words.mappings import Encoding
-from tagloom.words.model import Mode, Rejected
+from tagloom.words.receipts import Mode, Rejected
 from tagloom.words.source_addresses import Remote
 
 app = typer.Typer()

@@ -14,8 +14,8 @@ from tagloom.cli.output import progress, say, say_json, say_table, tell
 from tagloom.server.sockets import check_free, check_neighbour, listening
 from tagloom.services import make_services
 from tagloom.settings import parse_database_url
+from tagloom.words.accounts import SCOPES, Scope, Token
 from tagloom.words.expiry import DAY, span_seconds
-from tagloom.words.model import SCOPES, Scope, Token
 
 app = typer.Typer()
 token_app = typer.Typer(help="Access tokens: create, list, revoke.", no_args_is_help=True)

@@ -11,7 +11,7 @@ from tagloom.base.problems import ParameterInvalid
 from tagloom.bootstrap import Installation, open_installation
 from tagloom.cli.site import LocalSite, Site
 from tagloom.settings import read_settings, read_token
-from tagloom.words.model import Kind, Person
+from tagloom.words.people import Kind, Person
 
 DataOption = Annotated[
     Path | None, typer.Option("--data", help="Data directory of an installation (or set TAGLOOM_DATABASE_URL).")

@@ -12,8 +12,9 @@ from tagloom.cli.site import Bringing, ExportKind, OnRows, Plain, TribeDraft, Ve
 from tagloom.people import export as exports
 from tagloom.ports.imports import FETCHED, WORKED_ON
 from tagloom.tagging.undo import Chosen
-from tagloom.words.model import Mode, Person, Rejected, TribeMode
+from tagloom.words.people import Person
 from tagloom.words.problems import RuleInvalid
+from tagloom.words.receipts import Mode, Rejected, TribeMode
 from tagloom.words.source_addresses import Remote
 from tagloom_client import ProblemError, Tagloom, TagloomError
 

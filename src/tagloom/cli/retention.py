@@ -17,7 +17,8 @@ from tagloom.cli.options import (
 )
 from tagloom.cli.output import say_json, tell
 from tagloom.services import make_services
-from tagloom.words.model import Environment, Freed
+from tagloom.words.changes import Freed
+from tagloom.words.tenants import Environment
 
 app = typer.Typer()
 

@@ -20,13 +20,16 @@ from tagloom.ports.imports import FETCHED, WORKED_ON, ImportFormat
 from tagloom.services import make_services
 from tagloom.tagging.undo import Chosen
 from tagloom.tribes.definitions import Draft
+from tagloom.words.changes import Origin
 from tagloom.words.expiry import expiry_of
 from tagloom.words.mappings import Mapping
-from tagloom.words.model import Audience, Mode, Origin, Person, Rejected, TribeMode
+from tagloom.words.people import Person
+from tagloom.words.receipts import Mode, Rejected, TribeMode
 from tagloom.words.retention import retention_text
 from tagloom.words.rules import parse_rule
 from tagloom.words.source_addresses import Remote
 from tagloom.words.tags import parse_tag
+from tagloom.words.tribes import Audience
 
 Plain = dict[str, Any]
 OnRows = Callable[[int, int | None], None]

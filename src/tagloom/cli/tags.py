@@ -21,7 +21,7 @@ from tagloom.cli.options import (
 )
 from tagloom.cli.output import say_json, say_receipt, say_table, tell
 from tagloom.tagging.undo import Chosen
-from tagloom.words.model import Mode
+from tagloom.words.receipts import Mode
 
 app = typer.Typer()
 

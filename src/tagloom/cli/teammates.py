@@ -12,7 +12,7 @@ from tagloom.bootstrap import ORGANIZATION, SPACE, Installation
 from tagloom.cli.options import DataOption, JsonOption, installed
 from tagloom.cli.output import say, say_json, say_table
 from tagloom.ports.problems import OrganizationNotFound, TeammateExists, TeammateNotFound, TooManyTeammates
-from tagloom.words.model import PERMISSIONS, Permission, Teammate
+from tagloom.words.accounts import PERMISSIONS, Permission, Teammate
 from tagloom.words.problems import EmailInvalid
 
 app = typer.Typer()

@@ -25,7 +25,8 @@ from tagloom.cli.output import say, say_json, say_receipt, say_table, tell
 from tagloom.cli.site import ExportKind, TribeDraft
 from tagloom.people.export import ExportFormat
 from tagloom.ports.problems import PersonNotFound
-from tagloom.words.model import Audience, TribeMode
+from tagloom.words.receipts import TribeMode
+from tagloom.words.tribes import Audience
 
 app = typer.Typer()
 tribe_app = typer.Typer(help="Tribes: list, create, count, tag, delete.", no_args_is_help=True)

@@ -12,7 +12,7 @@ import httpcore
 
 from tagloom.base.tracing import span
 from tagloom.egress import limits
-from tagloom.egress.guard import Guard
+from tagloom.egress.policy import Guard
 from tagloom.egress.problems import SourceUnreadable
 
 Headers = Mapping[str, str]

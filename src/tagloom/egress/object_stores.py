@@ -11,7 +11,7 @@ from tagloom.base.problems import Problem
 from tagloom.base.text import printable
 from tagloom.egress import limits
 from tagloom.egress.credentials import AnyKey, AzureKey, GcsKey, S3Key, SftpKey, of_kind, shown_values
-from tagloom.egress.guard import Guard
+from tagloom.egress.policy import Guard
 from tagloom.egress.problems import SourceUnreadable
 from tagloom.egress.remote_file import Opened, moment_of
 from tagloom.words.source_addresses import Address, AddressRefused, ExtraMissing, Scheme

@@ -10,7 +10,6 @@ from urllib.parse import quote
 from tagloom.base.problems import BodyTooLarge
 from tagloom.egress import limits
 from tagloom.egress.credentials import AnyKey, WebKey, of_kind, parse_key
-from tagloom.egress.guard import Guard
 from tagloom.egress.object_stores import filesystem_class, list_objects, open_object, path_of
 from tagloom.egress.policy import EgressPolicy
 from tagloom.egress.problems import SourceUnreadable
@@ -25,7 +24,7 @@ class Remotes:
 
     def __init__(self, egress_policy: EgressPolicy, tls: ssl.SSLContext | None = None) -> None:
         self._egress_policy = egress_policy
-        self._guard = Guard(egress_policy.hosts)
+        self._guard = egress_policy.files_guard()
         self._tls = tls
 
     def check(self, organization: str, remote: Remote) -> Address:

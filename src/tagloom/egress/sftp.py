@@ -9,7 +9,7 @@ import paramiko
 
 from tagloom.egress import limits
 from tagloom.egress.credentials import SftpKey
-from tagloom.egress.guard import Guard
+from tagloom.egress.policy import Guard
 from tagloom.words.source_addresses import Address, AddressRefused
 
 

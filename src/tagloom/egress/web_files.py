@@ -8,8 +8,8 @@ from urllib.parse import quote, urlencode, urljoin
 
 from tagloom.egress import limits
 from tagloom.egress.credentials import WebKey
-from tagloom.egress.guard import Guard
 from tagloom.egress.http import Connections, NoAnswer, Response
+from tagloom.egress.policy import Guard
 from tagloom.egress.problems import SourceUnreadable
 from tagloom.egress.remote_file import Opened, moment_of
 from tagloom.words.source_addresses import WEB, Address, AddressRefused, Scheme, parse_address

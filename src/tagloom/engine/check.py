@@ -23,8 +23,8 @@ from tagloom.engine.storage import (
 )
 from tagloom.engine.write.draft import row_state
 from tagloom.engine.write.exclusive_branches import broken_branches
-from tagloom.words.model import Receipt
 from tagloom.words.problems import TagProblem
+from tagloom.words.receipts import Receipt
 from tagloom.words.tags import branches_above, parse_tag
 
 

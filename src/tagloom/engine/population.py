@@ -51,31 +51,14 @@ from tagloom.ports.writes import (
     WriteOptions,
 )
 from tagloom.words import rejections
-from tagloom.words.model import (
-    Branch,
-    Change,
-    Count,
-    Decision,
-    Difference,
-    Done,
-    Freed,
-    Horizon,
-    Kind,
-    MakeUp,
-    Match,
-    Origin,
-    OverlapRegion,
-    Person,
-    PersonRecord,
-    Preview,
-    Receipt,
-    Rejected,
-    Source,
-    Tag,
-    Version,
-)
+from tagloom.words.catalogue import Branch, Match, Source, Tag
+from tagloom.words.changes import Change, Freed, Horizon, Origin, Version
+from tagloom.words.decisions import Decision
+from tagloom.words.people import Kind, Person, PersonRecord
+from tagloom.words.receipts import Done, Preview, Receipt, Rejected
 from tagloom.words.rules import Definition
 from tagloom.words.tags import TagPath
+from tagloom.words.tribes import Count, Difference, MakeUp, OverlapRegion
 
 _NOBODY = Origin("")  # The origin of a preview.
 

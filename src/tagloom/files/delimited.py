@@ -27,7 +27,7 @@ from tagloom.files.part_columns import REJECTED_PER_PART_MAX, Building, Line, Li
 from tagloom.files.scanner import Cut, Places, Rows, cut
 from tagloom.ports.writes import Part
 from tagloom.words import limits as words_limits
-from tagloom.words.model import Kind
+from tagloom.words.people import Kind
 from tagloom.words.problems import LineInvalid, LineTooLong, PersonIdInvalid
 
 # Windows of 4 MiB reuse the memory of arrays, which takes 75 ns per row. Windows of 16 MiB map new memory: 110 ns.

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from tagloom.base.text import printable
 from tagloom.files.problems import ColumnsInvalid
 from tagloom.words import limits
-from tagloom.words.model import Kind
+from tagloom.words.people import Kind
 from tagloom.words.problems import LineInvalid, LineTooLong
 from tagloom.words.tags import nearest
 

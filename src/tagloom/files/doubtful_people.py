@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from tagloom.words import limits
-from tagloom.words.model import Kind
+from tagloom.words.people import Kind
 
 KINDS: tuple[Kind, Kind] = ("user", "visitor")
 _QUOTED = re.compile(rb'"((?:[^"\\]|\\.)*)"', re.DOTALL)

@@ -20,7 +20,7 @@ from tagloom.files.part_columns import Line, LineFault, key_of
 from tagloom.words import limits as words_limits
 from tagloom.words.expiry import Expiry, ExpiryInvalid, expiry_of
 from tagloom.words.mappings import REASON_FIELD
-from tagloom.words.model import Kind
+from tagloom.words.people import Kind
 from tagloom.words.problems import LineInvalid, LineTooLong, PersonIdInvalid, TagProblem
 from tagloom.words.tags import nearest, parse_tag
 

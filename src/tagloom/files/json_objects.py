@@ -19,7 +19,7 @@ from tagloom.ports.writes import Part
 from tagloom.words import limits
 from tagloom.words.cells import Cell
 from tagloom.words.mappings import Mapping
-from tagloom.words.model import Kind
+from tagloom.words.people import Kind
 from tagloom.words.problems import LineInvalid
 
 _LINES_PER_PART = 65_536

@@ -23,7 +23,7 @@ from tagloom.files.record_reader import read_records
 from tagloom.ports.writes import Part
 from tagloom.words.cells import Cell, OddCell, shown_cells
 from tagloom.words.mappings import REASON_PREFIX, Column, Mapping, TagColumn, cell_tags, record_person
-from tagloom.words.model import Kind
+from tagloom.words.people import Kind
 from tagloom.words.problems import LineInvalid, PersonIdInvalid
 
 ROWS_PER_PART = 65_536

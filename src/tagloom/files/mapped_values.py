@@ -11,7 +11,7 @@ from tagloom.base.text import printable
 from tagloom.files.part_columns import Line, LineFault, key_of
 from tagloom.words.cells import Cell
 from tagloom.words.mappings import Column, Mapping, TagColumn, cell_tags
-from tagloom.words.model import Kind
+from tagloom.words.people import Kind
 from tagloom.words.problems import LineInvalid, PersonIdInvalid, TagIsEmpty
 
 CELLS_KNOWN_MAX = 65_536  # The distinct cells of a column that are cached. A column with more has ids or free text.

@@ -29,7 +29,7 @@ from tagloom.files.problems import ColumnsInvalid
 from tagloom.ports.writes import Part
 from tagloom.words import limits as words_limits
 from tagloom.words.cells import refused
-from tagloom.words.model import Kind
+from tagloom.words.people import Kind
 from tagloom.words.problems import LineInvalid, LineTooLong, PersonIdInvalid, TagIsEmpty
 
 

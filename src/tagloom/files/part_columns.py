@@ -13,8 +13,9 @@ from tagloom.base.text import printable
 from tagloom.ports.writes import Doubt, Part
 from tagloom.words import limits
 from tagloom.words.expiry import Expiry
-from tagloom.words.model import Kind, Rejected
+from tagloom.words.people import Kind
 from tagloom.words.person_ids import parse_id
+from tagloom.words.receipts import Rejected
 
 Mask = NDArray[np.bool_]
 Positions = NDArray[np.int64]

@@ -6,8 +6,10 @@ from tagloom.base.problems import BodyInvalid, ParameterInvalid
 from tagloom.base.times import moment_of
 from tagloom.ports.population import Population
 from tagloom.ports.problems import ChangeNotFound
-from tagloom.words.model import Change, Environment, Horizon, Person, Version
+from tagloom.words.changes import Change, Horizon, Version
+from tagloom.words.people import Person
 from tagloom.words.tags import TagPath
+from tagloom.words.tenants import Environment
 
 _DIGITS_MAX = 18  # Versions are 64-bit numbers.
 

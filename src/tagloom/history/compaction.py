@@ -12,8 +12,9 @@ from tagloom.base.times import seconds_of, with_milliseconds
 from tagloom.history import limits
 from tagloom.jobs.loop import Looking
 from tagloom.ports.population import Population
-from tagloom.words.model import Environment, Freed, Version
+from tagloom.words.changes import Freed, Version
 from tagloom.words.retention import RetentionDeletesHistory, parse_retention
+from tagloom.words.tenants import Environment
 
 log = structlog.get_logger("tagloom.history.compaction")
 

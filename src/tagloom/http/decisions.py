@@ -13,7 +13,8 @@ from tagloom.http.framework.schemas import (
     PersonDecision,
     PersonNamed,
 )
-from tagloom.words.model import Decision, Person
+from tagloom.words.decisions import Decision
+from tagloom.words.people import Person
 from tagloom.words.person_ids import parse_id
 
 

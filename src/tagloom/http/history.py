@@ -10,7 +10,7 @@ from tagloom.http.framework.paging import read_cursor, write_cursor
 from tagloom.http.framework.schemas import ChangesPage, UndoBody
 from tagloom.ports.problems import CursorInvalid
 from tagloom.tagging.undo import Chosen
-from tagloom.words.model import Receipt
+from tagloom.words.receipts import Receipt
 
 VERSION_DIGITS_MAX = 18  # Versions are 64-bit numbers.
 

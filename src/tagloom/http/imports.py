@@ -15,7 +15,8 @@ from tagloom.people.export import CONTENT_TYPE_OF_FORMAT
 from tagloom.ports.imports import Import
 from tagloom.syncs import limits
 from tagloom.words.mappings import Mapping
-from tagloom.words.model import Environment, Rejected
+from tagloom.words.receipts import Rejected
+from tagloom.words.tenants import Environment
 
 _LINES_AT_ONCE = 1_000
 _ENCODER = msgspec.json.Encoder()

@@ -8,8 +8,10 @@ from tagloom.http.framework.bodies import read_json
 from tagloom.http.framework.context import Answer, Call
 from tagloom.http.framework.schemas import PeoplePage, PersonBody, PersonTags, TagsBody
 from tagloom.tagging.taggings import check_single
+from tagloom.words.catalogue import Match
 from tagloom.words.expiry import Expiry
-from tagloom.words.model import Kind, Match, Mode, Person, PersonRecord, Receipt
+from tagloom.words.people import Kind, Person, PersonRecord
+from tagloom.words.receipts import Mode, Receipt
 
 
 class PeopleHandlers:

@@ -14,7 +14,7 @@ from tagloom.http.framework.streams import export_format, export_stream
 from tagloom.people.export import encode_taggings
 from tagloom.tagging.taggings import FORMAT_OF_CONTENT_TYPE, Order
 from tagloom.words.mappings import Encoding
-from tagloom.words.model import Mode
+from tagloom.words.receipts import Mode
 
 # As in browsers, Latin-1 means windows-1252.
 _ENCODING_OF_CHARSET: dict[str, Encoding] = {

@@ -11,7 +11,7 @@ from tagloom.http.framework.schemas import AliasesPage, AliasItem, MergeBody, Ta
 from tagloom.http.framework.streams import export_format, export_stream
 from tagloom.people.export import encode_people
 from tagloom.ports.writes import EditTag, PutTag
-from tagloom.words.model import Match
+from tagloom.words.catalogue import Match
 from tagloom.words.problems import TagProblem
 from tagloom.words.tags import TagPath, parse_tag
 

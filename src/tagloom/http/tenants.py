@@ -19,8 +19,9 @@ from tagloom.http.framework.schemas import (
     TokenItem,
     TokensPage,
 )
-from tagloom.words.model import Environment, Freed
+from tagloom.words.changes import Freed
 from tagloom.words.retention import retention_text
+from tagloom.words.tenants import Environment
 
 
 async def list_organizations(call: Call) -> Answer:

@@ -27,9 +27,11 @@ from tagloom.http.problems import PreconditionRequired
 from tagloom.people.export import encode_people
 from tagloom.ports.problems import TribeChanged
 from tagloom.tribes.definitions import Draft
-from tagloom.words.model import Kind, Person, Tribe, TribeMode
+from tagloom.words.people import Kind, Person
+from tagloom.words.receipts import TribeMode
 from tagloom.words.rules import Definition
 from tagloom.words.tags import parse_tag
+from tagloom.words.tribes import Tribe
 
 
 async def list_tribes(call: Call) -> Answer:

@@ -24,8 +24,8 @@ from tagloom.imports.lease import Leases, Lost, WorkerStores, keep_working
 from tagloom.imports.lifecycle import How, Imports, check_file
 from tagloom.ports.imports import FETCHED, Import
 from tagloom.ports.problems import ImportChanged, ImportNotFound, StoreUnavailable
-from tagloom.words.model import Environment
 from tagloom.words.source_addresses import Remote
+from tagloom.words.tenants import Environment
 
 _SECONDS_BETWEEN_REPORTS = 1.0
 _SECONDS_TO_STOP = 2.0

@@ -37,11 +37,13 @@ from tagloom.ports.imports import (
 from tagloom.ports.population import Population
 from tagloom.ports.problems import IdempotencyKeyReused, ImportChanged, ImportNotFound
 from tagloom.ports.writes import Undo, WriteOptions
+from tagloom.words.changes import Origin, Version
 from tagloom.words.expiry import expiry_texts
 from tagloom.words.mappings import Mapping, check_mapping
-from tagloom.words.model import Done, Environment, Mode, Origin, Rejected, Version
+from tagloom.words.receipts import Done, Mode, Rejected
 from tagloom.words.source_addresses import Remote
 from tagloom.words.tags import parse_tag
+from tagloom.words.tenants import Environment
 
 _SECONDS_TO_BEGIN = 10.0  # The time from the creation of an upload's folder to its first byte.
 _TRIES = 20  # Attempts at a change while other callers change the import.

@@ -30,7 +30,7 @@ from tagloom.people.export import Sink
 from tagloom.ports.imports import Import
 from tagloom.words import limits as words_limits
 from tagloom.words.mappings import REASON_COLUMNS, REASON_FIELD, REASON_PREFIX
-from tagloom.words.model import Rejected
+from tagloom.words.receipts import Rejected
 
 _PIECE_BYTES = words_limits.LINE_BYTES_MAX + 2
 _NEWLINE = b"\n"

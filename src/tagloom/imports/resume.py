@@ -22,7 +22,7 @@ from tagloom.files.parquet_file import ParquetFile, in_kind
 from tagloom.ports.imports import Compression, Import
 from tagloom.ports.writes import Part
 from tagloom.words import limits
-from tagloom.words.model import Rejected
+from tagloom.words.receipts import Rejected
 
 # The first bytes of UTF-16 and of workbooks. In these files, the bytes between two line ends are not a line.
 _NOT_CUT = (b"\xff\xfe", b"\xfe\xff", b"PK\x03\x04")

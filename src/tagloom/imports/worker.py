@@ -39,11 +39,13 @@ from tagloom.ports.problems import (
 from tagloom.ports.writes import Apply, BatchRules, Part, Step, WriteOptions
 from tagloom.tagging.preview import Previews
 from tagloom.words import rejections
+from tagloom.words.changes import Origin
 from tagloom.words.expiry import expiry_of_texts
-from tagloom.words.model import Environment, Mode, Origin, Preview, Receipt
 from tagloom.words.problems import MirrorEmpty
+from tagloom.words.receipts import Mode, Preview, Receipt
 from tagloom.words.rejections import MirrorUnreadable
 from tagloom.words.tags import is_at_or_below, parse_tag
+from tagloom.words.tenants import Environment
 
 ACTION = "import"
 # In these modes all lines of a person are needed at once, so the whole file is one step.

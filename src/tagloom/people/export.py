@@ -10,7 +10,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tagloom.words.model import Person
+from tagloom.words.people import Person
 from tagloom.words.tags import TagPath
 
 ExportFormat = Literal["ndjson", "csv", "parquet"]

@@ -6,8 +6,12 @@ from tagloom.ports.pages import Page
 from tagloom.ports.population import Population
 from tagloom.ports.problems import PersonNotFound
 from tagloom.ports.writes import ErasePerson, PutPerson, WriteOptions
-from tagloom.words.model import Environment, Kind, Match, Origin, Person, PersonRecord, Receipt, Version
+from tagloom.words.catalogue import Match
+from tagloom.words.changes import Origin, Version
+from tagloom.words.people import Kind, Person, PersonRecord
+from tagloom.words.receipts import Receipt
 from tagloom.words.tags import TagPath
+from tagloom.words.tenants import Environment
 
 
 class People:

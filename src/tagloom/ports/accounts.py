@@ -7,14 +7,8 @@ their SHA-256.
 from collections.abc import Sequence
 from typing import Protocol
 
-from tagloom.words.model import (
-    Account,
-    AuditEntry,
-    Membership,
-    Organization,
-    Reset,
-    Space,
-)
+from tagloom.words.accounts import Account, AuditEntry, Membership, Reset
+from tagloom.words.tenants import Organization, Space
 
 
 class AccountStore(Protocol):

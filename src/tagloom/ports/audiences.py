@@ -3,16 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
-from tagloom.words.model import (
-    Count,
-    Decision,
-    Difference,
-    MakeUp,
-    OverlapRegion,
-    Person,
-    Version,
-)
+from tagloom.words.changes import Version
+from tagloom.words.decisions import Decision
+from tagloom.words.people import Person
 from tagloom.words.rules import Definition
+from tagloom.words.tribes import Count, Difference, MakeUp, OverlapRegion
 
 
 class AudienceReads(Protocol):

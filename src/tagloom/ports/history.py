@@ -3,15 +3,9 @@
 from collections.abc import Iterator
 from typing import Protocol
 
-from tagloom.words.model import (
-    Change,
-    Done,
-    Freed,
-    Horizon,
-    Person,
-    Rejected,
-    Version,
-)
+from tagloom.words.changes import Change, Freed, Horizon, Version
+from tagloom.words.people import Person
+from tagloom.words.receipts import Done, Rejected
 from tagloom.words.tags import TagPath
 
 

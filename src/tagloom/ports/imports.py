@@ -6,8 +6,9 @@ from typing import Literal, NamedTuple, Protocol, TypeAlias
 import msgspec
 
 from tagloom.ports import limits
+from tagloom.words.changes import Version
 from tagloom.words.mappings import Mapping
-from tagloom.words.model import Mode, Preview, Version
+from tagloom.words.receipts import Mode, Preview
 from tagloom.words.source_addresses import Remote
 
 ImportState: TypeAlias = Literal[

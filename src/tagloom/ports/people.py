@@ -4,13 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from tagloom.ports.pages import Page
-from tagloom.words.model import (
-    Kind,
-    Match,
-    Person,
-    PersonRecord,
-    Version,
-)
+from tagloom.words.catalogue import Match
+from tagloom.words.changes import Version
+from tagloom.words.people import Kind, Person, PersonRecord
 from tagloom.words.rules import Definition
 from tagloom.words.tags import TagPath
 

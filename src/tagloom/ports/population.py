@@ -10,7 +10,7 @@ from tagloom.ports.history import History
 from tagloom.ports.people import PeopleReads
 from tagloom.ports.tags import TagReads
 from tagloom.ports.writes import Writes
-from tagloom.words.model import Version
+from tagloom.words.changes import Version
 
 
 class Population(Writes, PeopleReads, TagReads, AudienceReads, History, Protocol):

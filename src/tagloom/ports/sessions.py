@@ -3,10 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from tagloom.words.model import (
-    AuditEntry,
-    Session,
-)
+from tagloom.words.accounts import AuditEntry, Session
 
 
 class SessionStore(Protocol):

@@ -7,7 +7,7 @@ fails if another process already changed it.
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from tagloom.words.model import AuditEntry
+from tagloom.words.accounts import AuditEntry
 from tagloom.words.syncs import Sync, SyncRun
 
 

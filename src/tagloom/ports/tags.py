@@ -4,11 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from tagloom.ports.pages import Page
-from tagloom.words.model import (
-    Branch,
-    Source,
-    Tag,
-)
+from tagloom.words.catalogue import Branch, Source, Tag
 from tagloom.words.tags import TagPath
 
 

@@ -7,16 +7,8 @@ their SHA-256.
 from collections.abc import Sequence
 from typing import Literal, Protocol
 
-from tagloom.words.model import (
-    Account,
-    AuditEntry,
-    Invitation,
-    Membership,
-    Organization,
-    Permission,
-    Space,
-    Teammate,
-)
+from tagloom.words.accounts import Account, AuditEntry, Invitation, Membership, Permission, Teammate
+from tagloom.words.tenants import Organization, Space
 
 
 class MembershipStore(Protocol):

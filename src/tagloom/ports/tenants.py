@@ -3,12 +3,8 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from tagloom.words.model import (
-    AuditEntry,
-    Environment,
-    Organization,
-    Space,
-)
+from tagloom.words.accounts import AuditEntry
+from tagloom.words.tenants import Environment, Organization, Space
 
 
 class TenantStore(Protocol):

@@ -3,10 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from tagloom.words.model import (
-    AuditEntry,
-    Token,
-)
+from tagloom.words.accounts import AuditEntry, Token
 
 
 class TokenStore(Protocol):

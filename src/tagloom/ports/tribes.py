@@ -2,12 +2,8 @@
 
 from typing import Protocol
 
-from tagloom.words.model import (
-    Board,
-    Origin,
-    Tribe,
-    TribeChange,
-)
+from tagloom.words.changes import Origin
+from tagloom.words.tribes import Board, Tribe, TribeChange
 
 
 class TribeStore(Protocol):

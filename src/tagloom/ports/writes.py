@@ -10,18 +10,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tagloom.ports import limits
+from tagloom.words.changes import Origin, Version
 from tagloom.words.expiry import Expiry
-from tagloom.words.model import (
-    Done,
-    Mode,
-    Origin,
-    Person,
-    Preview,
-    Receipt,
-    Rejected,
-    TribeMode,
-    Version,
-)
+from tagloom.words.people import Person
+from tagloom.words.receipts import Done, Mode, Preview, Receipt, Rejected, TribeMode
 from tagloom.words.rules import Definition
 from tagloom.words.tags import TagPath
 

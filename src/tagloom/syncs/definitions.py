@@ -21,11 +21,13 @@ from tagloom.syncs import limits
 from tagloom.syncs.problems import SyncBusy, SyncInvalid
 from tagloom.syncs.schedules import check_schedule, next_after
 from tagloom.syncs.sources import check_source, invalid
+from tagloom.words.accounts import AuditEntry
+from tagloom.words.changes import Origin
 from tagloom.words.emails import parse_email
 from tagloom.words.expiry import expiry_of
-from tagloom.words.model import AuditEntry, Environment, Origin
 from tagloom.words.syncs import PushSource, SqlSource, Sync, SyncDraft, SyncRun, owner_name
 from tagloom.words.tags import TagPath, is_at_or_below, parse_tag
+from tagloom.words.tenants import Environment
 
 
 class DefinitionStores(MappingStore, SyncStore, TenantStore, Protocol):

@@ -34,8 +34,8 @@ from tagloom.syncs.problems import SyncBusy, SyncInvalid
 from tagloom.syncs.pull import Pulled
 from tagloom.syncs.schedules import next_after
 from tagloom.syncs.sources import Sources
-from tagloom.words.model import Environment
 from tagloom.words.syncs import PushSource, RunState, Sync, SyncRun, owner_name
+from tagloom.words.tenants import Environment
 
 log = structlog.get_logger("tagloom.syncs")
 

@@ -15,11 +15,14 @@ from tagloom.ports.writes import DeleteTag, EditTag, MergeTags, MoveTag, PutTag,
 from tagloom.tagging.problems import TagInUse
 from tagloom.tribes import limits as tribes_limits
 from tagloom.tribes.definitions import Tribes, check_description
+from tagloom.words.catalogue import Branch, Match, Source, Tag
+from tagloom.words.changes import Origin
 from tagloom.words.mappings import touches
-from tagloom.words.model import Branch, Environment, Match, Origin, Receipt, Source, Tag
+from tagloom.words.receipts import Receipt
 from tagloom.words.rules import Definition, HasTag, walk
 from tagloom.words.syncs import Sync
 from tagloom.words.tags import TagPath, branches_above, is_at_or_below
+from tagloom.words.tenants import Environment
 
 
 class Usage(msgspec.Struct, frozen=True):

@@ -8,8 +8,10 @@ from tagloom.jobs.loop import Looking
 from tagloom.ports.population import Population
 from tagloom.ports.writes import Expire, WriteOptions
 from tagloom.tagging import limits
+from tagloom.words.changes import Origin
 from tagloom.words.expiry import Moment, moment_now
-from tagloom.words.model import Environment, Origin, Receipt
+from tagloom.words.receipts import Receipt
+from tagloom.words.tenants import Environment
 
 ORIGIN = Origin("tagloom", "expiry")
 

@@ -5,8 +5,9 @@ from collections.abc import Callable
 from tagloom.ports.population import Population
 from tagloom.ports.writes import TagTribe, Write
 from tagloom.tribes.definitions import Tribes
-from tagloom.words.model import Environment, Preview, TribeMode
+from tagloom.words.receipts import Preview, TribeMode
 from tagloom.words.tags import TagPath
+from tagloom.words.tenants import Environment
 
 
 class Previews:

@@ -15,11 +15,14 @@ from tagloom.ports import limits as ports_limits
 from tagloom.ports.population import Population
 from tagloom.ports.writes import Apply, BatchRules, Part, TagTribe, WriteOptions
 from tagloom.tribes.definitions import Tribes
+from tagloom.words.changes import Origin, Version
 from tagloom.words.expiry import Expiry, expiry_of
 from tagloom.words.mappings import Encoding
-from tagloom.words.model import Environment, Mode, Origin, Person, Receipt, TribeMode, Version
+from tagloom.words.people import Person
 from tagloom.words.problems import LineInvalid
+from tagloom.words.receipts import Mode, Receipt, TribeMode
 from tagloom.words.tags import TagPath
+from tagloom.words.tenants import Environment
 
 FORMAT_OF_CONTENT_TYPE: dict[str, Format] = {
     "application/json": "json",

@@ -10,7 +10,9 @@ from tagloom.ports.population import Population
 from tagloom.ports.writes import Undo, WriteOptions
 from tagloom.tagging import limits
 from tagloom.tagging.problems import UndoTooLarge
-from tagloom.words.model import Environment, Origin, Receipt, Version
+from tagloom.words.changes import Origin, Version
+from tagloom.words.receipts import Receipt
+from tagloom.words.tenants import Environment
 
 
 class Chosen(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,19 +15,13 @@ from tagloom.ports.problems import TagNotFound
 from tagloom.tribes import limits
 from tagloom.tribes.definitions import Tribes, check
 from tagloom.words import rule_lints
-from tagloom.words.model import (
-    Because,
-    Count,
-    Decision,
-    Environment,
-    MakeUp,
-    OverlapRegion,
-    Person,
-    PersonRecord,
-    Version,
-)
+from tagloom.words.changes import Version
+from tagloom.words.decisions import Because, Decision
+from tagloom.words.people import Person, PersonRecord
 from tagloom.words.rule_lints import Hint
 from tagloom.words.rules import Definition, Not, Rule, resolved, tags_named, tribes_named
+from tagloom.words.tenants import Environment
+from tagloom.words.tribes import Count, MakeUp, OverlapRegion
 
 
 class UnknownInRule(msgspec.Struct, frozen=True):

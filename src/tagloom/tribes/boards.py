@@ -11,7 +11,8 @@ from tagloom.ports import limits
 from tagloom.ports.tribes import TribeStore
 from tagloom.tribes.definitions import Draft, Tribes
 from tagloom.tribes.problems import CategoryNotFound
-from tagloom.words.model import Board, Origin, Tribe
+from tagloom.words.changes import Origin
+from tagloom.words.tribes import Board, Tribe
 
 COLOURS = 24
 

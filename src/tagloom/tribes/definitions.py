@@ -17,9 +17,10 @@ from tagloom.ports.tribes import TribeStore
 from tagloom.tribes import limits
 from tagloom.tribes.problems import TribeInUse
 from tagloom.words import limits as words_limits
-from tagloom.words.model import Audience, Origin, Tribe, TribeChange
+from tagloom.words.changes import Origin
 from tagloom.words.problems import RuleTooLarge
 from tagloom.words.rules import Definition, Rule, check_rule, check_tribes, tribes_named
+from tagloom.words.tribes import Audience, Tribe, TribeChange
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):

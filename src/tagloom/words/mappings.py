@@ -18,7 +18,7 @@ import msgspec
 from tagloom.base.text import printable
 from tagloom.words import limits
 from tagloom.words.cells import Cell, OddCell, text_of_name, text_of_value
-from tagloom.words.model import Kind
+from tagloom.words.people import Kind
 from tagloom.words.problems import LineInvalid, MappingInvalid, PersonIdInvalid, TagProblem
 from tagloom.words.tags import is_at_or_below, parse_tag
 

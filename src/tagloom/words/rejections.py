@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from tagloom.base.problems import Problem
 from tagloom.base.text import printable
-from tagloom.words.model import Rejected
 from tagloom.words.problems import AddedAndRemoved, ExclusiveBranch, MirrorEmpty, TagOutsidePrefix, TagOwned, UnknownTag
+from tagloom.words.receipts import Rejected
 from tagloom.words.tags import TagPath
 
 

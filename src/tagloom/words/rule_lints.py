@@ -11,7 +11,7 @@ from typing import TypeAlias, assert_never
 import msgspec
 
 from tagloom.words import limits
-from tagloom.words.model import KINDS, Kind
+from tagloom.words.people import KINDS, Kind
 from tagloom.words.rules import All, AnyOf, Definition, HasTag, InTribe, Not, Rule, takes, tribes_named, walk
 from tagloom.words.tags import TagPath, is_at_or_below
 

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from tagloom.words.model import Mode
+from tagloom.words.receipts import Mode
 
 RunState = Literal["reading", "importing", "held", "done", "failed", "cancelled"]
 RUN_STATES: tuple[RunState, ...] = ("reading", "importing", "held", "done", "failed", "cancelled")

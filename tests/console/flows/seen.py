@@ -6,7 +6,7 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page
 
-from tagloom.words.model import Person
+from tagloom.words.people import Person
 from tests.console.serving import PLACE, Served
 
 

@@ -8,7 +8,8 @@ from playwright.sync_api import expect
 
 from tagloom.console.views import history
 from tagloom.ports.writes import PutTag
-from tagloom.words.model import Origin, Person
+from tagloom.words.changes import Origin
+from tagloom.words.people import Person
 from tagloom.words.tags import parse_tag
 from tests.bodies import Line, part
 from tests.console.conftest import Open

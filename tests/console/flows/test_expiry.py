@@ -8,7 +8,8 @@ from playwright.sync_api import expect
 
 from tagloom.ports.population import Population
 from tagloom.ports.writes import Expire, PutTag, WriteOptions
-from tagloom.words.model import Origin, Person
+from tagloom.words.changes import Origin
+from tagloom.words.people import Person
 from tagloom.words.tags import TagPath
 from tests.bodies import part, user
 from tests.console.conftest import Open

@@ -10,7 +10,8 @@ import pytest
 from playwright.sync_api import expect
 
 from tagloom.imports import limits
-from tagloom.words.model import Origin, Person
+from tagloom.words.changes import Origin
+from tagloom.words.people import Person
 from tests.bodies import Line, part
 from tests.console.conftest import Open
 from tests.console.flows.seen import tags_of, toast, upload

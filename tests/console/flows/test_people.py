@@ -5,7 +5,7 @@ import re
 
 from playwright.sync_api import expect
 
-from tagloom.words.model import Origin
+from tagloom.words.changes import Origin
 from tests.bodies import part, user
 from tests.console.conftest import Open
 from tests.console.flows.seen import tags_of, toast

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from tagloom.bootstrap import open_installation
 from tagloom.ports.population import Population
 from tagloom.settings import Settings
-from tagloom.words.model import Horizon, Origin
+from tagloom.words.changes import Horizon, Origin
 from tests.bodies import part, user
 from tests.console.conftest import Open
 from tests.console.flows.seen import toast

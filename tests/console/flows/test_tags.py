@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from tagloom.ports.problems import TagNotFound
 from tagloom.ports.writes import DeleteTag, MoveTag, PutTag, WriteOptions
-from tagloom.words.model import Origin
+from tagloom.words.changes import Origin
 from tagloom.words.tags import TagPath, parse_tag
 from tests.console.conftest import Open
 from tests.console.flows.seen import toast

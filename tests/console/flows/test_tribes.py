@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tagloom.ports.writes import DeleteTag, WriteOptions
 from tagloom.tribes.definitions import Draft
-from tagloom.words.model import Origin
+from tagloom.words.changes import Origin
 from tagloom.words.rules import All, HasTag, Not
 from tagloom.words.tags import TagPath
 from tests.console.conftest import Open

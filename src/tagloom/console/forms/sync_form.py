@@ -13,8 +13,8 @@ from tagloom.ports.problems import MappingNotFound, SyncExists
 from tagloom.syncs.problems import SyncInvalid
 from tagloom.syncs.sources import TooManyBeginnings
 from tagloom.words.expiry import ExpiryInvalid, ExpiryPast
-from tagloom.words.model import Mode
 from tagloom.words.problems import EmailInvalid, MappingInvalid, TagOwned, TagProblem
+from tagloom.words.receipts import Mode
 from tagloom.words.source_addresses import AddressRefused, ExtraMissing
 from tagloom.words.syncs import Alerts, FilesSource, PushSource, Schedule, SqlSource, SyncDraft, SyncSource, UrlSource
 

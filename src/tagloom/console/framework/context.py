@@ -17,8 +17,11 @@ from tagloom.console.forms.times import read_moment
 from tagloom.console.framework.rendering import segment
 from tagloom.ports.problems import EnvironmentNotFound
 from tagloom.services import Services
-from tagloom.words.model import ENVIRONMENT_NAMES, Environment, Organization, Origin, Permission, Receipt, Space
+from tagloom.words.accounts import Permission
+from tagloom.words.changes import Origin
+from tagloom.words.receipts import Receipt
 from tagloom.words.tags import TagPath, parse_tag
+from tagloom.words.tenants import ENVIRONMENT_NAMES, Environment, Organization, Space
 
 # Who can open a page: anyone, a teammate who is signed in, a teammate with this permission in the space of the
 # address, or an administrator of the organization.

@@ -15,7 +15,7 @@ from tagloom.base.problems import BodyInvalid, ParameterInvalid, Problem
 from tagloom.console.framework.context import Answer, Html, PageRequest, Redirect, Toast
 from tagloom.console.views.sign_in import start_of, visitor_of
 from tagloom.ports.problems import LastAdministrator, TokenNotFound
-from tagloom.words.model import SCOPES, Scope
+from tagloom.words.accounts import SCOPES, Scope
 
 DAYS = (7, 30, 90, 365)
 DAYS_DEFAULT = 90

@@ -7,8 +7,9 @@ from tagloom.console.framework.context import Answer, Html, PageRequest, Redirec
 from tagloom.console.framework.rendering import plural
 from tagloom.ports.problems import UndoConflict
 from tagloom.ports.writes import Undo
-from tagloom.words.model import Change, Receipt
+from tagloom.words.changes import Change
 from tagloom.words.problems import TagProblem
+from tagloom.words.receipts import Receipt
 from tagloom.words.tags import parse_tag
 
 CHANGES_PER_PAGE = 50

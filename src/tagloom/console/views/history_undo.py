@@ -11,7 +11,7 @@ from tagloom.ports.problems import UndoConflict
 from tagloom.ports.writes import Undo
 from tagloom.tagging.problems import UndoTooLarge
 from tagloom.tagging.undo import Chosen
-from tagloom.words.model import Version
+from tagloom.words.changes import Version
 from tagloom.words.retention import HistoryCompacted
 
 

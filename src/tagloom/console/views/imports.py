@@ -23,8 +23,8 @@ from tagloom.ports.problems import UndoConflict
 from tagloom.ports.writes import Undo
 from tagloom.words.expiry import ExpiryInvalid, expiry_texts
 from tagloom.words.mappings import Encoding, Mapping, check_mapping
-from tagloom.words.model import Mode
 from tagloom.words.problems import MappingInvalid, TagProblem
+from tagloom.words.receipts import Mode
 from tagloom.words.source_addresses import Remote
 from tagloom.words.tags import parse_tag
 

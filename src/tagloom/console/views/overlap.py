@@ -3,7 +3,7 @@
 from tagloom.base.problems import ParameterInvalid
 from tagloom.console.framework.context import Answer, Html, PageRequest
 from tagloom.console.views.tribes import colour_of
-from tagloom.words.model import OverlapRegion
+from tagloom.words.tribes import OverlapRegion
 
 TRIBES_MAX = 5  # Five tribes have 31 regions. More are not readable in one chart.
 

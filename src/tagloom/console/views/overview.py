@@ -9,7 +9,7 @@ from tagloom.console.framework.context import Answer, Html, PageRequest
 from tagloom.console.framework.page_frame import frame_of
 from tagloom.console.framework.rendering import day
 from tagloom.console.views.tribes import colour_of
-from tagloom.words.model import Kind, Person
+from tagloom.words.people import Kind, Person
 from tagloom.words.person_ids import parse_id
 from tagloom.words.problems import PersonIdInvalid
 from tagloom.words.rules import All, Definition

@@ -4,8 +4,8 @@ from typing import Any
 
 from tagloom.base.problems import ParameterInvalid, Problem
 from tagloom.console.framework.context import Answer, Html, PageRequest, Redirect, Toast
-from tagloom.words.model import ENVIRONMENT_NAMES, Environment
 from tagloom.words.retention import RetentionDeletesHistory, RetentionInvalid
+from tagloom.words.tenants import ENVIRONMENT_NAMES, Environment
 
 
 def _environment(request: PageRequest) -> Environment:

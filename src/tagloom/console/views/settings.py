@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from tagloom.base.problems import BodyInvalid, ParameterInvalid, Problem
 from tagloom.console.framework.context import Answer, Html, PageRequest, Redirect, Toast, place_address
-from tagloom.words.model import ENVIRONMENT_NAMES
+from tagloom.words.tenants import ENVIRONMENT_NAMES
 
 EVENTS_PER_PAGE = 30
 CATALOGUES: tuple[Literal["open", "closed"], ...] = ("open", "closed")

@@ -10,10 +10,10 @@ from tagloom.console.framework.context import Answer, Html, PageRequest, Redirec
 from tagloom.ports.imports import ASKING, Import
 from tagloom.ports.problems import ImportNotFound, TagNotFound
 from tagloom.syncs.schedules import in_words
-from tagloom.words.model import ENVIRONMENT_NAMES
 from tagloom.words.problems import TagIsAlias
 from tagloom.words.syncs import OPEN, RunState, Sync, SyncRun
 from tagloom.words.tags import parse_tag
+from tagloom.words.tenants import ENVIRONMENT_NAMES
 
 RUNS_PER_PAGE = 20
 RUN_STATES: dict[RunState, str] = {

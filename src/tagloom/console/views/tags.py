@@ -12,8 +12,8 @@ from tagloom.console.framework.rendering import day
 from tagloom.people.export import CONTENT_TYPE_OF_FORMAT, encode_people
 from tagloom.ports.problems import TagExists, TagMoveInvalid, TagNotFound
 from tagloom.ports.writes import DeleteTag, MergeTags, MoveTag, PutTag
+from tagloom.words.catalogue import Tag
 from tagloom.words.expiry import ExpiryInvalid, parse_expires_at, parse_ttl
-from tagloom.words.model import Tag
 from tagloom.words.problems import ExclusiveBranch, TagIsAlias, TagOwned, TagProblem
 from tagloom.words.tags import TagPath, branches_above, parse_tag
 

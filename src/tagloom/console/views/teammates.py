@@ -7,7 +7,7 @@ from tagloom.accounts.teammates import InviteOutcome
 from tagloom.base.problems import BodyInvalid, Problem
 from tagloom.console.framework.context import Answer, Html, PageRequest, Redirect, Toast
 from tagloom.ports.problems import LastAdministrator
-from tagloom.words.model import PERMISSIONS, Permission, Teammate
+from tagloom.words.accounts import PERMISSIONS, Permission, Teammate
 
 Shows = Literal["active", "invited", "inactive"]
 SHOWS: tuple[Shows, ...] = ("active", "invited", "inactive")

@@ -7,7 +7,7 @@ from tagloom.base.problems import ParameterInvalid
 from tagloom.console.framework.context import Answer, Html, PageRequest
 from tagloom.console.views.people import required_person
 from tagloom.ports.problems import ChangeNotFound
-from tagloom.words.model import Change, Version
+from tagloom.words.changes import Change, Version
 from tagloom.words.retention import HistoryCompacted
 from tagloom.words.rules import Definition, HasTag
 

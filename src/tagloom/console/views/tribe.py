@@ -14,10 +14,11 @@ from tagloom.people.export import CONTENT_TYPE_OF_FORMAT, encode_people
 from tagloom.ports.problems import TribeChanged
 from tagloom.tribes.audiences import Comparison
 from tagloom.tribes.definitions import Draft, check
-from tagloom.words.model import Audience, Kind, Person, Tribe
+from tagloom.words.people import Kind, Person
 from tagloom.words.person_ids import parse_id
 from tagloom.words.problems import RuleInvalid, TagProblem
 from tagloom.words.rules import Definition, is_refused, parse_rule
+from tagloom.words.tribes import Audience, Tribe
 
 AUDIENCES: tuple[Audience, ...] = ("users", "visitors", "everyone")
 NEW = Tribe(id="", name="", rule=rule_editor.closed(rule_editor.Group()), audience="users", revision=0)

@@ -5,8 +5,8 @@ from typing import Any, get_args
 from tagloom.base.problems import ParameterInvalid
 from tagloom.console.framework.context import Answer, Html, PageRequest, Redirect, toast_of
 from tagloom.ports.problems import TooManyTags
-from tagloom.words.model import TribeMode
 from tagloom.words.problems import TagProblem, UnknownTag
+from tagloom.words.receipts import TribeMode
 from tagloom.words.tags import parse_tag
 
 WORDS: dict[TribeMode, str] = {

@@ -8,8 +8,8 @@ from tagloom.console.framework.context import Answer, Html, PageRequest, Redirec
 from tagloom.console.framework.rendering import hue
 from tagloom.tribes.boards import COLOURS
 from tagloom.tribes.definitions import Draft
-from tagloom.words.model import Count, Tribe
 from tagloom.words.problems import RuleInvalid
+from tagloom.words.tribes import Count, Tribe
 
 
 class Card(msgspec.Struct, frozen=True):

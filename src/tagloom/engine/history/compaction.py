@@ -23,7 +23,7 @@ from tagloom.engine.storage import (
     place_numbers,
 )
 from tagloom.ports.problems import ChangeNotFound
-from tagloom.words.model import Freed, Horizon, Version
+from tagloom.words.changes import Freed, Horizon, Version
 from tagloom.words.retention import HistoryCompacted
 
 # A chunk is compacted in groups of its first changes, limited by their number and size. A compacted chunk has at most

@@ -10,7 +10,10 @@ from tagloom.engine.read.trends import versions_before
 from tagloom.engine.state.environment import EnvironmentState
 from tagloom.engine.storage import BatchRecord, ChunkChange, Span
 from tagloom.ports.problems import ChangeNotFound, StoreCorrupt, TagNotFound
-from tagloom.words.model import Change, Person, Provenance, Source, Version
+from tagloom.words.catalogue import Source
+from tagloom.words.changes import Change, Version
+from tagloom.words.decisions import Provenance
+from tagloom.words.people import Person
 from tagloom.words.tags import TagPath, is_at_or_below
 
 _VERSIONS_AT_FIRST = 16  # Footprints are searched in groups of growing size, since few may be needed.

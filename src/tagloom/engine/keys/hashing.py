@@ -17,7 +17,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tagloom.words import limits
-from tagloom.words.model import Person
+from tagloom.words.people import Person
 
 Hashes = NDArray[np.uint64]
 Lows = NDArray[np.uint32]

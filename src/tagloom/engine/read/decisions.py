@@ -18,7 +18,9 @@ from tagloom.engine.limits import ORDINALS_PER_CHUNK
 from tagloom.engine.read import rule_bitmaps
 from tagloom.engine.read.queries import find_ordinal
 from tagloom.engine.state.environment import EnvironmentState
-from tagloom.words.model import Because, Decision, Match, Person
+from tagloom.words.catalogue import Match
+from tagloom.words.decisions import Because, Decision
+from tagloom.words.people import Person
 from tagloom.words.rules import Definition, Facts, HasTag, is_member, reasons, resolved, walk
 from tagloom.words.tags import TagPath, is_at_or_below
 

@@ -17,24 +17,13 @@ from tagloom.engine.storage import Segment
 from tagloom.engine.write.catalogue import not_found
 from tagloom.ports.pages import Page
 from tagloom.ports.problems import CursorInvalid
+from tagloom.words.catalogue import Branch, Match, Tag
+from tagloom.words.changes import Version
 from tagloom.words.expiry import moment_text, span_text
-from tagloom.words.model import (
-    KINDS,
-    Branch,
-    Count,
-    Difference,
-    Kind,
-    MakeUp,
-    Match,
-    OverlapRegion,
-    Person,
-    PersonRecord,
-    Tag,
-    TagShare,
-    Version,
-)
+from tagloom.words.people import KINDS, Kind, Person, PersonRecord
 from tagloom.words.rules import Definition
 from tagloom.words.tags import TagPath, is_at_or_below
+from tagloom.words.tribes import Count, Difference, MakeUp, OverlapRegion, TagShare
 
 
 def find_ordinal(environment: EnvironmentState, person: Person) -> int | None:

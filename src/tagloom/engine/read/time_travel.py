@@ -17,9 +17,12 @@ from tagloom.engine.state.environment import EnvironmentState
 from tagloom.engine.storage import Span
 from tagloom.engine.write.catalogue import not_found
 from tagloom.ports.problems import ChangeNotFound
-from tagloom.words.model import Count, Match, Person, PersonRecord, Version
+from tagloom.words.catalogue import Match
+from tagloom.words.changes import Version
+from tagloom.words.people import Person, PersonRecord
 from tagloom.words.rules import Definition
 from tagloom.words.tags import TagPath
+from tagloom.words.tribes import Count
 
 
 def version_at(environment: EnvironmentState, moment: str) -> Version:

@@ -12,7 +12,7 @@ from tagloom.engine.read import rule_bitmaps
 from tagloom.engine.state.dictionary import Dictionary
 from tagloom.engine.state.environment import EnvironmentState
 from tagloom.engine.storage import ChunkChange, Snapshot
-from tagloom.words.model import Version
+from tagloom.words.changes import Version
 from tagloom.words.problems import TagProblem
 from tagloom.words.rules import Definition, HasTag, Rule, tribes_named, walk
 from tagloom.words.tags import TagPath, is_at_or_below

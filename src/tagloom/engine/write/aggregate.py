@@ -20,8 +20,8 @@ from tagloom.engine.storage import State
 from tagloom.ports.writes import BatchRules, Doubt, Part
 from tagloom.words import rejections
 from tagloom.words.expiry import Expiry
-from tagloom.words.model import Rejected
 from tagloom.words.problems import FAULTS_OF_A_TEXT, TagProblem
+from tagloom.words.receipts import Rejected
 from tagloom.words.tags import TagPath, is_at_or_below, lowercased, parse_tag
 
 _TAGGINGS_PER_FOLD = 4_000_000  # 32 MB of columns at most wait to become bitmaps, and as many are being converted.

@@ -15,7 +15,7 @@ from tagloom.engine.write.aggregate import NO_DOUBT, Doubtful, Lookups, Newcomer
 from tagloom.ports.writes import BatchRules, Part
 from tagloom.words import rejections
 from tagloom.words.expiry import Expiry
-from tagloom.words.model import Rejected
+from tagloom.words.receipts import Rejected
 from tagloom.words.tags import TagPath
 
 LINES_MAX = 64  # With more lines, arrays are faster.

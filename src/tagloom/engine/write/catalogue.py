@@ -16,8 +16,10 @@ from tagloom.engine.write.exclusive_branches import refuse_several
 from tagloom.engine.write.expiry_rows import merge_expiries, settle
 from tagloom.ports.problems import PersonNotFound, TagExists, TagMoveInvalid, TagNotFound
 from tagloom.words import limits, rejections
-from tagloom.words.model import Origin, Person, Receipt
+from tagloom.words.changes import Origin
+from tagloom.words.people import Person
 from tagloom.words.problems import TagIsAlias
+from tagloom.words.receipts import Receipt
 from tagloom.words.tags import TagPath, branches_above, is_at_or_below
 
 

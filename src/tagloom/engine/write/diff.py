@@ -12,7 +12,7 @@ from tagloom.engine.write.aggregate import Newcomers, ResolvedBatch
 from tagloom.engine.write.draft import Draft, View
 from tagloom.ports.writes import BatchRules
 from tagloom.words.expiry import Expiry, expiry_moment
-from tagloom.words.model import Receipt
+from tagloom.words.receipts import Receipt
 from tagloom.words.tags import TagPath
 
 _NOBODY_NEW = np.empty(0, np.int64)

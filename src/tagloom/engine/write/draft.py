@@ -21,7 +21,7 @@ from tagloom.engine.keys.hashing import Hashed, Keyed
 from tagloom.engine.storage import BatchRecord, ChunkChange, Entry, Footprint, Row, RowTotal, State, Transaction
 from tagloom.ports import limits as ports_limits
 from tagloom.ports.problems import StoreUnavailable, TooManyTags
-from tagloom.words.model import Origin
+from tagloom.words.changes import Origin
 from tagloom.words.tags import TagPath, branches_above, is_at_or_below
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ from tagloom.engine.write import expiry_rows
 from tagloom.engine.write.diff import Diff, receipt_of
 from tagloom.engine.write.draft import Draft, View
 from tagloom.ports import limits
+from tagloom.words.changes import Origin
 from tagloom.words.expiry import moment_now
-from tagloom.words.model import Origin, Receipt
+from tagloom.words.receipts import Receipt
 from tagloom.words.tags import TagPath
 
 ACTION = "expiry"

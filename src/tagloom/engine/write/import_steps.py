@@ -8,7 +8,8 @@ import pyarrow as pa
 from tagloom.engine.storage import Snapshot, StepRecord, Transaction
 from tagloom.ports.problems import ImportSealed, StepTaken
 from tagloom.ports.writes import Part, Step
-from tagloom.words.model import Done, Receipt, Rejected, Version
+from tagloom.words.changes import Version
+from tagloom.words.receipts import Done, Receipt, Rejected
 
 SEAL = 0  # The number of the step that prevents further steps.
 

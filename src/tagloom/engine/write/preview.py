@@ -7,8 +7,8 @@ from tagloom.engine.read import rule_bitmaps
 from tagloom.engine.state.dictionary import Dictionary
 from tagloom.engine.write.draft import Draft, View
 from tagloom.ports import limits
-from tagloom.words.model import Preview, Receipt, TagDiff, TribeDiff
 from tagloom.words.problems import TagProblem
+from tagloom.words.receipts import Preview, Receipt, TagDiff, TribeDiff
 from tagloom.words.rules import Definition
 from tagloom.words.tags import TagPath
 

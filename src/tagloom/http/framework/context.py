@@ -26,11 +26,15 @@ from tagloom.http.problems import VersionNotReached
 from tagloom.server.body_pace import Paces, watch_for_end
 from tagloom.server.thread_limits import Places
 from tagloom.services import Installation, Services
+from tagloom.words.changes import Origin, Version
+from tagloom.words.decisions import Decision
 from tagloom.words.expiry import Expiry, expiry_of
-from tagloom.words.model import Decision, Environment, Kind, Origin, Person, Receipt, Version
+from tagloom.words.people import Kind, Person
 from tagloom.words.person_ids import parse_id
 from tagloom.words.problems import TagProblem
+from tagloom.words.receipts import Receipt
 from tagloom.words.tags import TagPath, parse_tag
+from tagloom.words.tenants import Environment
 
 Result = TypeVar("Result")
 

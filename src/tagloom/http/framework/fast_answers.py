@@ -21,7 +21,7 @@ from tagloom.http.framework.context import ApiState
 from tagloom.http.framework.middleware import last_on_connection
 from tagloom.http.framework.routing import FastAnswer, Route, Tree
 from tagloom.server.body_pace import BodyTooSlow, ServerStops
-from tagloom.words.model import Scope as ScopeName
+from tagloom.words.accounts import Scope as ScopeName
 
 ENCODER = msgspec.json.Encoder()
 LENGTH_DIGITS_MAX = 6  # Longer bodies have no fast answer, and Python refuses to convert thousands of digits.

@@ -11,7 +11,7 @@ from tagloom.base.problems import Problem
 from tagloom.http import limits
 from tagloom.http.problems import TooManyWatchers
 from tagloom.ports.imports import ENDED, Import
-from tagloom.words.model import Environment
+from tagloom.words.tenants import Environment
 
 Look = Callable[[Environment, str], Import]
 

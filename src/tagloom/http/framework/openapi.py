@@ -23,7 +23,8 @@ from tagloom.http.framework.routing import TAG, Route
 from tagloom.http.framework.schemas import ImportOptions, TaggingLine, TaggingsBody
 from tagloom.http.problems import AddressTooLong, HeadersTooLarge, VersionNotReached
 from tagloom.ports.problems import EnvironmentNotFound, OrganizationNotFound, SpaceNotFound, StoreUnavailable
-from tagloom.words.model import ENVIRONMENT_NAMES, Tribe
+from tagloom.words.tenants import ENVIRONMENT_NAMES
+from tagloom.words.tribes import Tribe
 
 Json = dict[str, Any]
 

@@ -17,7 +17,7 @@ from tagloom.base.problems import ParameterInvalid, Problem
 from tagloom.http.framework.context import Answer, ApiState, Call, Events, Stream
 from tagloom.http.framework.parameters import Parameter
 from tagloom.server.problems import MethodNotAllowed
-from tagloom.words.model import Scope
+from tagloom.words.accounts import Scope
 
 Handler = Callable[[Call], Awaitable[Answer | Stream | Events]]
 Group = Literal[

@@ -14,29 +14,19 @@ from tagloom.tagging import limits as tagging_limits
 from tagloom.tagging.catalogue import TagDetails
 from tagloom.tribes import limits as tribes_limits
 from tagloom.words import limits as words_limits
+from tagloom.words.accounts import SCOPES, Scope, Token
+from tagloom.words.catalogue import Tag
+from tagloom.words.changes import Change, Freed, Horizon, Version
+from tagloom.words.decisions import Because
 from tagloom.words.expiry import SPAN_PATTERN, Expiry, Moment, expiry_of, parse_expires_at, parse_ttl
-from tagloom.words.model import (
-    SCOPES,
-    Audience,
-    Because,
-    Change,
-    Freed,
-    Horizon,
-    Mode,
-    Organization,
-    OverlapRegion,
-    PersonRecord,
-    Scope,
-    Space,
-    Tag,
-    Token,
-    Tribe,
-    Version,
-)
+from tagloom.words.people import PersonRecord
+from tagloom.words.receipts import Mode
 from tagloom.words.retention import RETENTION_PATTERN
 from tagloom.words.rules import Rule
 from tagloom.words.syncs import Sync, SyncDraft, SyncRun, SyncSource
 from tagloom.words.tags import TagPath
+from tagloom.words.tenants import Organization, Space
+from tagloom.words.tribes import Audience, OverlapRegion, Tribe
 
 # A schema cannot describe a tag completely. The problems say what is wrong, and where.
 TagText = Annotated[

@@ -7,7 +7,7 @@ from tagloom.base.text import printable
 from tagloom.http.framework.context import Call, Stream
 from tagloom.http.problems import NotAcceptable
 from tagloom.people.export import CONTENT_TYPE_OF_FORMAT, ExportFormat
-from tagloom.words.model import Version
+from tagloom.words.changes import Version
 
 Item = TypeVar("Item")
 

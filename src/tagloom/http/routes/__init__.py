@@ -67,8 +67,10 @@ from tagloom.ports.problems import (
 from tagloom.tagging.problems import TagInUse, UndoTooLarge
 from tagloom.tribes.audiences import Preview, Why
 from tagloom.tribes.problems import TribeInUse
+from tagloom.words.changes import Change
+from tagloom.words.decisions import Decision
 from tagloom.words.expiry import ExpiryInvalid, ExpiryPast
-from tagloom.words.model import Change, Count, Decision, Kind, Receipt, Space, Tribe
+from tagloom.words.people import Kind
 from tagloom.words.problems import (
     PersonIdInvalid,
     RuleInvalid,
@@ -80,6 +82,9 @@ from tagloom.words.problems import (
     TribeUnknown,
     UnknownTag,
 )
+from tagloom.words.receipts import Receipt
+from tagloom.words.tenants import Space
+from tagloom.words.tribes import Count, Tribe
 
 PREFIX = Parameter(name="prefix", description="Only tags at or below this one.")
 TAG_FILTER = Parameter(name="tag", description="Only changes of this tag, or of tags below it.")

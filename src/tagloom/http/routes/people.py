@@ -34,8 +34,9 @@ from tagloom.ports.problems import (
 )
 from tagloom.tagging.taggings import FORMAT_OF_CONTENT_TYPE
 from tagloom.words.expiry import ExpiryInvalid, ExpiryPast
-from tagloom.words.model import PersonRecord, Receipt
+from tagloom.words.people import PersonRecord
 from tagloom.words.problems import ExclusiveBranch, MirrorEmpty, PersonIdInvalid, TagIsAlias, TagProblem, UnknownTag
+from tagloom.words.receipts import Receipt
 from tagloom.words.rejections import MirrorUnreadable
 
 EXPORTS = tuple(CONTENT_TYPE_OF_FORMAT.values())

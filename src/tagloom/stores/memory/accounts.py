@@ -22,20 +22,19 @@ from tagloom.ports.problems import (
     TeammateNotFound,
     TooManyTeammates,
 )
-from tagloom.words.emails import email_key
-from tagloom.words.model import (
+from tagloom.words.accounts import (
     Account,
     AuditEntry,
     Invitation,
     Membership,
-    Organization,
     Permission,
     Reset,
     Session,
-    Space,
     Teammate,
     Token,
 )
+from tagloom.words.emails import email_key
+from tagloom.words.tenants import Organization, Space
 
 
 class MemoryRoster:

@@ -7,8 +7,9 @@ from tagloom.ports.writes import BatchRules, Part
 from tagloom.stores.memory.state import State
 from tagloom.words import rejections, tags
 from tagloom.words.expiry import Expiry, expiry_moment
-from tagloom.words.model import Person, Rejected
+from tagloom.words.people import Person
 from tagloom.words.problems import FAULTS_OF_A_TEXT
+from tagloom.words.receipts import Rejected
 from tagloom.words.tags import TagPath, is_at_or_below
 
 

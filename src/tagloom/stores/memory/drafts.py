@@ -12,9 +12,11 @@ from tagloom.ports.problems import TagExists, TagMoveInvalid, TagNotFound, UndoC
 from tagloom.stores.memory.state import Effect, Entry, Number, Record, State, Tagging
 from tagloom.words import limits as words_limits
 from tagloom.words import rejections, tags
+from tagloom.words.changes import Version
 from tagloom.words.expiry import Moment
-from tagloom.words.model import Ordinal, TribeMode, Version
+from tagloom.words.people import Ordinal
 from tagloom.words.problems import TagIsAlias
+from tagloom.words.receipts import TribeMode
 from tagloom.words.tags import TagPath, is_at_or_below
 
 Name = TypeVar("Name", Number, TagPath)

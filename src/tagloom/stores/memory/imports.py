@@ -15,7 +15,7 @@ from tagloom.ports.problems import (
     TooManyMappings,
 )
 from tagloom.stores.memory.accounts import MemoryRoster
-from tagloom.words.model import Environment
+from tagloom.words.tenants import Environment
 
 
 class MemoryImportBook(MemoryRoster):

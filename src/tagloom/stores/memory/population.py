@@ -43,9 +43,11 @@ from tagloom.stores.memory.preview import preview_of
 from tagloom.stores.memory.reads import Answers
 from tagloom.stores.memory.state import Effect, Record, State, difference, forgotten
 from tagloom.words import rejections, tags
+from tagloom.words.changes import Freed, Horizon, Origin, Version
 from tagloom.words.expiry import expiry_moment, moment_now
-from tagloom.words.model import Done, Freed, Horizon, Origin, Person, Preview, Receipt, Rejected, Version
+from tagloom.words.people import Person
 from tagloom.words.problems import MirrorEmpty
+from tagloom.words.receipts import Done, Preview, Receipt, Rejected
 from tagloom.words.rules import Definition
 from tagloom.words.tags import TagPath
 

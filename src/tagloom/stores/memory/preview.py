@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from tagloom.ports import limits
 from tagloom.stores.memory.state import State, difference
-from tagloom.words.model import Preview, Receipt, TagDiff, TribeDiff
+from tagloom.words.receipts import Preview, Receipt, TagDiff, TribeDiff
 from tagloom.words.rules import Definition
 
 

@@ -9,32 +9,15 @@ from tagloom.stores.memory.drafts import not_found
 from tagloom.stores.memory.paging import chunks_of, cursor_of, read_cursor
 from tagloom.stores.memory.state import Entry, Number, Record, State, Tagging, seen_today
 from tagloom.words import tags
+from tagloom.words.catalogue import Branch, Match, Source, Tag
+from tagloom.words.changes import Change, Horizon, Origin, Version
+from tagloom.words.decisions import Because, Decision, Provenance
 from tagloom.words.expiry import Moment, moment_text, span_text
-from tagloom.words.model import (
-    Because,
-    Branch,
-    Change,
-    Count,
-    Decision,
-    Difference,
-    Horizon,
-    Kind,
-    MakeUp,
-    Match,
-    Ordinal,
-    Origin,
-    OverlapRegion,
-    Person,
-    PersonRecord,
-    Provenance,
-    Source,
-    Tag,
-    TagShare,
-    Version,
-)
+from tagloom.words.people import Kind, Ordinal, Person, PersonRecord
 from tagloom.words.retention import HistoryCompacted
 from tagloom.words.rules import All, Definition, Facts, HasTag, is_member, reasons, takes
 from tagloom.words.tags import TagPath, is_at_or_below
+from tagloom.words.tribes import Count, Difference, MakeUp, OverlapRegion, TagShare
 
 
 class Answers:

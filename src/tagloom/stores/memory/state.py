@@ -7,8 +7,10 @@ from typing import TypeAlias
 import msgspec
 
 from tagloom.words import rejections, tags
+from tagloom.words.catalogue import Match
+from tagloom.words.changes import Origin, Version
 from tagloom.words.expiry import Moment
-from tagloom.words.model import Kind, Match, Ordinal, Origin, Person, Version
+from tagloom.words.people import Kind, Ordinal, Person
 from tagloom.words.problems import TagProblem
 from tagloom.words.rules import Definition, Facts, is_member, resolved
 from tagloom.words.tags import TagPath, is_at_or_below

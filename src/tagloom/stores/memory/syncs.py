@@ -8,7 +8,7 @@ from tagloom.ports import limits
 from tagloom.ports.problems import SyncChanged, SyncExists, SyncNotFound, TooManySyncs
 from tagloom.ports.syncs import Due, OpenRun
 from tagloom.stores.memory.accounts import MemoryRoster
-from tagloom.words.model import AuditEntry
+from tagloom.words.accounts import AuditEntry
 from tagloom.words.syncs import OPEN, Sync, SyncRun
 
 

@@ -19,18 +19,10 @@ from tagloom.ports.problems import (
 )
 from tagloom.stores.memory.imports import MemoryImportBook
 from tagloom.stores.memory.syncs import MemorySyncBook
-from tagloom.words.model import (
-    ENVIRONMENT_NAMES,
-    AuditEntry,
-    Board,
-    Environment,
-    Organization,
-    Origin,
-    Space,
-    Token,
-    Tribe,
-    TribeChange,
-)
+from tagloom.words.accounts import AuditEntry, Token
+from tagloom.words.changes import Origin
+from tagloom.words.tenants import ENVIRONMENT_NAMES, Environment, Organization, Space
+from tagloom.words.tribes import Board, Tribe, TribeChange
 
 
 class MemoryControl(MemoryImportBook, MemorySyncBook):

@@ -24,21 +24,12 @@ from tagloom.stores.sql.accounts import SqlRoster
 from tagloom.stores.sql.imports import SqlImportBook
 from tagloom.stores.sql.syncs import SqlSyncBook
 from tagloom.stores.sql.transactions import insert_space
+from tagloom.words.accounts import SCOPES, AuditEntry, Token
+from tagloom.words.changes import Origin
 from tagloom.words.expiry import Moment
-from tagloom.words.model import (
-    ENVIRONMENT_NAMES,
-    SCOPES,
-    AuditEntry,
-    Board,
-    Environment,
-    Organization,
-    Origin,
-    Space,
-    Token,
-    Tribe,
-    TribeChange,
-)
 from tagloom.words.rules import Rule, rule_json
+from tagloom.words.tenants import ENVIRONMENT_NAMES, Environment, Organization, Space
+from tagloom.words.tribes import Board, Tribe, TribeChange
 
 
 class SqlControl(SqlRoster, SqlImportBook, SqlSyncBook):

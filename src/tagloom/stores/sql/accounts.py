@@ -27,18 +27,9 @@ from tagloom.ports.problems import (
 from tagloom.stores import schema
 from tagloom.stores.sql.sessions import SqlSignIn
 from tagloom.stores.sql.transactions import insert_space
+from tagloom.words.accounts import PERMISSIONS, Account, AuditEntry, Invitation, Membership, Permission, Teammate
 from tagloom.words.emails import email_key
-from tagloom.words.model import (
-    PERMISSIONS,
-    Account,
-    AuditEntry,
-    Invitation,
-    Membership,
-    Organization,
-    Permission,
-    Space,
-    Teammate,
-)
+from tagloom.words.tenants import Organization, Space
 
 
 class SqlRoster(SqlSignIn):

@@ -10,7 +10,7 @@ from tagloom.ports import limits
 from tagloom.ports.problems import IdentityRefused, ResetNotFound, SessionNotFound
 from tagloom.stores import schema
 from tagloom.stores.sql.transactions import SqlConnecting
-from tagloom.words.model import AuditEntry, Reset, Session
+from tagloom.words.accounts import AuditEntry, Reset, Session
 
 
 class SqlSignIn(SqlConnecting):

@@ -12,7 +12,7 @@ from tagloom.ports.problems import SyncChanged, SyncExists, SyncNotFound, TooMan
 from tagloom.ports.syncs import Due, OpenRun
 from tagloom.stores import schema
 from tagloom.stores.sql.transactions import SqlConnecting
-from tagloom.words.model import AuditEntry
+from tagloom.words.accounts import AuditEntry
 from tagloom.words.syncs import OPEN, Sync, SyncDraft, SyncRun
 
 _SYNC = schema.sync

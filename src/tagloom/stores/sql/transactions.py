@@ -13,7 +13,8 @@ from tagloom.engine.state.dictionary import FACTS
 from tagloom.ports import limits
 from tagloom.ports.problems import StoreUnavailable
 from tagloom.stores import schema
-from tagloom.words.model import ENVIRONMENT_NAMES, AuditEntry, Space
+from tagloom.words.accounts import AuditEntry
+from tagloom.words.tenants import ENVIRONMENT_NAMES, Space
 
 
 class SqlConnecting:

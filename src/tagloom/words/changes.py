@@ -1,0 +1,63 @@
+"""Versions, and the changes that made them."""
+
+from typing import TypeAlias
+
+import msgspec
+
+Version: TypeAlias = int
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """The writer of a batch: `actor` is the name of a token or a teammate, and `source` is a file or an interface."""
+
+    actor: str
+    source: str = ""
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """One version: its action, actor and effect. In a list for one person, `tags_*` are the tags of this person.
+
+    `tags_renewed` are tags that the person had before and after, with a new expiry. `undoes` is the version that this
+    version undid. If it undid several versions, `undoes_count` is their number. A compacted version cannot be undone.
+    It lists only the tags that somebody still had at the horizon.
+    """
+
+    version: Version
+    at: str
+    action: str
+    actor: str
+    source: str
+    added: int
+    removed: int
+    new_people: int
+    undoes: Version | None = None
+    undone_by: Version | None = None
+    tags_added: tuple[str, ...] = ()
+    tags_removed: tuple[str, ...] = ()
+    undoes_count: int = 0
+    tags_renewed: tuple[str, ...] = ()
+    is_compacted: bool = False
+
+
+class Horizon(msgspec.Struct, frozen=True, kw_only=True):
+    """The version, and its time, from which on history is complete. If all history is complete, this is version 0.
+
+    Version 0 has no time.
+    """
+
+    version: Version = 0
+    at: str | None = None
+
+
+class Freed(msgspec.Struct, frozen=True, kw_only=True):
+    """The numbers of changes and of bytes of their bitmaps that a compaction deletes from the log, or would delete.
+
+    `versions` counts the versions at or below the new horizon. `is_all` is False if there is more to read, or to
+    delete.
+    """
+
+    horizon: Horizon
+    versions: int = 0
+    changes: int = 0
+    bytes: int = 0
+    is_all: bool = True

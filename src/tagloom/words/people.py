@@ -1,0 +1,36 @@
+"""Users and visitors, and the tags of one of them."""
+
+from typing import Literal, NewType
+
+import msgspec
+
+from tagloom.words.changes import Version
+from tagloom.words.tags import TagPath
+
+Kind = Literal["user", "visitor"]
+
+
+KINDS: tuple[Kind, Kind] = ("user", "visitor")
+
+
+Ordinal = NewType("Ordinal", int)
+
+
+class Person(msgspec.Struct, frozen=True, order=True):
+    """One end user, signed in or anonymous. User ids and visitor ids are separate name spaces."""
+
+    kind: Kind
+    id: str
+
+
+class PersonRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A person with their tags in alphabetical order, as of `version`.
+
+    `expires_at` has the expiry of the taggings that have one. It is empty for an earlier version.
+    """
+
+    kind: Kind
+    id: str
+    tags: tuple[TagPath, ...]
+    version: Version
+    expires_at: dict[TagPath, str] = {}
