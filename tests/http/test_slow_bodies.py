@@ -1,11 +1,17 @@
 """Bodies that stand still or drip: nobody else waits for them, and they end."""
 
+import asyncio
+import gc
 import socket
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 from starlette.types import Message
 
 from tagloom.accounts.access_tokens import Access
@@ -17,6 +23,14 @@ from tagloom.words.tenants import Organization
 from tests.http.serving import ORGANIZATION, STRANGERS, MemoryInstallation, Served, serve_app
 
 FAR_AWAY = 600.0
+
+
+@pytest.fixture(autouse=True)
+def _no_garbage_collector() -> Iterator[None]:
+    """Switches the garbage collector off: a connection must not stay open until it runs."""
+    gc.disable()
+    yield
+    gc.enable()
 
 
 @pytest.fixture
@@ -160,3 +174,41 @@ def test_a_body_that_drips_is_refused_although_it_never_stands_still() -> None:
 
 async def _nothing() -> Message:
     raise AssertionError("nobody receives")
+
+
+def test_nothing_of_a_request_that_is_over_holds_its_connection() -> None:
+    """The server closes a connection with an unread body once nothing refers to its `receive` any more."""
+
+    class Receive:
+        async def __call__(self) -> Message:
+            return {"type": "http.request", "body": b"x" * 1_000, "more_body": False}
+
+    kept = list[Request]()
+
+    def keep(request: Request) -> Response:
+        kept.append(request)
+        return Response()
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    sent, receive = list[Message](), Receive()
+    connection = weakref.ref(receive)
+    installation = MemoryInstallation()
+    app = create_app(installation, pages=lambda services: [Route("/keep", keep, methods=["POST"])])
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/keep",
+        "raw_path": b"/keep",
+        "query_string": b"",
+        "headers": [(b"content-length", b"1000")],
+        "http_version": "1.1",
+    }
+    asyncio.run(app(scope, receive, send))
+    installation.close()
+    del receive
+
+    assert sent[0]["status"] == 200
+    assert kept
+    assert connection() is None

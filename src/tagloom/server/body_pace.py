@@ -107,9 +107,18 @@ class Pace:
             raise
         finally:
             del paces.waiting[self]
+            self._task = None
         self._seconds_left = self.spare_after(len(message.get("body", b"")), monotonic() - began)
         self._has_body = message["type"] == "http.request" and message.get("more_body", False)
         return message
+
+    def close(self) -> None:
+        """Releases the connection after the request. Every later call of `receive` reports a disconnect.
+
+        The server keeps a connection with an unread body open as long as anything refers to its `receive`. A reference
+        cycle, such as that of an exception and its traceback, would keep it open until the garbage collector runs.
+        """
+        self._receive, self._has_body, self._failure = _disconnected, False, None
 
     def spare_after(self, sent_bytes: int, waited_seconds: float) -> float:
         """Returns for how many more seconds the sender may be slow, after it sent `sent_bytes` in `waited_seconds`."""
@@ -124,6 +133,10 @@ class Pace:
         if self._failure is None and self._task is not None:
             self._failure = problem
             self._task.cancel()
+
+
+async def _disconnected() -> Message:
+    return {"type": "http.disconnect"}
 
 
 def _too_slow() -> BodyTooSlow:

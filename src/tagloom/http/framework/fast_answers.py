@@ -53,11 +53,17 @@ class FastAnswers:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request. A request without a fast answer is passed on, from its beginning."""
-        if self._state.is_draining():
-            send = last_on_connection(send)
-        if scope["type"] == "http":
-            receive = self._state.paces.of(receive).receive
-        if scope["type"] != "http" or scope["method"] != "POST" or not scope["raw_path"].endswith(self._endings):
+        if scope["type"] != "http":
+            await self._otherwise(scope, receive, send)
+            return
+        pace = self._state.paces.of(receive)
+        try:
+            await self._respond(scope, pace.receive, last_on_connection(send) if self._state.is_draining() else send)
+        finally:
+            pace.close()
+
+    async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] != "POST" or not scope["raw_path"].endswith(self._endings):
             await self._otherwise(scope, receive, send)
             return
         started, taken = time.perf_counter(), list[Message]()

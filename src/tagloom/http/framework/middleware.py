@@ -65,7 +65,8 @@ class Edge:
         except Problem as problem:
             if status:
                 raise
-            status = await _answer(problem, request_id, send)
+            is_late = isinstance(problem, BodyTooSlow | ServerStops)
+            status = await _answer(problem, request_id, last_on_connection(send) if is_late else send)
             is_fault = status >= 500 and not isinstance(problem, NO_FAULTS)
             if is_fault and scope.get("tagloom.route") != READINESS:
                 log.error("request.refused", request_id=request_id, problem=problem.slug(), detail=problem.detail)
