@@ -96,7 +96,7 @@ async def _serve(installation: Installation, listener: socket.socket) -> None:
             settings,
             create_app(
                 installation,
-                pages=lambda services: console_routes(services, public_url=settings.public_url),
+                pages=lambda services, bodies: console_routes(services, bodies, public_url=settings.public_url),
                 is_draining=draining.is_set,
                 leaving=leaving,
                 paces=paces,

@@ -16,6 +16,7 @@ from tagloom.bootstrap import open_installation
 from tagloom.cli.demo import EMAIL
 from tagloom.console.app import console_routes
 from tagloom.http.app import create_app
+from tagloom.server.body_pace import Paces
 from tagloom.services import Installation, Services, make_services
 from tagloom.settings import Settings
 from tagloom.words.accounts import Permission
@@ -70,7 +71,14 @@ def telco(data: Path) -> Path:
 
 
 @contextmanager
-def serving(data: Path, *, oidc: Any = None, create: bool = False, public_url: str | None = None) -> Iterator[Served]:
+def serving(
+    data: Path,
+    *,
+    oidc: Any = None,
+    create: bool = False,
+    public_url: str | None = None,
+    paces: Paces | None = None,
+) -> Iterator[Served]:
     """Serves a data directory, with one teammate a role; their passwords cost nothing to hash."""
     settings = Settings(
         database=data / "tagloom.sqlite",
@@ -84,9 +92,12 @@ def serving(data: Path, *, oidc: Any = None, create: bool = False, public_url: s
     services = make_services(installation)
     services.accounts.put_administrator("main", email=EMAIL, name="Dana Weaver", password=PASSWORD)
     invite_teammates(services)
-    for url in serve_app(
-        create_app(installation, pages=lambda services: console_routes(services, public_url=public_url))
-    ):
+    app = create_app(
+        installation,
+        pages=lambda services, bodies: console_routes(services, bodies, public_url=public_url),
+        paces=paces,
+    )
+    for url in serve_app(app):
         yield Served(url, data, installation, services)
 
 
@@ -96,7 +107,7 @@ def serving_empty(data: Path) -> Iterator[tuple[Served, str]]:
     installation = open_installation(Settings(database=data / "tagloom.sqlite"), create=True, is_server=True)
     installation.passwords = CHEAP
     assert installation.set_up_code is not None
-    for url in serve_app(create_app(installation, pages=lambda services: console_routes(services))):
+    for url in serve_app(create_app(installation, pages=lambda services, bodies: console_routes(services, bodies))):
         yield Served(url, data, installation, make_services(installation)), installation.set_up_code
 
 

@@ -1,7 +1,6 @@
 """Files that come in a form beside their options: as curl sends them, whole or cut off, and larger than memory."""
 
 import gzip
-import itertools
 import os
 import re
 import socket
@@ -14,12 +13,8 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from tagloom.base.problems import BodyInvalid, BodyTruncated
-from tagloom.http import limits
-from tagloom.http.framework.multipart import read_form
+from tagloom.server import limits
 from tagloom_client import Tagloom
 from tests.cli.running import ask
 from tests.crash.test_kill import server
@@ -182,38 +177,3 @@ def test_a_file_larger_than_what_the_server_may_hold_goes_through(tmp_path: Path
         stored = tmp_path / "uploads" / answer.json()["id"] / "file"
         with stored.open("rb") as file:
             assert all(file.read(len(chunk)) == chunk for _ in range(LARGE_BYTES // len(chunk)))
-
-
-FIELDS = st.dictionaries(st.text("abcdef", min_size=1), st.text(max_size=30), max_size=5)
-
-
-@given(fields=FIELDS, data=st.binary(max_size=300), cuts=st.lists(st.integers(0, 1_500)), place=st.integers(0, 5))
-def test_a_form_reads_the_same_however_it_is_cut(
-    fields: dict[str, str], data: bytes, cuts: list[int], place: int
-) -> None:
-    parts = [(name, text.encode(), "") for name, text in fields.items()]
-    parts.insert(place, ("file", data, '; filename="a.csv"'))
-    boundary = b"xXxXx"
-    body = b"".join(
-        b'--%s\r\nContent-Disposition: form-data; name="%s"%s\r\n\r\n%s\r\n'
-        % (boundary, name.encode(), file.encode(), value)
-        for name, value, file in parts
-    )
-    body += b"--%s--\r\n" % boundary
-    places = sorted({0, *(cut for cut in cuts if cut < len(body)), len(body)})
-
-    form = read_form((body[a:b] for a, b in itertools.pairwise(places)), boundary, b"".join)
-
-    assert (form.fields, form.file, form.name) == (fields, data, "a.csv")
-    for end in (len(body) // 2, len(body) - 9):
-        with pytest.raises(BodyTruncated):
-            read_form(iter([body[:end]]), boundary, b"".join)
-
-
-@pytest.mark.parametrize(
-    "header", [b"X: " + b"y" * 100_000, b"\r\n".join(b"X-%d: %s" % (n, b"y" * 90) for n in range(900))]
-)
-def test_the_headers_of_a_part_are_bounded(header: bytes) -> None:
-    body = b'--end\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n%s\r\n\r\ndata\r\n--end--\r\n'
-    with pytest.raises(BodyInvalid, match=r"headers of a part|no form"):
-        read_form(iter([body % header]), b"end", b"".join)

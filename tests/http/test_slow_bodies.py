@@ -15,9 +15,8 @@ from starlette.routing import Route
 from starlette.types import Message
 
 from tagloom.accounts.access_tokens import Access
-from tagloom.http import limits
 from tagloom.http.app import create_app
-from tagloom.server import limits as server_limits
+from tagloom.server import limits
 from tagloom.server.body_pace import Paces
 from tagloom.words.tenants import Organization
 from tests.http.serving import ORGANIZATION, STRANGERS, MemoryInstallation, Served, serve_app
@@ -166,10 +165,10 @@ def test_a_body_that_comes_slowly_but_steadily_is_taken(impatient: Served) -> No
 def test_a_body_that_drips_is_refused_although_it_never_stands_still() -> None:
     """The spare seconds shrink by what the sender is waited for, and grow by what it sends."""
     pace = Paces().of(_nothing)
-    spent = server_limits.BODY_SECONDS_SPARE * server_limits.BODY_BYTES_PER_SECOND_MIN
+    spent = limits.BODY_SECONDS_SPARE * limits.BODY_BYTES_PER_SECOND_MIN
 
-    assert pace.spare_after(spent, waited_seconds=2 * server_limits.BODY_SECONDS_SPARE - 1) > 0
-    assert pace.spare_after(spent, waited_seconds=2 * server_limits.BODY_SECONDS_SPARE + 1) < 0
+    assert pace.spare_after(spent, waited_seconds=2 * limits.BODY_SECONDS_SPARE - 1) > 0
+    assert pace.spare_after(spent, waited_seconds=2 * limits.BODY_SECONDS_SPARE + 1) < 0
 
 
 async def _nothing() -> Message:

@@ -9,6 +9,7 @@ from starlette.types import Scope
 from tagloom.console.framework.handlers import PageHandlers, PageRoute
 from tagloom.console.framework.rendering import Renderer
 from tagloom.console.routes import PAGES
+from tagloom.server.body_reader import BulkBodies
 from tagloom.server.problems import RouteNotFound
 from tagloom.services import Services
 
@@ -31,15 +32,15 @@ class Assets(StaticFiles):
             raise RouteNotFound("There is no such asset.") from error
 
 
-def console_routes(services: Services, *, public_url: str | None = None) -> list[BaseRoute]:
-    """Returns the routes of every page and of the assets.
+def console_routes(services: Services, bulk_bodies: BulkBodies, *, public_url: str | None = None) -> list[BaseRoute]:
+    """Returns the routes of every page and of the assets. Uploads use the places of `bulk_bodies`.
 
     `public_url` is the address that browsers use. If it is https, cookies are sent over https only.
 
     Raises: AssetsMissing: the browser assets are not built.
     """
     renderer = Renderer()
-    handlers = PageHandlers(services, renderer, public_url)
+    handlers = PageHandlers(services, renderer, bulk_bodies, public_url)
     return [
         Mount("/assets", Assets(directory=renderer.static)),
         *(handlers.route(page) for page in PAGES),

@@ -22,6 +22,7 @@ from tagloom.http.framework.store_metrics import stored
 from tagloom.http.routes import ROUTES
 from tagloom.server import limits as server_limits
 from tagloom.server.body_pace import Paces
+from tagloom.server.body_reader import BulkBodies
 from tagloom.server.thread_limits import Places
 from tagloom.services import Installation, Services, make_services
 
@@ -31,7 +32,7 @@ __all__ = ["Installation", "create_app"]
 def create_app(
     installation: Installation,
     *,
-    pages: Callable[[Services], Sequence[BaseRoute]] | None = None,
+    pages: Callable[[Services, BulkBodies], Sequence[BaseRoute]] | None = None,
     now: Callable[[], float] = time.time,
     is_draining: Callable[[], bool] = lambda: False,
     wait_seconds: float = limits.WAIT_FOR_VERSION_SECONDS_MAX,
@@ -77,7 +78,7 @@ def create_app(
         installation.close()
 
     # A router without Starlette's own error handling, because `Edge` renders every error.
-    shell = Router(() if pages is None else pages(services), lifespan=lifespan)
+    shell = Router(() if pages is None else pages(services, state.bulk_bodies), lifespan=lifespan)
     api = PlatformApi(state, ROUTES, None if pages is None else BehindProxies(shell, trusted_proxies))
     return FastAnswers(state, ROUTES, Edge(_Split(api, shell), state.metrics))
 
@@ -93,22 +94,18 @@ def _state(
     fingerprint: str,
 ) -> ApiState:
     """Returns the state that the handlers of the API share."""
+    metrics = Metrics()
     return ApiState(
         installation=installation,
         services=services,
-        metrics=Metrics(),
+        metrics=metrics,
         stored=HealthCheck(lambda: stored(services.imports, services.syncs), limits.HEALTH_CHECK_SECONDS_MAX),
         readiness=Readiness(installation.check_ready, is_draining=is_draining),
         is_draining=is_draining,
         now=now,
         paces=paces,
         threads=Places(server_limits.THREADS_AT_ONCE_MAX, organization=server_limits.THREADS_PER_ORGANIZATION_MAX),
-        uploads=Places(
-            limits.UPLOADS_AT_ONCE_MAX,
-            wait_seconds=limits.UPLOAD_SECONDS_WAITING_MAX,
-            token=limits.UPLOADS_PER_TOKEN_MAX,
-            organization=limits.UPLOADS_PER_ORGANIZATION_MAX,
-        ),
+        bulk_bodies=BulkBodies(metrics.uploads),
         exports=Places(limits.EXPORTS_AT_ONCE_MAX, organization=limits.EXPORTS_PER_ORGANIZATION_MAX),
         wait_seconds=wait_seconds,
         fingerprint=fingerprint,

@@ -10,13 +10,14 @@ from tagloom.base.text import printable
 from tagloom.files import ids_mapping
 from tagloom.http.framework.bodies import JSON, content_type, decode, read_body, received
 from tagloom.http.framework.context import Answer, Call
-from tagloom.http.framework.multipart import MULTIPART, Form, boundary_of, read_form
 from tagloom.http.framework.schemas import ImportOptions, UrlImport
 from tagloom.imports.folder import Stored
 from tagloom.imports.lifecycle import How
 from tagloom.people.export import CONTENT_TYPE_OF_FORMAT
 from tagloom.ports import limits
 from tagloom.ports.imports import Import, ImportFormat
+from tagloom.server.body_reader import media_type
+from tagloom.server.multipart import MULTIPART, Form, boundary_of, kept_form
 from tagloom.words.mappings import Mapping
 from tagloom.words.source_addresses import Remote
 from tagloom.words.tags import parse_tag
@@ -89,21 +90,17 @@ def _merged(kind: type[Options], *given: dict[str, Any], is_text: bool = False) 
 
 def _bring_form(call: Call, chunks: Iterator[bytes], *, boundary: bytes, options: ImportOptions) -> Import:
     """Creates the import of a form, with the options before or after the file. Call it in a thread."""
-    imports, kept = call.services.imports, list[Stored]()
-
-    def keep(file: Iterator[bytes]) -> Stored:
-        kept.append(imports.store(call.environment, file))
-        return kept[-1]
-
-    try:
-        form = read_form(chunks, boundary, keep)
+    imports = call.services.imports
+    with kept_form(
+        chunks,
+        boundary,
+        keep=lambda file: imports.store(call.environment, file),
+        discard=imports.discard,
+        no_file="The form has no file. With curl: -F file=@customers.csv, with the @.",
+    ) as form:
         wanted = _options_of(form, options)
-    except BaseException:
-        for stored in kept:
-            imports.folder.delete(stored.id)
-        raise
-    format = wanted.format or FORMATS.get(form.content_type.partition(";")[0].strip().lower())
-    return _bring(call, form.file, wanted, name=wanted.name or form.name, format=format)
+        format = wanted.format or FORMATS.get(media_type(form.content_type))
+        return _bring(call, form.file, wanted, name=wanted.name or form.name, format=format)
 
 
 def _options_of(form: Form[Stored], options: ImportOptions) -> ImportOptions:
@@ -117,13 +114,7 @@ def _options_of(form: Form[Stored], options: ImportOptions) -> ImportOptions:
 def _bring(
     call: Call, source: Iterator[bytes] | Stored, options: ImportOptions, *, name: str, format: ImportFormat | None
 ) -> Import:
-    try:
-        named, mapping = _kept_mapping(call, options)
-    except BaseException:
-        if isinstance(source, Stored):
-            call.services.imports.folder.delete(source.id)
-        raise
-    how: How = {**_how(call, options, named, mapping), "name": name, "format": format}
+    how: How = {**_how(call, options, *_kept_mapping(call, options)), "name": name, "format": format}
     return call.services.imports.bring_file(call.environment, source, **how)
 
 

@@ -181,6 +181,10 @@ class Imports:
         self._check_room(environment)
         return self.folder.store(chunks_of(source) if isinstance(source, Path) else source)
 
+    def discard(self, stored: Stored) -> None:
+        """Deletes a stored file that no import has. Does nothing if it is deleted already."""
+        self.folder.delete(stored.id)
+
     def _check_room(self, environment: Environment) -> None:
         self._delete_old_files()
         listed = self._control.list_imports(environment.space, environment.name, limit=base_limits.PAGE_ITEMS_MAX)

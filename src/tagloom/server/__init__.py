@@ -1,1 +1,1 @@
-"""One serving process: its sockets, its threads, and its limits on slow bodies. The API and the console use it."""
+"""One serving process: its sockets, its threads, and its reader of bodies and forms. The API and the console use it."""

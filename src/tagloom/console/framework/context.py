@@ -8,7 +8,6 @@ from typing import Any, Literal, TypeAlias
 from urllib.parse import urlencode
 
 import msgspec
-from starlette.datastructures import UploadFile
 
 from tagloom.accounts.sessions import SignedIn
 from tagloom.base.problems import ParameterInvalid
@@ -103,8 +102,9 @@ class PageRequest:
     found_place: tuple[Space, Environment] | None = None
     # Is set when the browser closes the connection before the answer.
     has_left: threading.Event = field(default_factory=threading.Event)
-    # The uploaded file, spooled to disk.
-    file: UploadFile | None = None
+    # The bytes of an upload as they arrive, and their content type. Other forms are in `form`.
+    body: Iterator[bytes] = field(default_factory=lambda: iter(()))
+    content_type: str = ""
 
     # The teammate.
 

@@ -7,22 +7,21 @@ content security policy of every answer forbids foreign and inline scripts.
 import asyncio
 import base64
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
 import msgspec
 import structlog
-from starlette.datastructures import Headers, UploadFile
-from starlette.exceptions import HTTPException
-from starlette.formparsers import MultiPartException
-from starlette.requests import ClientDisconnect, Request
+from starlette.datastructures import Headers
+from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from tagloom.accounts import limits as accounts_limits
-from tagloom.base.problems import BodyInvalid, BodyTooLarge, BodyTruncated, InternalFault, Problem
+from tagloom.accounts.problems import SignInNeeded
+from tagloom.base.problems import BodyInvalid, BodyTooLarge, InternalFault, Problem
 from tagloom.base.text import printable
 from tagloom.console import limits
 from tagloom.console.framework.context import Answer, Data, Download, Html, PageRequest, Redirect, Toast
@@ -32,6 +31,7 @@ from tagloom.console.framework.role_table import Page
 from tagloom.console.problems import OriginRefused
 from tagloom.server import limits as server_limits
 from tagloom.server.body_pace import watch_for_end
+from tagloom.server.body_reader import BulkBodies, read_whole
 from tagloom.server.problems import MethodNotAllowed, RouteNotFound
 from tagloom.server.thread_limits import Places
 from tagloom.services import Services
@@ -70,9 +70,10 @@ class PageRoute(Route):
 class PageHandlers:
     """Makes a request handler of each line of the role table."""
 
-    def __init__(self, services: Services, renderer: Renderer, public_url: str | None) -> None:
+    def __init__(self, services: Services, renderer: Renderer, bulk_bodies: BulkBodies, public_url: str | None) -> None:
         self._services = services
         self._renderer = renderer
+        self._bulk_bodies = bulk_bodies
         self._public_url = public_url
         self._threads = Places(server_limits.THREADS_AT_ONCE_MAX, owner=server_limits.THREADS_PER_ORGANIZATION_MAX)
         self._is_secure = public_url is not None and public_url.startswith("https://")
@@ -119,17 +120,40 @@ class PageHandlers:
             return await self._threads.run(lambda: self._problem_page(fault, page_request), owner=_owner(page_request))
 
     async def _answer_upload(self, page: Page, page_request: PageRequest, request: Request) -> Response:
-        """Answers a form with a file. The role is checked before the file is spooled to disk."""
+        """Answers a form with a file. The view reads the body while it arrives.
+
+        The role is checked before the body is received, and again after it.
+        """
         await self._threads.run(lambda: page_request.enter(page.role))
         if page_request.found is None:
             return self._redirect(Redirect("/sign-in"), page_request)
+        page_request.content_type = request.headers.get("content-type", "")
+
+        def checked(chunks: Iterator[bytes]) -> Iterator[bytes]:
+            yield from chunks
+            # The teammate may have lost the permission during a long upload.
+            page_request.enter(page.role)
+            if page_request.found is None:
+                raise SignInNeeded("The session ended during the upload. Sign in and upload the file again.")
+
+        def answer(chunks: Iterator[bytes]) -> Response:
+            page_request.body = checked(chunks)
+            return self._response(page.view(page_request), page_request)
+
         try:
-            async with _with_size_limit(request).form(max_files=1, max_fields=server_limits.UPLOAD_FIELDS_MAX) as form:
-                page_request.form = {name: [value] for name, value in form.items() if isinstance(value, str)}
-                page_request.file = next((value for value in form.values() if isinstance(value, UploadFile)), None)
-                return await self._answer_view(page, page_request)
-        except (MultiPartException, HTTPException, ClientDisconnect) as error:
-            raise BodyInvalid("The upload ended early, or it is not a form with a file.") from error
+            return await self._bulk_bodies.read(
+                request.scope,
+                request.receive,
+                limits.UPLOAD_BYTES_MAX + limits.FORM_BYTES_MAX,
+                answer,
+                caller=page_request.found.account.id,
+                organization=_owner(page_request),
+            )
+        except BodyTooLarge as error:
+            raise BodyTooLarge(
+                f"The console accepts files of up to {limits.UPLOAD_BYTES_MAX:,} bytes.",
+                bytes_max=limits.UPLOAD_BYTES_MAX,
+            ) from error
 
     async def nowhere(self, request: Request) -> Response:
         """Answers an address without a page. Raises: RouteNotFound: the client does not accept HTML."""
@@ -283,38 +307,15 @@ def _toast_in(cookies: Mapping[str, str]) -> Toast | None:
         return None
 
 
-def _with_size_limit(request: Request) -> Request:
-    """Returns the request with a limit on the size of its body."""
-    received = 0
-
-    async def receive() -> Message:
-        nonlocal received
-        message = await request.receive()
-        received += len(message.get("body", b""))
-        if received > limits.UPLOAD_BYTES_MAX + limits.FORM_BYTES_MAX:
-            raise BodyTooLarge(
-                f"The console accepts files of up to {limits.UPLOAD_BYTES_MAX:,} bytes.",
-                bytes_max=limits.UPLOAD_BYTES_MAX,
-            )
-        return message
-
-    return Request(request.scope, receive)
-
-
 async def _read_form(request: Request) -> Mapping[str, Sequence[str]]:
     """Reads the fields of a form. Raises: BodyTooLarge, BodyInvalid, BodyTruncated."""
-    body = bytearray()
     try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > limits.FORM_BYTES_MAX:
-                raise BodyTooLarge(
-                    f"A form has at most {limits.FORM_BYTES_MAX} bytes.", bytes_max=limits.FORM_BYTES_MAX
-                )
-    except ClientDisconnect as error:
-        raise BodyTruncated("The form ended early.") from error
-    try:
+        body = await read_whole(request.scope, request.receive, limits.FORM_BYTES_MAX)
         return _fields(body.decode("utf-8"))
+    except BodyTooLarge as error:
+        raise BodyTooLarge(
+            f"A form has at most {limits.FORM_BYTES_MAX} bytes.", bytes_max=limits.FORM_BYTES_MAX
+        ) from error
     except UnicodeDecodeError as error:
         raise BodyInvalid("The form is not valid UTF-8.") from error
 

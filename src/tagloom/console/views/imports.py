@@ -1,12 +1,10 @@
 """Imports in the browser: upload a file, choose its mapping, preview it, apply it, undo it."""
 
-from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
 import msgspec
 
-from tagloom.base import limits as base_limits
 from tagloom.base.problems import BodyInvalid, ParameterInvalid, Problem
 from tagloom.base.times import seconds_of
 from tagloom.console import limits
@@ -21,6 +19,8 @@ from tagloom.people.export import CONTENT_TYPE_OF_FORMAT
 from tagloom.ports.imports import ENDED, WORKED_ON, Hold, Import, ImportFormat, ImportState
 from tagloom.ports.problems import UndoConflict
 from tagloom.ports.writes import Undo
+from tagloom.server.body_reader import media_type
+from tagloom.server.multipart import MULTIPART, boundary_of, kept_form
 from tagloom.words.expiry import ExpiryInvalid, expiry_texts
 from tagloom.words.mappings import Encoding, Mapping, check_mapping
 from tagloom.words.problems import MappingInvalid, TagProblem
@@ -59,6 +59,7 @@ ENCODINGS: dict[Encoding, str] = {
     "utf-8": "UTF-8; other lines are rejected",
     "utf-16": "UTF-16",
 }
+NO_FILE = "Choose a CSV, NDJSON or Parquet file."
 FORMATS: dict[ImportFormat, str] = {"csv": "CSV", "ndjson": "NDJSON", "parquet": "Parquet"}
 # The states in which the mapping can be changed, if nothing was applied.
 OPEN: tuple[ImportState, ...] = ("waiting", "planned", "held", "failed")
@@ -95,16 +96,20 @@ def _listed(request: PageRequest) -> dict[str, Any]:
 
 def upload(request: PageRequest) -> Answer:
     """Stores an uploaded file and redirects to its mapping."""
-    if request.file is None or not request.file.filename:
-        raise BodyInvalid("Choose a CSV, NDJSON or Parquet file.")
-    source = request.file.file
-
-    def chunks() -> Iterator[bytes]:
-        while chunk := source.read(base_limits.UPLOAD_CHUNK_BYTES):
-            yield chunk
-
+    if media_type(request.content_type) != MULTIPART:
+        raise BodyInvalid(NO_FILE)
     book, environment = request.services.imports, request.environment
-    run = book.bring_file(environment, chunks(), name=request.file.filename, by=request.signed.actor)
+    with kept_form(
+        request.body,
+        boundary_of(request.content_type),
+        keep=lambda file: book.store(environment, file),
+        discard=book.discard,
+        no_file=NO_FILE,
+    ) as form:
+        if not form.name:
+            # A browser sends an empty file without a name if no file was chosen.
+            raise BodyInvalid(NO_FILE)
+        run = book.bring_file(environment, form.file, name=form.name, by=request.signed.actor)
     try:
         book.beginning(environment, run.id)
     except Problem:

@@ -24,6 +24,7 @@ from tagloom.http.framework.readiness import Readiness
 from tagloom.http.framework.store_metrics import Stored
 from tagloom.http.problems import VersionNotReached
 from tagloom.server.body_pace import Paces, watch_for_end
+from tagloom.server.body_reader import BulkBodies
 from tagloom.server.thread_limits import Places
 from tagloom.services import Installation, Services
 from tagloom.words.changes import Origin, Version
@@ -75,7 +76,7 @@ class ApiState:
     now: Callable[[], float]
     paces: Paces
     threads: Places
-    uploads: Places
+    bulk_bodies: BulkBodies
     exports: Places
     wait_seconds: float
     fingerprint: str

@@ -14,6 +14,7 @@ from tagloom.http.framework.lingering import Incoming
 from tagloom.http.framework.metrics import Metrics
 from tagloom.http.framework.problem_responses import internal_fault, render
 from tagloom.http.problems import AddressTooLong, HeadersTooLarge, TooManyWatchers, VersionNotReached
+from tagloom.server import limits as server_limits
 from tagloom.server.body_pace import BodyTooSlow, ServerStops
 from tagloom.server.thread_limits import TooManyAtOnce
 from tagloom.syncs.sources import TooManyBeginnings
@@ -140,7 +141,8 @@ def _check_bounds(scope: Scope) -> None:
         raise AddressTooLong(
             f"The address has more than {limits.ADDRESS_BYTES_MAX} bytes.", bytes_max=limits.ADDRESS_BYTES_MAX
         )
-    if sum(len(key) + len(value) for key, value in scope["headers"]) > limits.HEADER_BYTES_MAX:
+    if sum(len(key) + len(value) for key, value in scope["headers"]) > server_limits.HEADER_BYTES_MAX:
         raise HeadersTooLarge(
-            f"The headers have more than {limits.HEADER_BYTES_MAX} bytes.", bytes_max=limits.HEADER_BYTES_MAX
+            f"The headers have more than {server_limits.HEADER_BYTES_MAX} bytes.",
+            bytes_max=server_limits.HEADER_BYTES_MAX,
         )

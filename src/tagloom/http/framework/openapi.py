@@ -17,12 +17,12 @@ from tagloom.base.problems import (
     ParameterInvalid,
     Problem,
 )
-from tagloom.http.framework.multipart import MULTIPART
 from tagloom.http.framework.parameters import AT_LEAST, Parameter
 from tagloom.http.framework.routing import TAG, Route
 from tagloom.http.framework.schemas import ImportOptions, TaggingLine, TaggingsBody
 from tagloom.http.problems import AddressTooLong, HeadersTooLarge, VersionNotReached
 from tagloom.ports.problems import EnvironmentNotFound, OrganizationNotFound, SpaceNotFound, StoreUnavailable
+from tagloom.server.multipart import MULTIPART
 from tagloom.words.tenants import ENVIRONMENT_NAMES
 from tagloom.words.tribes import Tribe
 

@@ -7,7 +7,6 @@ from tagloom.egress.problems import SourceUnreadable
 from tagloom.files.problems import ColumnsInvalid
 from tagloom.http import imports, limits, uploads
 from tagloom.http.framework.addresses import SPACE, E
-from tagloom.http.framework.multipart import MULTIPART
 from tagloom.http.framework.parameters import EXPIRES_AT, LIMIT, MODE, NORMALIZE, TTL, Parameter
 from tagloom.http.framework.routing import Handler, Route
 from tagloom.http.framework.schemas import ImportsPage, MappingsPage, UrlImport
@@ -24,6 +23,7 @@ from tagloom.ports.problems import (
     TooManyMappings,
     UndoConflict,
 )
+from tagloom.server.multipart import MULTIPART
 from tagloom.words.expiry import ExpiryInvalid, ExpiryPast
 from tagloom.words.mappings import Mapping
 from tagloom.words.problems import MappingInvalid, TagProblem

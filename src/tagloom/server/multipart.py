@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -10,8 +11,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from tagloom.base.problems import BodyInvalid, BodyTruncated
 from tagloom.base.text import printable
-from tagloom.http import limits
-from tagloom.server import limits as server_limits
+from tagloom.server import limits
 
 Kept = TypeVar("Kept")
 MULTIPART = "multipart/form-data"
@@ -55,17 +55,52 @@ def boundary_of(content_type: str | None) -> bytes:
     return boundary
 
 
-def read_form(chunks: Iterator[bytes], boundary: bytes, keep: Callable[[Iterator[bytes]], Kept]) -> Form[Kept]:
+@contextmanager
+def kept_form(
+    chunks: Iterator[bytes],
+    boundary: bytes,
+    *,
+    keep: Callable[[Iterator[bytes]], Kept],
+    discard: Callable[[Kept], None],
+    no_file: str,
+) -> Iterator[Form[Kept]]:
+    """Reads a form with one file, and yields it to a block that uses what `keep` returned.
+
+    If the form is wrong after its file, or the block fails, calls `discard` with what `keep` returned.
+
+    Raises: as `read_form`.
+    """
+    kept: list[Kept] = []
+
+    def keep_once(file: Iterator[bytes]) -> Kept:
+        kept.append(keep(file))
+        return kept[-1]
+
+    try:
+        yield read_form(chunks, boundary, keep_once, no_file=no_file)
+    except BaseException:
+        for each in kept:
+            discard(each)
+        raise
+
+
+def read_form(
+    chunks: Iterator[bytes],
+    boundary: bytes,
+    keep: Callable[[Iterator[bytes]], Kept],
+    *,
+    no_file: str = "The form has no file.",
+) -> Form[Kept]:
     """Reads a form with one file. `keep` gets the bytes of the file as they arrive.
 
     Fields can be before and after the file.
 
     Memory holds the fields, and of the file only the current chunk. If the form is wrong after its file, the caller
-    must undo what `keep` did.
+    must undo what `keep` did; see `kept_form`. `no_file` is the message about a form without a file.
 
     Raises: BodyInvalid, BodyTruncated; what `chunks` and `keep` raise.
     """
-    return _Reader(chunks, boundary).read(keep)
+    return _Reader(chunks, boundary).read(keep, no_file)
 
 
 class _Reader:
@@ -95,7 +130,7 @@ class _Reader:
         except FormParserError as error:
             raise _no_form(error) from error
 
-    def read(self, keep: Callable[[Iterator[bytes]], Kept]) -> Form[Kept]:
+    def read(self, keep: Callable[[Iterator[bytes]], Kept], no_file: str) -> Form[Kept]:
         """See `read_form`."""
         fields: dict[str, str] = {}
         found: Form[Kept] | None = None
@@ -103,9 +138,9 @@ class _Reader:
             assert isinstance(part, _Part), "data belongs to a part"
             name, file_name = part.name, part.file_name
             if file_name is None:
-                if name in fields or len(fields) >= server_limits.UPLOAD_FIELDS_MAX:
+                if name in fields or len(fields) >= limits.UPLOAD_FIELDS_MAX:
                     raise BodyInvalid(
-                        f"A form has each field once, and {server_limits.UPLOAD_FIELDS_MAX} at most.",
+                        f"A form has each field once, and {limits.UPLOAD_FIELDS_MAX} at most.",
                         value=printable(name),
                     )
                 fields[name] = self._text(name)
@@ -115,9 +150,7 @@ class _Reader:
                 content_type = part.headers.get(b"content-type", b"").decode("latin-1")
                 found = Form(fields, file_name, content_type, keep(self._data()))
         if found is None:
-            raise BodyInvalid(
-                "The form has no file. With curl: -F file=@customers.csv, with the @.", rule="a part with a file name"
-            )
+            raise BodyInvalid(no_file, rule="a part with a file name")
         return found
 
     def _text(self, name: str) -> str:
