@@ -22,7 +22,7 @@ from tagloom_client import Retries, Tagloom
 from tagloom_client.models import Import
 from tagloom_client.sending import settings
 
-SECONDS_BETWEEN_LOOKS = 0.02
+SECONDS_BETWEEN_POLLS = 0.02
 RESIDENT = re.compile(r"^process_resident_memory_bytes (\S+)$", re.MULTILINE)
 UNDER_WAY = ("looking", "running")
 
@@ -124,7 +124,7 @@ class Desk:
     def _ended(self, brought: Import, state: str, look: Callable[[Import], None] = lambda _: None) -> Import:
         while (found := self.client.get_import(brought.id)).state in UNDER_WAY:
             look(found)
-            time.sleep(SECONDS_BETWEEN_LOOKS)
+            time.sleep(SECONDS_BETWEEN_POLLS)
         if found.state != state:
             raise AssertionError(f"the import is {found.state}: {found.detail}")
         look(found)

@@ -22,6 +22,7 @@ from tagloom.imports.fetch import Fetcher
 from tagloom.imports.lifecycle import Imports
 from tagloom.imports.saved_mappings import Mappings
 from tagloom.imports.worker import Worker
+from tagloom.jobs.loop import Job
 from tagloom.people.records import People
 from tagloom.ports.control import Control
 from tagloom.ports.population import Population
@@ -123,6 +124,11 @@ class Services:
     egress_policy: EgressPolicy
     openid: "OpenId | None"
     now: Callable[[], float]
+
+    @property
+    def jobs(self) -> tuple[Job, ...]:
+        """The jobs of a serving process, in the order of their start. Each uses only earlier ones."""
+        return (self.alerting, self.worker, self.fetcher, self.runner, self.sweeper, self.compactor)
 
 
 def make_services(installation: Installation, now: Callable[[], float] = time.time) -> Services:

@@ -28,7 +28,7 @@ TRIBES = {f"t{n}": Definition("everyone", HasTag(f"old/t{n}")) for n in range(7)
 # Every step is one chunk, so that a kill falls between the steps of a compaction, or into one.
 HURRIED = (
     "from tagloom.engine import limits; limits.COMPACTION_CHANGES_MAX = 1; "
-    "from tagloom.history import limits; limits.COMPACTION_SECONDS_BETWEEN_LOOKS = 0.05; "
+    "from tagloom.history import limits; limits.COMPACTION_SECONDS_BETWEEN_POLLS = 0.05; "
 )
 
 

@@ -42,10 +42,10 @@ PEOPLE_OF_SYNCS = 120
 # Steps of few rows, leases of a second and looks all the time, so that kills fall into work and are soon made up for.
 HURRIED = (
     "from tagloom.imports import limits; limits.IMPORT_ROWS_PER_STEP = 1; limits.IMPORT_LEASE_SECONDS = 1; "
-    "limits.IMPORT_SECONDS_BETWEEN_LOOKS = 0.05; "
-    "from tagloom.syncs import limits; limits.SYNC_SECONDS_BETWEEN_LOOKS = 0.05; "
+    "limits.IMPORT_SECONDS_BETWEEN_POLLS = 0.05; "
+    "from tagloom.syncs import limits; limits.SYNC_SECONDS_BETWEEN_POLLS = 0.05; "
     "limits.SYNC_HELD_SECONDS = 1; "
-    "from tagloom.tagging import limits; limits.SWEEP_SECONDS_BETWEEN_LOOKS = 0.05; "
+    "from tagloom.tagging import limits; limits.SWEEP_SECONDS_BETWEEN_POLLS = 0.05; "
     "import tagloom.files.delimited as delimited; delimited.ROWS_PER_PART = {rows_per_step}; "
 )
 Intent = Literal["run", "pause", "undo"]

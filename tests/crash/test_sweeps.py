@@ -27,7 +27,7 @@ KILLS = 10
 ENDS_PER_ROUND = 120
 # A sweep takes one end here, so that a kill falls between the sweeps of what ended together, or into one.
 HURRIED = (
-    "from tagloom.tagging import limits; limits.SWEEP_SECONDS_BETWEEN_LOOKS = 0.01; "
+    "from tagloom.tagging import limits; limits.SWEEP_SECONDS_BETWEEN_POLLS = 0.01; "
     "from tagloom.ports import limits; limits.EXPIRIES_PER_RUN_MAX = 1; "
 )
 

@@ -81,7 +81,7 @@ def test_much_that_ended_is_taken_in_batches_until_nothing_is_left(
 def test_the_thread_takes_what_ends_while_it_runs_and_outlives_a_store_that_is_away(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tagging_limits, "SWEEP_SECONDS_BETWEEN_LOOKS", 0.01)
+    monkeypatch.setattr(tagging_limits, "SWEEP_SECONDS_BETWEEN_POLLS", 0.01)
     production = environments(installation)[-1]
     give(installation, production, "u1", ttl=60)
     looks = threading.Semaphore(0)

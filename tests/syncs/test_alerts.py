@@ -3,6 +3,7 @@
 import json
 import socketserver
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -10,7 +11,8 @@ from typing import Any, ClassVar
 
 import pytest
 import structlog
-from structlog.testing import LogCapture
+from msgspec.structs import replace
+from structlog.testing import LogCapture, capture_logs
 
 from tagloom.egress.http import Egress
 from tagloom.egress.policy import EgressPolicy
@@ -131,6 +133,34 @@ def test_what_cannot_be_delivered_is_told_in_the_log_and_holds_nothing_up(monkey
 
     assert [entry["event"] for entry in told.entries] == ["alert.undelivered"] * 2
     assert "ada@example.com" not in str(told.entries)
+
+
+def test_alerts_are_sent_in_the_background_one_after_another() -> None:
+    Hook.bodies.clear()
+    with serving(HTTPServer(("127.0.0.1", 0), Hook)) as port:
+        alerting = Alerting(None, Egress(ANYWHERE.webhooks_guard()))
+        to = Alerts(webhook=f"http://127.0.0.1:{port}/hook")
+        alerting.send(replace(ALERT, run=1), to)
+        alerting.start()
+        alerting.send(replace(ALERT, run=2), to)
+        alerting.send(replace(ALERT, run=3), to)
+        deadline = time.monotonic() + 10
+        while len(Hook.bodies) < 3 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        alerting.stop()
+
+    assert [body["run"] for body in Hook.bodies] == [1, 2, 3]
+
+
+def test_alerts_that_wait_when_the_server_stops_are_told_in_the_log(debug_logs: None) -> None:
+    alerting = Alerting(None, Egress(PUBLIC.webhooks_guard()))
+    alerting.send(ALERT, Alerts(emails=("ada@example.com",)))
+    alerting.send(ALERT, Alerts(emails=("ada@example.com",)))
+
+    with capture_logs() as told:
+        alerting.stop()
+
+    assert [(entry["event"], entry["error"]) for entry in told] == [("alert.undelivered", "the server stops")] * 2
 
 
 def test_a_mail_server_shows_no_password() -> None:

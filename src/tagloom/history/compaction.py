@@ -10,7 +10,7 @@ from tagloom.accounts.access_tokens import Access
 from tagloom.base.counters import Compactions
 from tagloom.base.times import seconds_of, with_milliseconds
 from tagloom.history import limits
-from tagloom.jobs.loop import Looking
+from tagloom.jobs.loop import BackgroundLoop
 from tagloom.ports.population import Population
 from tagloom.words.changes import Freed, Version
 from tagloom.words.retention import RetentionDeletesHistory, parse_retention
@@ -37,20 +37,17 @@ class Compactor:
         self._population_of = population_of
         self._now = now
         self.done = Compactions()
-        self._looking = Looking(
-            self.compact_all,
-            seconds=limits.COMPACTION_SECONDS_BETWEEN_LOOKS,
-            name="tagloom-compactor",
-            trouble="compaction.interrupted",
+        self._loop = BackgroundLoop(
+            self.compact_all, seconds=limits.COMPACTION_SECONDS_BETWEEN_POLLS, name="tagloom-compactor"
         )
 
     def start(self) -> None:
         """Starts the thread of the job."""
-        self._looking.start()
+        self._loop.start()
 
     def stop(self) -> None:
         """Stops after the current step. The next process continues at the following step."""
-        self._looking.stop()
+        self._loop.stop()
 
     def horizon_due(self, environment: Environment, retention_seconds: int) -> Version:
         """Returns the newest version that is at least `retention_seconds` old.
@@ -94,14 +91,14 @@ class Compactor:
             log.info("history.given_up", **_named(environment), before_version=version)
         changes = size = 0
         is_all = False
-        while not is_all and not self._looking.is_stopped:
+        while not is_all and not self._loop.is_stopped:
             began = time.monotonic()
             step = population.compact()
             changes, size, is_all = changes + step.changes, size + step.bytes, step.is_all
             self.done.changes += step.changes
             self.done.bytes += step.bytes
             if not is_all:
-                time.sleep(_PAUSE_SHARE * (time.monotonic() - began))
+                self._loop.pause(_PAUSE_SHARE * (time.monotonic() - began))
         horizon = population.horizon()
         if horizon.at is not None:
             self.done.horizons[environment.space, environment.name] = horizon.at
@@ -133,7 +130,7 @@ class Retentions:
     ) -> tuple[Environment, Freed]:
         """Changes the retention of an environment. Returns the environment, and what the next compaction deletes.
 
-        A compaction begins within COMPACTION_SECONDS_BETWEEN_LOOKS. A dry run changes nothing.
+        A compaction begins within COMPACTION_SECONDS_BETWEEN_POLLS. A dry run changes nothing.
 
         Raises: RetentionInvalid; RetentionDeletesHistory: history would be deleted, and `delete_history` is False.
         """

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 
 import msgspec
 from starlette.routing import BaseRoute, Router
@@ -20,6 +20,7 @@ from tagloom.http.framework.proxies import BehindProxies, IpNetwork
 from tagloom.http.framework.readiness import Readiness
 from tagloom.http.framework.store_metrics import stored
 from tagloom.http.routes import ROUTES
+from tagloom.jobs.loop import running_jobs
 from tagloom.server import limits as server_limits
 from tagloom.server.body_pace import Paces
 from tagloom.server.body_reader import BulkBodies
@@ -63,19 +64,8 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[None]:
-        services.worker.start()
-        services.fetcher.start()
-        services.alerting.start()
-        services.runner.start()
-        services.sweeper.start()
-        services.compactor.start()
-        yield
-        services.compactor.stop()
-        services.sweeper.stop()
-        services.runner.stop()
-        services.fetcher.stop()
-        services.worker.stop()
-        installation.close()
+        with closing(installation), running_jobs(services.jobs):
+            yield
 
     # A router without Starlette's own error handling, because `Edge` renders every error.
     shell = Router(() if pages is None else pages(services, state.bulk_bodies), lifespan=lifespan)

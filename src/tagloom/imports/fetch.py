@@ -4,7 +4,6 @@ An import is planned only after its whole file was fetched. So the planned file 
 original file changes. If a process dies during a fetch, another process fetches the file from the beginning.
 """
 
-import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -20,8 +19,9 @@ from tagloom.egress.remote_file import Opened
 from tagloom.egress.remotes import Remotes
 from tagloom.imports import limits
 from tagloom.imports.folder import Stored
-from tagloom.imports.lease import Leases, Lost, WorkerStores, keep_working
+from tagloom.imports.lease import Leases, Lost, WorkerStores
 from tagloom.imports.lifecycle import How, Imports, check_file
+from tagloom.jobs.loop import BackgroundLoop
 from tagloom.ports.imports import FETCHED, Import
 from tagloom.ports.problems import ImportChanged, ImportNotFound, StoreUnavailable
 from tagloom.words.source_addresses import Remote
@@ -43,30 +43,24 @@ class Fetcher:
         self._control = control
         self._remotes = remotes
         self._now = now
-        self._is_closing = threading.Event()
-        self._has_work = threading.Event()
-        self._threads: list[threading.Thread] = []
+        self._loop = BackgroundLoop(
+            self.work_once,
+            seconds=limits.IMPORT_SECONDS_BETWEEN_POLLS,
+            name="tagloom-fetches",
+            threads=limits.FETCHES_AT_ONCE_MAX,
+        )
 
     # The threads.
 
     def start(self) -> None:
         """Starts the threads of the fetcher."""
-        for number in range(limits.FETCHES_AT_ONCE_MAX):
-            thread = threading.Thread(target=self._serve, name=f"tagloom-fetches-{number}", daemon=True)
-            thread.start()
-            self._threads.append(thread)
+        # An import may wait since an earlier process ended.
+        self._loop.wake()
+        self._loop.start()
 
     def stop(self) -> None:
         """Stops at the next chunk, without waiting for a silent host. The fetch begins again later."""
-        self._is_closing.set()
-        self._has_work.set()
-        for thread in self._threads:
-            thread.join(_SECONDS_TO_STOP)
-
-    def _serve(self) -> None:
-        keep_working(
-            self.work_once, is_closing=self._is_closing, has_work=self._has_work, trouble="fetch.store_unavailable"
-        )
+        self._loop.stop(_SECONDS_TO_STOP)
 
     # Requests.
 
@@ -80,7 +74,7 @@ class Fetcher:
         format = how.get("format") or self._imports.format_of(address.name)
         given: How = {**how, "name": named, "format": format}
         brought = self._imports.expect_file(environment, remote, **given)
-        self._has_work.set()
+        self._loop.wake()
         return brought
 
     def _organization(self, environment: Environment) -> str:
@@ -132,7 +126,7 @@ class Fetcher:
         reported_at = time.monotonic()
         for chunk in opened.chunks:
             at = time.monotonic()
-            if self._is_closing.is_set():
+            if self._loop.is_stopped:
                 raise Lost
             if at - reported_at > _SECONDS_BETWEEN_REPORTS:
                 leases.report(run)

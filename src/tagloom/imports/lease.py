@@ -3,7 +3,7 @@
 import secrets
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import BinaryIO, Protocol
 
 import structlog
@@ -11,6 +11,7 @@ import structlog
 from tagloom.base.times import rfc3339
 from tagloom.imports import limits
 from tagloom.imports.folder import Folder
+from tagloom.jobs.loop import BackgroundLoop
 from tagloom.ports.imports import Import, ImportState, ImportStore
 from tagloom.ports.problems import ImportNotFound, StoreUnavailable
 from tagloom.ports.tenants import TenantStore
@@ -110,25 +111,18 @@ class Leases:
     @contextmanager
     def keeping(self, run: Import) -> Iterator[None]:
         """Renews the lease in the background during long work in the block, such as one large commit."""
-        is_over = threading.Event()
 
-        def keep() -> None:
-            while not is_over.wait(limits.IMPORT_LEASE_SECONDS / 3):
-                try:
-                    self.report(run)
-                except Lost:
-                    return
-                except StoreUnavailable as problem:
-                    log.warning("import.lease_not_kept", run=run.id, detail=problem.detail)
+        def renew() -> None:
+            with suppress(Lost):
+                self.report(run)
 
-        thread = threading.Thread(target=keep, name="tagloom-import-lease", daemon=True)
-        thread.start()
+        renewing = BackgroundLoop(renew, seconds=limits.IMPORT_LEASE_SECONDS / 3, name="tagloom-import-lease")
+        renewing.start()
         try:
             yield
         finally:
-            is_over.set()
             # A renewal may wait for the database, so the thread is joined only for a short time.
-            thread.join(_SECONDS_TO_STOP)
+            renewing.stop(_SECONDS_TO_STOP)
             if self._lock is not None:
                 self._lock.close()
                 self._lock = None
@@ -153,20 +147,3 @@ class AttemptCounter:
     def reset(self, run: Import) -> None:
         """Deletes the count of an import that ended."""
         self._tried.pop(run.id, None)
-
-
-def keep_working(
-    work_once: Callable[[], bool], *, is_closing: threading.Event, has_work: threading.Event, trouble: str
-) -> None:
-    """Calls `work_once` until it returns False, then waits for `has_work` or for a short time.
-
-    If the database cannot be reached, logs the event `trouble` and tries again later. No work is lost.
-    """
-    while not is_closing.is_set():
-        has_work.clear()
-        try:
-            if work_once():
-                continue
-        except StoreUnavailable as problem:
-            log.error(trouble, detail=problem.detail)
-        has_work.wait(limits.IMPORT_SECONDS_BETWEEN_LOOKS)

@@ -5,7 +5,6 @@ An action changes the stored import. A worker of any process reads the change an
 
 import hashlib
 import secrets
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -93,8 +92,11 @@ class Imports:
         self.folder = Folder(folder)
         self._population_of = population_of
         self._now = now
-        # This event is set when there is work, so that the worker of this process does not wait for its next check.
-        self.has_work = threading.Event()
+        self._on_work: list[Callable[[], None]] = []
+
+    def on_work(self, call: Callable[[], None]) -> None:
+        """Calls `call` whenever an import gets work, so that the worker of this process need not wait for its poll."""
+        self._on_work.append(call)
 
     def count_imports(self) -> tuple[ImportCount, ...]:
         """Returns the number of imports in each state, in all environments."""
@@ -506,7 +508,8 @@ class Imports:
                 put = self._control.put_import(changed(run))
             except ImportChanged:
                 continue
-            self.has_work.set()
+            for call in self._on_work:
+                call()
             return self._with_progress(environment, put)
         raise ImportChanged("Other callers keep changing this import. Try again.")
 

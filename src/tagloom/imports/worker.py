@@ -5,7 +5,6 @@ in the import, whichever process commits the step.
 """
 
 import secrets
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
@@ -20,10 +19,11 @@ from tagloom.base.times import rfc3339
 from tagloom.files.decoding import Remark
 from tagloom.files.suspicious_ids import OddIds
 from tagloom.imports import limits
-from tagloom.imports.lease import AttemptCounter, Leases, Lost, WorkerStores, keep_working
+from tagloom.imports.lease import AttemptCounter, Leases, Lost, WorkerStores
 from tagloom.imports.lifecycle import Imports, tally_of
 from tagloom.imports.parts import parts_of
 from tagloom.imports.resume import rest_of, shifted
+from tagloom.jobs.loop import BackgroundLoop
 from tagloom.ports import limits as ports_limits
 from tagloom.ports.imports import APPLIED, Hold, Import, ImportState, Plan
 from tagloom.ports.population import Population
@@ -81,30 +81,20 @@ class Worker:
         self._attempts = AttemptCounter()
         self._committing: Future[Receipt] | None = None
         self._rows = 0
-        self._is_closing = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._loop = BackgroundLoop(self.work_once, seconds=limits.IMPORT_SECONDS_BETWEEN_POLLS, name="tagloom-imports")
+        imports.on_work(self._loop.wake)
 
     # The thread.
 
     def start(self) -> None:
         """Starts the thread of the worker."""
-        self._thread = threading.Thread(target=self._serve, name="tagloom-imports", daemon=True)
-        self._thread.start()
+        # An import may wait since an earlier process ended.
+        self._loop.wake()
+        self._loop.start()
 
     def stop(self) -> None:
         """Stops after the step that is being applied. Another process, or a later start, continues after that step."""
-        self._is_closing.set()
-        self._imports.has_work.set()
-        if self._thread is not None:
-            self._thread.join()
-
-    def _serve(self) -> None:
-        keep_working(
-            self.work_once,
-            is_closing=self._is_closing,
-            has_work=self._imports.has_work,
-            trouble="import.store_unavailable",
-        )
+        self._loop.stop()
 
     def work_once(self, only: str | None = None) -> bool:
         """Leases an import that waits for work, or import `only`, and works on it.
@@ -160,7 +150,7 @@ class Worker:
             self._fail(environment, run, problem.slug(), detail)
             return
         self._leases.release(run)
-        self._is_closing.wait(min(2.0 ** (tried - 2), _SECONDS_BETWEEN_TRIES_MAX) if tried > 1 else 0)
+        self._loop.pause(min(2.0 ** (tried - 2), _SECONDS_BETWEEN_TRIES_MAX) if tried > 1 else 0)
 
     def _put(self, run: Import, state: ImportState, **more: object) -> Import:
         """Stores the import in another state. Raises: ImportChanged: another caller changed the import."""
@@ -215,7 +205,7 @@ class Worker:
         self._report(run, rows)
 
     def _report(self, run: Import, rows: int | None) -> None:
-        if self._is_closing.is_set():
+        if self._loop.is_stopped:
             raise Lost
         if rows is None:
             return

@@ -1,1 +1,1 @@
-"""Background work: loops that every serving process runs."""
+"""Background work: the loop on which every job of a serving process runs."""

@@ -9,7 +9,7 @@ from starlette.types import Message, Receive
 from tagloom.base.problems import Problem
 from tagloom.server import limits
 
-_SECONDS_BETWEEN_LOOKS = 0.5
+_SECONDS_BETWEEN_CHECKS = 0.5
 
 
 class BodyTooSlow(Problem):
@@ -52,9 +52,9 @@ class Paces:
         """Starts the timer, which runs as long as a request waits."""
         if not self._is_watched:
             self._is_watched = True
-            asyncio.get_running_loop().call_later(_SECONDS_BETWEEN_LOOKS, self._look)
+            asyncio.get_running_loop().call_later(_SECONDS_BETWEEN_CHECKS, self._check_all)
 
-    def _look(self) -> None:
+    def _check_all(self) -> None:
         self._is_watched = False
         now = monotonic()
         for pace, until in list(self.waiting.items()):

@@ -3,7 +3,6 @@
 import queue
 import smtplib
 import ssl
-import threading
 from collections.abc import Callable
 from email.message import EmailMessage
 from typing import Literal, TypeAlias
@@ -13,11 +12,14 @@ import msgspec
 import structlog
 
 from tagloom.egress.http import Egress, NoAnswer
+from tagloom.jobs.loop import BackgroundLoop
 from tagloom.syncs import limits
 from tagloom.words.emails import MailServer
 from tagloom.words.syncs import Alerts
 
 log = structlog.get_logger("tagloom.syncs")
+
+_SECONDS_TO_STOP = 2.0
 
 AlertKind: TypeAlias = Literal["failed", "held", "late"]
 
@@ -49,22 +51,40 @@ class Alerting:
         self._mail = mail
         self._egress = egress
         self._waiting: queue.Queue[tuple[Alert, Alerts]] = queue.Queue(limits.ALERTS_WAITING_MAX)
-        self._sender = threading.Thread(target=self._work, name="tagloom-alerts", daemon=True)
+        self._loop = BackgroundLoop(self._deliver_next, seconds=None, name="tagloom-alerts")
 
     def start(self) -> None:
         """Starts a thread that sends the waiting alerts."""
-        self._sender.start()
+        self._loop.start()
+
+    def stop(self) -> None:
+        """Stops after the current alert, without waiting for a silent server. Logs the alerts that still wait."""
+        self._loop.stop(_SECONDS_TO_STOP)
+        while (found := self._next()) is not None:
+            _log_undelivered(found[0], "any", "the server stops")
 
     def send(self, alert: Alert, to: Alerts) -> None:
         """Adds an alert to the queue. A webhook that hangs delays other alerts, but no sync."""
         try:
             self._waiting.put_nowait((alert, to))
         except queue.Full:
-            log.error("alert.undelivered", way="any", sync=alert.sync, kind=alert.kind, error="too many wait")
+            _log_undelivered(alert, "any", "too many wait")
+        else:
+            self._loop.wake()
 
-    def _work(self) -> None:
-        while True:
-            self.deliver(*self._waiting.get())
+    def _deliver_next(self) -> bool:
+        """Delivers the oldest alert. Returns False if none waits."""
+        found = self._next()
+        if found is None:
+            return False
+        self.deliver(*found)
+        return True
+
+    def _next(self) -> tuple[Alert, Alerts] | None:
+        try:
+            return self._waiting.get_nowait()
+        except queue.Empty:
+            return None
 
     def deliver(self, alert: Alert, to: Alerts) -> None:
         """Calls the webhook with the alert as JSON, and sends an e-mail to all addresses of `to`.
@@ -82,7 +102,7 @@ class Alerting:
             send()
         except Exception as error:
             # A failure of the other server must not stop the sync. The log shows the failure to the operator.
-            log.error("alert.undelivered", way=way, sync=alert.sync, kind=alert.kind, error=type(error).__name__)
+            _log_undelivered(alert, way, type(error).__name__)
         else:
             log.info("alert.delivered", way=way, sync=alert.sync, kind=alert.kind)
 
@@ -118,3 +138,7 @@ class Alerting:
             if parts.username:
                 server.login(unquote(parts.username), unquote(parts.password or ""))
             server.send_message(message)
+
+
+def _log_undelivered(alert: Alert, way: str, error: str) -> None:
+    log.error("alert.undelivered", way=way, sync=alert.sync, kind=alert.kind, error=error)

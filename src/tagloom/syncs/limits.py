@@ -2,7 +2,7 @@
 
 PROPOSAL_BYTES_MAX = 16_777_216  # Bytes read for a proposal. A Parquet file must fit, as its columns are at its end.
 SYNC_QUERY_CHARACTERS_MAX = 20_000  # Longer queries belong in a view of the database.
-SYNC_SECONDS_BETWEEN_LOOKS = 1  # How often a process checks for syncs that are due and imports that have ended.
+SYNC_SECONDS_BETWEEN_POLLS = 1  # How often a process checks for syncs that are due and imports that have ended.
 SYNC_HELD_SECONDS = 60  # If a process does not renew its lease of a run for this time, another process begins the run.
 ALERTS_WAITING_MAX = 1_000  # Alerts of one process that wait to be sent. Further alerts are only logged.
 SYNC_ALERT_SECONDS_MAX = 10  # If a webhook or a mail server takes longer, the failure is logged.

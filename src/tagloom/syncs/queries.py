@@ -2,7 +2,6 @@
 
 import re
 import sqlite3
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from time import monotonic
@@ -14,11 +13,12 @@ import sqlalchemy as sql
 from tagloom.base.text import printable
 from tagloom.egress import limits
 from tagloom.egress.problems import SourceUnreadable
+from tagloom.jobs.loop import BackgroundLoop
 
 IsOver: TypeAlias = Callable[[], bool]
 """A function that returns True if the rows are no longer needed."""
 
-_SECONDS_BETWEEN_LOOKS = 0.2
+_SECONDS_BETWEEN_CHECKS = 0.2
 _BUSY_SECONDS = 5
 _STANDARD = (
     r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`(?:[^`]|``)*`|\[[^\]]*\]"  # Comments, texts and names.
@@ -198,21 +198,19 @@ def _watched(connection: sql.Connection, place: sql.URL, seconds: int, is_over: 
 
     The thread ends with the block.
     """
-    watch, has_ended, until = _Watch(), threading.Event(), monotonic() + seconds
+    watch, until = _Watch(), monotonic() + seconds
 
-    def watch_limits() -> None:
-        while not has_ended.wait(_SECONDS_BETWEEN_LOOKS):
-            if monotonic() >= until or is_over():
-                watch.has_cancelled = True
-                _cancel(connection, place)
+    def check() -> None:
+        if monotonic() >= until or is_over():
+            watch.has_cancelled = True
+            _cancel(connection, place)
 
-    thread = threading.Thread(target=watch_limits, name="tagloom-query", daemon=True)
-    thread.start()
+    loop = BackgroundLoop(check, seconds=_SECONDS_BETWEEN_CHECKS, name="tagloom-query")
+    loop.start()
     try:
         yield watch
     finally:
-        has_ended.set()
-        thread.join()
+        loop.stop()
 
 
 def _cancel(connection: sql.Connection, place: sql.URL) -> None:

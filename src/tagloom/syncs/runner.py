@@ -22,7 +22,7 @@ from tagloom.base.times import rfc3339, seconds_of
 from tagloom.base.tracing import span
 from tagloom.imports.lifecycle import Imports
 from tagloom.imports.problems import ImportStateWrong
-from tagloom.jobs.loop import Looking
+from tagloom.jobs.loop import BackgroundLoop
 from tagloom.ports import limits as ports_limits
 from tagloom.ports.imports import Import, ImportFormat, MappingStore
 from tagloom.ports.problems import ImportChanged, ImportNotFound, SyncNotFound
@@ -78,17 +78,15 @@ class Runner:
         self._now = now
         self._readers = ThreadPoolExecutor(limits.SYNCS_READ_AT_ONCE_MAX, thread_name_prefix="tagloom-sync")
         self._reading: dict[int, tuple[_Keeping, Future[None]]] = {}
-        self._looking = Looking(
-            self.work_once, seconds=limits.SYNC_SECONDS_BETWEEN_LOOKS, name="tagloom-syncs", trouble="syncs.interrupted"
-        )
+        self._loop = BackgroundLoop(self.work_once, seconds=limits.SYNC_SECONDS_BETWEEN_POLLS, name="tagloom-syncs")
 
     def start(self) -> None:
         """Starts the thread that looks for work."""
-        self._looking.start()
+        self._loop.start()
 
     def stop(self) -> None:
         """Stops at the next step. Another process begins to read the sources again that were not read to their end."""
-        self._looking.stop()
+        self._loop.stop()
         self._readers.shutdown(cancel_futures=True)
 
     def work_once(self, *, waits: bool = False) -> None:
@@ -309,7 +307,7 @@ class Runner:
     @property
     def is_stopped(self) -> bool:
         """True if the process is stopping."""
-        return self._looking.is_stopped
+        return self._loop.is_stopped
 
     def hold(self, seen: OpenRun, run: SyncRun) -> OpenRun | None:
         """Renews this process's lease of a run. Returns None if another process has the run."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from tagloom.jobs.loop import Looking
+from tagloom.jobs.loop import BackgroundLoop
 from tagloom.ports.population import Population
 from tagloom.ports.writes import Expire, WriteOptions
 from tagloom.tagging import limits
@@ -33,26 +33,21 @@ class Sweeper:
         self._ending = ending
         self._population_of = population_of
         self._now = now
-        self._looking = Looking(
-            self.sweep,
-            seconds=limits.SWEEP_SECONDS_BETWEEN_LOOKS,
-            name="tagloom-sweeper",
-            trouble="sweeping.interrupted",
-        )
+        self._loop = BackgroundLoop(self.sweep, seconds=limits.SWEEP_SECONDS_BETWEEN_POLLS, name="tagloom-sweeper")
 
     def start(self) -> None:
         """Starts the thread of the job."""
-        self._looking.start()
+        self._loop.start()
 
     def stop(self) -> None:
         """Stops after the current batch."""
-        self._looking.stop()
+        self._loop.stop()
 
     def sweep(self) -> tuple[tuple[Environment, Receipt], ...]:
         """Removes all expired taggings, batch by batch. Returns the changed environments with their receipts."""
         moment = moment_now(self._now())
         done: list[tuple[Environment, Receipt]] = []
-        while (ending := self._ending(moment)) and not self._looking.is_stopped:
+        while (ending := self._ending(moment)) and not self._loop.is_stopped:
             for environment in ending:
                 receipt = self._population_of(environment).write(Expire(), WriteOptions(ORIGIN))
                 # If another process removed the taggings first, the batch removes nothing.

@@ -96,7 +96,7 @@ class Watches:
 
     async def _follow(self, environment: Environment, watch: _Watch) -> None:
         while not watch.has_ended:
-            await asyncio.sleep(limits.EVENT_SECONDS_BETWEEN_LOOKS)
+            await asyncio.sleep(limits.EVENT_SECONDS_BETWEEN_POLLS)
             try:
                 run = await anyio.to_thread.run_sync(self._look, environment, watch.seen.id)
             except Problem:
