@@ -10,7 +10,8 @@ import pytest
 
 from tagloom.bootstrap import Installation, check, open_installation
 from tagloom.ports import limits as ports_limits
-from tagloom.ports.problems import StoreUnavailable
+from tagloom.ports.population import Population
+from tagloom.ports.problems import StoreCorrupt, StoreUnavailable
 from tagloom.settings import Settings
 from tagloom.tagging import limits as tagging_limits
 from tagloom.tagging.expiry_job import Sweeper
@@ -105,3 +106,22 @@ def test_the_thread_takes_what_ends_while_it_runs_and_outlives_a_store_that_is_a
         sweeper.stop()
 
     assert installation.population(production).get_change(2).action == "expiry"
+
+
+def test_an_environment_that_fails_does_not_keep_the_others_from_being_swept(installation: Installation) -> None:
+    development, _, production = environments(installation)
+    give(installation, development, "u1", ttl=60)
+    give(installation, production, "u1", ttl=60)
+    CLOCK.advance(timedelta(minutes=1))
+
+    def population_of(environment: Environment) -> Population:
+        if environment == development:
+            raise StoreCorrupt("The page is damaged.")
+        return installation.population(environment)
+
+    sweeper = Sweeper(installation.list_expiring, population_of, lambda: CLOCK.now.timestamp())
+    with pytest.raises(StoreCorrupt):
+        sweeper.sweep()
+
+    assert installation.population(production).get_change(2).action == "expiry"
+    assert [where.name for where, _ in sweeper_of(installation).sweep()] == ["development"]

@@ -10,6 +10,7 @@ import pytest
 from tagloom.bootstrap import Installation, check, open_installation
 from tagloom.history.compaction import Compactor
 from tagloom.ports.population import Population
+from tagloom.ports.problems import StoreCorrupt
 from tagloom.services import Services, make_services
 from tagloom.settings import Settings
 from tagloom.words.changes import Origin
@@ -151,3 +152,23 @@ def test_a_compactor_that_is_stopped_leaves_the_rest_to_others(
 
     assert not stopped.compact(environment, 4).is_all
     assert services.compactor.compact(environment, 4).is_all
+
+
+def test_an_environment_that_fails_does_not_keep_the_others_from_being_compacted(
+    services: Services, environment: Environment, population: Population, clock: Clock, installation: Installation
+) -> None:
+    write_daily(population, clock, 6)
+    population.raise_horizon(4)
+    other = installation.control.get_environment("main", "staging")
+
+    def population_of(each: Environment) -> Population:
+        if each == other:
+            raise StoreCorrupt("The page is damaged.")
+        return installation.population(each)
+
+    compactor = Compactor(lambda: (other, environment), population_of, lambda: clock.now.timestamp())
+    with pytest.raises(StoreCorrupt):
+        compactor.compact_all()
+
+    assert population.compact().is_all
+    assert services.compactor.compact_all() == ()

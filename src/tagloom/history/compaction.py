@@ -67,16 +67,23 @@ class Compactor:
     def compact_all(self) -> tuple[tuple[Environment, Freed], ...]:
         """Compacts all environments whose history is older than their retention by a certain share.
 
-        Continues compactions that are not finished. Returns the environments in which history was deleted.
+        Continues compactions that are not finished. Returns the environments in which history was deleted. If an
+        environment fails, the others are still compacted, and the first failure is raised at the end.
         """
-        found = []
+        found, failures = [], list[Exception]()
         for environment in self._retained():
-            due = self.horizon_due(environment, environment.retention_seconds)
-            if not self._is_enough(environment):
-                due = 0
-            freed = self.compact(environment, due)
+            try:
+                due = self.horizon_due(environment, environment.retention_seconds)
+                if not self._is_enough(environment):
+                    due = 0
+                freed = self.compact(environment, due)
+            except Exception as error:
+                failures.append(error)
+                continue
             if freed.versions or freed.changes:
                 found.append((environment, freed))
+        if failures:
+            raise failures[0]
         return tuple(found)
 
     def compact(self, environment: Environment, version: Version) -> Freed:

@@ -44,12 +44,22 @@ class Sweeper:
         self._loop.stop()
 
     def sweep(self) -> tuple[tuple[Environment, Receipt], ...]:
-        """Removes all expired taggings, batch by batch. Returns the changed environments with their receipts."""
+        """Removes all expired taggings, batch by batch. Returns the changed environments with their receipts.
+
+        If an environment fails, the others are still swept, and the first failure is raised at the end.
+        """
         moment = moment_now(self._now())
         done: list[tuple[Environment, Receipt]] = []
-        while (ending := self._ending(moment)) and not self._loop.is_stopped:
+        failed: dict[int, Exception] = {}
+        while ending := [each for each in self._ending(moment) if each.key not in failed]:
             for environment in ending:
-                receipt = self._population_of(environment).write(Expire(), WriteOptions(ORIGIN))
+                if self._loop.is_stopped:
+                    return tuple(done)
+                try:
+                    receipt = self._population_of(environment).write(Expire(), WriteOptions(ORIGIN))
+                except Exception as error:
+                    failed[environment.key] = error
+                    continue
                 # If another process removed the taggings first, the batch removes nothing.
                 if receipt.removed:
                     done.append((environment, receipt))
@@ -60,4 +70,6 @@ class Sweeper:
                         version=receipt.version,
                         removed=receipt.removed,
                     )
+        if failed:
+            raise next(iter(failed.values()))
         return tuple(done)
