@@ -1,18 +1,26 @@
 """An installation with its imports, over every adapter, and a worker that works when it is told to."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tagloom.imports.lease import WorkerStores
 from tagloom.imports.lifecycle import Imports
 from tagloom.imports.worker import Worker
-from tagloom.ports.imports import Import
+from tagloom.ports.imports import Import, ImportState
 from tagloom.ports.population import Population
-from tagloom.services import Installation, make_services
+from tagloom.ports.writes import Apply, WriteOptions
+from tagloom.services import Installation, Services, make_services
+from tagloom.words.receipts import Receipt
 from tagloom.words.tenants import Environment, Organization, Space
+from tests.around import around
 from tests.http.serving import INSTALLATIONS, MemoryInstallation
+
+Submit = Callable[[Apply, WriteOptions], "Future[Receipt]"]
+TellProgress = Callable[..., ImportState | None]
 
 
 class Now:
@@ -31,19 +39,38 @@ class Desk:
 
     installation: Installation
     now: Now
-    imports: Imports
-    worker: Worker
-    new_worker: Callable[[], Worker]
+    services: Services
     environment: Environment
     population: Population
+
+    @property
+    def imports(self) -> Imports:
+        """The imports of the installation."""
+        return self.services.imports
+
+    @property
+    def worker(self) -> Worker:
+        """The worker of the process."""
+        return self.services.worker
+
+    def new_worker(self, *, submit: Submit | None = None, tell_progress: TellProgress | None = None) -> Worker:
+        """A worker of one more process.
+
+        Its steps go through `submit` and its reports of progress through `tell_progress`, which may call the real ones.
+        """
+        population: Population = self.population if submit is None else around(self.population, submit=submit)
+        control: WorkerStores = self.installation.control
+        if tell_progress is not None:
+            control = around(control, tell_progress=tell_progress)
+        return Worker(self.imports, control, self.services.previews, lambda _: population, self.now)
 
     def bring(self, body: bytes, name: str = "crm.csv", **how: object) -> Import:
         """A file that waits."""
         return self.imports.bring_file(self.environment, iter([body]), name=name, by="ada", **how)  # type: ignore[arg-type]
 
-    def work(self) -> None:
-        """Everything that can be done now."""
-        while self.worker.work_once():
+    def work(self, worker: Worker | None = None) -> None:
+        """Everything that can be done now, by the worker of the process or by another one."""
+        while (worker or self.worker).work_once():
             pass
 
     def run(self, body: bytes, name: str = "crm.csv", **how: object) -> Import:
@@ -74,10 +101,5 @@ def desk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Desk]:
     now = Now()
     services = make_services(installation, now)
     environment = installation.control.get_environment("main", "production")
-
-    def new_worker() -> Worker:
-        return Worker(services.imports, installation.control, services.previews, installation.population, now)
-
-    population = installation.population(environment)
-    yield Desk(installation, now, services.imports, services.worker, new_worker, environment, population)
+    yield Desk(installation, now, services, environment, installation.population(environment))
     installation.close()

@@ -1,10 +1,8 @@
 """What an import does from the file to its end: applied once, in steps, guarded, paused, cancelled and undone."""
 
 import gzip
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -14,18 +12,19 @@ from tagloom.base.problems import Problem
 from tagloom.base.times import rfc3339
 from tagloom.imports import limits
 from tagloom.imports.lifecycle import Imports
-from tagloom.imports.parts import parts_of
 from tagloom.imports.problems import ImportStateWrong
-from tagloom.ports.imports import Import
+from tagloom.ports.imports import Import, ImportState
 from tagloom.ports.population import Population
 from tagloom.ports.problems import IdempotencyKeyReused
-from tagloom.ports.writes import Apply, ErasePerson, MoveTag, Part, WriteOptions
+from tagloom.ports.writes import Apply, ErasePerson, MoveTag, WriteOptions
 from tagloom.tribes.definitions import Draft, Tribes
 from tagloom.words.changes import Origin
 from tagloom.words.mappings import FlagColumn, ListColumn, Mapping, TagColumn, ValueColumn
 from tagloom.words.people import Person
+from tagloom.words.receipts import Receipt
 from tagloom.words.rules import AnyOf, HasTag
 from tagloom.words.tags import TagPath
+from tests.around import around
 from tests.bodies import part, user
 from tests.imports.conftest import Desk
 from tests.writing import Batch, write_parts
@@ -42,6 +41,12 @@ def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Parts of some rows, and a step for each of them."""
     monkeypatch.setattr(limits, "IMPORT_ROWS_PER_STEP", 1)
     monkeypatch.setattr("tagloom.files.delimited.ROWS_PER_PART", 10)
+
+
+def number_of(write: Apply) -> int:
+    """The number of a step, counted from 1."""
+    assert write.rules.step is not None
+    return write.rules.step.number
 
 
 SLOWLY = Mapping(user="user", columns=(ListColumn(column="tag"),))
@@ -109,23 +114,18 @@ def test_nothing_is_left_of_a_file_that_is_not_taken(desk: Desk) -> None:
 
 
 @pytest.mark.usefixtures("small_steps")
-def test_a_run_that_was_cut_off_anywhere_goes_on_and_applies_nothing_twice(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_that_was_cut_off_anywhere_goes_on_and_applies_nothing_twice(desk: Desk) -> None:
     brought = desk.bring(people(95), mapping=SLOWLY)
     desk.imports.run(desk.environment, brought.id)
-    submit = type(desk.population).submit
 
-    def dying(population: object, write: Apply, options: WriteOptions) -> object:
-        submit(population, write, options).result()  # type: ignore[arg-type]
+    def dying(write: Apply, options: WriteOptions) -> "Future[Receipt]":
+        desk.population.submit(write, options).result()
         raise KeyboardInterrupt
 
     for _ in range(4):
         # The step is committed, and the process is gone before it hears of it.
-        monkeypatch.setattr(type(desk.population), "submit", dying)
         with pytest.raises(KeyboardInterrupt):
-            desk.new_worker().work_once()
-        monkeypatch.setattr(type(desk.population), "submit", submit)
+            desk.new_worker(submit=dying).work_once()
         assert desk.new_worker().work_once() is False
         desk.now.seconds += limits.IMPORT_LEASE_SECONDS + 1
     assert desk.population.version() == 4
@@ -138,42 +138,40 @@ def test_a_run_that_was_cut_off_anywhere_goes_on_and_applies_nothing_twice(
 
 
 @pytest.mark.usefixtures("small_steps")
-def test_a_worker_whose_lease_was_taken_away_applies_nothing_twice(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_whose_lease_was_taken_away_applies_nothing_twice(desk: Desk) -> None:
     brought = desk.bring(people(30), mapping=SLOWLY)
     desk.imports.run(desk.environment, brought.id)
-    submit = type(desk.population).submit
+    steps = list[int]()
 
-    def overtaken(population: object, write: Apply, options: WriteOptions) -> object:
+    def overtaken(write: Apply, options: WriteOptions) -> "Future[Receipt]":
         # Just before its second step the worker sleeps for so long that another one does all the rest.
-        if isinstance(write, Apply) and write.rules.step is not None and write.rules.step.number == 2:
-            monkeypatch.setattr(type(desk.population), "submit", submit)
+        steps.append(number_of(write))
+        if steps == [1, 2]:
             desk.now.seconds += limits.IMPORT_LEASE_SECONDS + 1
             assert desk.new_worker().work_once()
-        return submit(population, write, options)  # type: ignore[arg-type]
+        return desk.population.submit(write, options)
 
-    monkeypatch.setattr(type(desk.population), "submit", overtaken)
-    desk.work()
+    desk.work(desk.new_worker(submit=overtaken))
 
+    assert steps[:2] == [1, 2]
     assert desk.population.version() == 3
     assert (desk.get(brought).state, desk.get(brought).tally.added) == ("done", 30)
 
 
 @pytest.fixture
-def paused(desk: Desk, small_steps: None, monkeypatch: pytest.MonkeyPatch) -> Import:
+def paused(desk: Desk, small_steps: None) -> Import:
     """An import of forty rows that was paused behind two of its four steps."""
     brought = desk.bring(people(40), mapping=SLOWLY)
     desk.imports.run(desk.environment, brought.id)
-    submit = type(desk.population).submit
 
-    def pausing(population: object, write: Apply, options: WriteOptions) -> object:
-        receipt = submit(population, write, options)  # type: ignore[arg-type]
-        if isinstance(write, Apply) and write.rules.step is not None and write.rules.step.number == 2:
+    def pausing(write: Apply, options: WriteOptions) -> "Future[Receipt]":
+        receipt = desk.population.submit(write, options)
+        if number_of(write) == 2:
             desk.imports.pause(desk.environment, brought.id)
             desk.now.seconds += 1
         return receipt
 
-    monkeypatch.setattr(type(desk.population), "submit", pausing)
-    desk.work()
+    desk.work(desk.new_worker(submit=pausing))
     return desk.get(brought)
 
 
@@ -206,22 +204,14 @@ class Lost(Exception):
     """The end of a process, where it had done something and not yet said so."""
 
 
-class LostBehind:
+def lost_behind(population: Population, what: str) -> Population:
     """A population whose process ends just behind one thing that it did."""
 
-    def __init__(self, of: Population, what: str) -> None:
-        self._of, self._what = of, what
+    def done_and_lost(*values: object) -> None:
+        getattr(population, what)(*values)
+        raise Lost
 
-    def __getattr__(self, name: str) -> object:
-        method = getattr(self._of, name)
-        if name != self._what:
-            return method
-
-        def done_and_lost(*values: object, **named: object) -> None:
-            method(*values, **named)
-            raise Lost
-
-        return done_and_lost
+    return around(population, **{what: done_and_lost})
 
 
 @pytest.mark.parametrize("what", ["seal", "write"])
@@ -229,7 +219,7 @@ def test_a_cancel_whose_process_is_lost_is_made_up_for_by_asking_for_the_undo(
     desk: Desk, paused: Import, tmp_path: Path, what: str
 ) -> None:
     desk.imports.resume(desk.environment, paused.id)
-    lost: Any = LostBehind(desk.population, what)
+    lost = lost_behind(desk.population, what)
     imports = Imports(desk.installation.control, tmp_path / "uploads", lambda _: lost, desk.now)
 
     with pytest.raises(Lost):
@@ -270,23 +260,23 @@ def test_a_failed_import_says_why_and_may_be_mended_and_run(desk: Desk) -> None:
     assert (desk.get(failed).state, desk.tags("ada")) == ("done", ("a",))
 
 
-def test_a_file_that_means_something_else_by_now_is_read_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_means_something_else_by_now_is_read_again(desk: Desk) -> None:
     desk.run(b"user,tag\nada,a\n")
-    brought, happened = desk.bring(b"user,tag\nada,b\nbob,a\n"), False
+    brought, readings = desk.bring(b"user,tag\nada,b\nbob,a\n"), list[int]()
 
-    def parts(path: Path, run: Import, remark: object = None) -> Iterator[Part]:
-        nonlocal happened
-        for each in parts_of(path, run):
-            yield each
-            if not happened:
-                happened = True
+    def told(run: str, owner: str, *, rows_read: int | None, until: str) -> ImportState | None:
+        if rows_read == 2:
+            readings.append(rows_read)
+            if len(readings) == 1:
+                # The file is read, and its step is not committed yet.
                 desk.population.write(MoveTag(TagPath("a"), TagPath("z")), WriteOptions(Origin("bob")))
                 desk.population.write(ErasePerson(Person("user", "ada")), WriteOptions(Origin("bob")))
+        return desk.installation.control.tell_progress(run, owner, rows_read=rows_read, until=until)
 
-    monkeypatch.setattr("tagloom.imports.worker.parts_of", parts)
     desk.imports.run(desk.environment, brought.id)
-    desk.work()
+    desk.work(desk.new_worker(tell_progress=told))
 
+    assert readings
     assert (desk.get(brought).state, desk.get(brought).tally.added) == ("done", 2)
     assert (desk.tags("ada"), desk.tags("bob")) == (("b",), ("z",))
 

@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,10 @@ from structlog.testing import capture_logs
 from tagloom.base.durable_files import locked
 from tagloom.files import limits as files_limits
 from tagloom.imports import limits as imports_limits
+from tagloom.ports.imports import ImportState
 from tagloom.ports.problems import BodyOutdated, StoreUnavailable
 from tagloom.ports.writes import Apply, WriteOptions
+from tagloom.words.receipts import Receipt
 from tests.imports.conftest import Desk
 
 BODY = b"user,tag\n" + b"".join(b"u%d,gold\n" % number for number in range(40))
@@ -68,15 +71,13 @@ def test_an_import_whose_process_lives_is_taken_by_nobody_when_its_lease_has_run
     assert desk.get(brought).state == "done"
 
 
-def test_a_lease_that_another_took_for_lost_is_taken_back_by_the_process_that_lives(
-    desk: Desk, small_steps: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("small_steps")
+def test_a_lease_that_another_took_for_lost_is_taken_back_by_the_process_that_lives(desk: Desk) -> None:
     brought = desk.bring(BODY)
     desk.imports.run(desk.environment, brought.id)
-    submit = type(desk.population).submit
 
-    def overtaken(population: object, write: Apply, options: WriteOptions) -> object:
-        receipt = submit(population, write, options)  # type: ignore[arg-type]
+    def overtaken(write: Apply, options: WriteOptions) -> "Future[Receipt]":
+        receipt = desk.population.submit(write, options)
         # While the step is committed the lease runs out, and another process takes it and lets it go again.
         desk.now.seconds += imports_limits.IMPORT_LEASE_SECONDS + 1
         control, at = desk.installation.control, "9999-01-01T00:00:00Z"
@@ -84,8 +85,7 @@ def test_a_lease_that_another_took_for_lost_is_taken_back_by_the_process_that_li
             control.release_import(brought.id, "another")
         return receipt
 
-    monkeypatch.setattr(type(desk.population), "submit", overtaken)
-    assert desk.worker.work_once() is True
+    assert desk.new_worker(submit=overtaken).work_once() is True
 
     done = desk.get(brought)
     assert (done.state, done.tally.steps, done.tally.added) == ("done", 4, 40)
@@ -99,25 +99,22 @@ def test_a_commit_that_outlasts_the_lease_ends_in_one_reading_of_the_file(
     monkeypatch.setattr(imports_limits, "IMPORT_LEASE_SECONDS", 0.06)
     brought = desk.bring(BODY)
     desk.imports.run(desk.environment, brought.id)
-    submit, control = type(desk.population).submit, desk.installation.control
-    tell, readings = type(control).tell_progress, list[int]()
+    readings = list[int]()
 
-    def slow(population: object, write: Apply, options: WriteOptions) -> object:
+    def slow(write: Apply, options: WriteOptions) -> "Future[Receipt]":
         readings.append(write.rules.step.number if write.rules.step else 0)
-        receipt = submit(population, write, options)  # type: ignore[arg-type]
+        receipt = desk.population.submit(write, options)
         receipt.result()
         desk.now.seconds += 100
         time.sleep(0.2)
         return receipt
 
-    def away(*arguments: object, **named: object) -> object:
+    def away(run: str, owner: str, *, rows_read: int | None, until: str) -> ImportState | None:
         if readings and len(readings) % 2:
             raise StoreUnavailable("The database is locked.")
-        return tell(*arguments, **named)  # type: ignore[arg-type]
+        return desk.installation.control.tell_progress(run, owner, rows_read=rows_read, until=until)
 
-    monkeypatch.setattr(type(desk.population), "submit", slow)
-    monkeypatch.setattr(type(control), "tell_progress", away)
-    assert desk.worker.work_once() is True
+    assert desk.new_worker(submit=slow, tell_progress=away).work_once() is True
 
     assert readings == [1, 2, 3, 4]
     assert (desk.get(brought).state, desk.get(brought).tally.added) == ("done", 40)
@@ -129,13 +126,12 @@ def test_an_import_that_comes_no_further_ends_and_says_why(desk: Desk, monkeypat
     brought = desk.bring(BODY)
     desk.imports.run(desk.environment, brought.id)
 
-    def outdated(*_: object) -> object:
+    def outdated(write: Apply, options: WriteOptions) -> "Future[Receipt]":
         raise BodyOutdated("A tag was renamed meanwhile.")
 
-    monkeypatch.setattr(type(desk.population), "submit", outdated)
     monkeypatch.setattr("tagloom.imports.worker._SECONDS_BETWEEN_TRIES_MAX", 0.0)
     with capture_logs() as entries:
-        desk.work()
+        desk.work(desk.new_worker(submit=outdated))
 
     failed = desk.get(brought)
     assert (failed.state, failed.problem) == ("failed", "body-outdated")
@@ -149,16 +145,15 @@ def test_attempts_are_counted_anew_behind_each_step(
     monkeypatch.setattr(imports_limits, "IMPORT_ATTEMPTS_MAX", 2)
     brought = desk.bring(BODY)
     desk.imports.run(desk.environment, brought.id)
-    submit, calls = type(desk.population).submit, list[int]()
+    calls = list[int]()
 
-    def every_other(population: object, write: Apply, options: WriteOptions) -> object:
+    def every_other(write: Apply, options: WriteOptions) -> "Future[Receipt]":
         calls.append(write.rules.step.number if write.rules.step else 0)
         if len(calls) % 2:
             raise BodyOutdated("A tag was renamed meanwhile.")
-        return submit(population, write, options)  # type: ignore[arg-type]
+        return desk.population.submit(write, options)
 
-    monkeypatch.setattr(type(desk.population), "submit", every_other)
-    desk.work()
+    desk.work(desk.new_worker(submit=every_other))
 
     assert (desk.get(brought).state, desk.get(brought).tally.added) == ("done", 40)
 
@@ -169,20 +164,18 @@ def test_a_worker_that_stops_does_not_wait_to_tell_a_database_that_is_locked(
     monkeypatch.setattr(imports_limits, "IMPORT_LEASE_SECONDS", 0.03)
     brought = desk.bring(BODY)
     desk.imports.run(desk.environment, brought.id)
-    control, may_end, is_told = desk.installation.control, threading.Event(), threading.Event()
-    tell = type(control).tell_progress
+    may_end, is_told = threading.Event(), threading.Event()
 
-    def locked_out(*arguments: object, **named: object) -> object:
+    def locked_out(run: str, owner: str, *, rows_read: int | None, until: str) -> ImportState | None:
         if threading.current_thread().name == "tagloom-import-lease":
             is_told.set()
             may_end.wait(60)
         else:
             is_told.wait(60)
-        return tell(*arguments, **named)  # type: ignore[arg-type]
+        return desk.installation.control.tell_progress(run, owner, rows_read=rows_read, until=until)
 
-    monkeypatch.setattr(type(control), "tell_progress", locked_out)
     try:
-        assert desk.worker.work_once() is True
+        assert desk.new_worker(tell_progress=locked_out).work_once() is True
         assert desk.get(brought).state == "done"
     finally:
         may_end.set()
@@ -199,22 +192,19 @@ def test_a_lock_goes_with_its_file_and_hinders_nobody_of_the_same_process(tmp_pa
 
 
 @pytest.mark.parametrize("has_applied", [False, True])
-def test_an_import_that_was_given_up_is_ended_by_the_next_worker(
-    desk: Desk, small_steps: None, monkeypatch: pytest.MonkeyPatch, has_applied: bool
-) -> None:
+@pytest.mark.usefixtures("small_steps")
+def test_an_import_that_was_given_up_is_ended_by_the_next_worker(desk: Desk, has_applied: bool) -> None:
     brought = desk.bring(BODY)
     desk.imports.run(desk.environment, brought.id)
-    submit, folder = type(desk.population).submit, desk.imports.folder
+    folder = desk.imports.folder
 
-    def killed(population: object, write: Apply, options: WriteOptions) -> object:
+    def killed(write: Apply, options: WriteOptions) -> "Future[Receipt]":
         if has_applied:
-            submit(population, write, options).result()  # type: ignore[arg-type]
+            desk.population.submit(write, options).result()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(type(desk.population), "submit", killed)
     with pytest.raises(KeyboardInterrupt):
-        desk.new_worker().work_once()
-    monkeypatch.setattr(type(desk.population), "submit", submit)
+        desk.new_worker(submit=killed).work_once()
     desk.now.seconds += imports_limits.IMPORT_LEASE_SECONDS + 1
     folder.give_up(brought.id)
 

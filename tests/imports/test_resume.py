@@ -3,6 +3,7 @@
 import gzip
 import io
 from collections.abc import Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,10 @@ from tagloom.files import read_parts
 from tagloom.imports import limits as imports_limits
 from tagloom.imports.parts import parts_of
 from tagloom.imports.resume import rest_of, shifted
-from tagloom.ports.imports import Import
+from tagloom.ports.imports import Import, ImportState
 from tagloom.ports.writes import Apply, Part, WriteOptions
 from tagloom.words.mappings import ListColumn, Mapping, TagColumn
-from tagloom.words.receipts import Rejected
+from tagloom.words.receipts import Receipt, Rejected
 from tests.files.reading import lines_of
 from tests.imports.conftest import Desk
 
@@ -129,32 +130,32 @@ def test_what_was_applied_is_not_understood_again(desk: Desk, monkeypatch: pytes
     body = b"user,tag\n" + b"".join(b"user-%06d,gold\n" % number for number in range(1_000))
     brought = desk.bring(body)
     desk.imports.run(desk.environment, brought.id)
-    submit, applied = type(desk.population).submit, list[int]()
+    applied = list[int]()
 
-    def dying(population: object, write: Apply, options: WriteOptions) -> object:
+    def dying(write: Apply, options: WriteOptions) -> "Future[Receipt]":
+        assert write.rules.step is not None
         if write.rules.step.number == 6:
             raise KeyboardInterrupt
         applied.append(write.rules.step.number)
-        return submit(population, write, options)  # type: ignore[arg-type]
+        return desk.population.submit(write, options)
 
-    monkeypatch.setattr(type(desk.population), "submit", dying)
     with pytest.raises(KeyboardInterrupt):
-        desk.new_worker().work_once()
-    monkeypatch.setattr(type(desk.population), "submit", submit)
+        desk.new_worker(submit=dying).work_once()
     desk.now.seconds += imports_limits.IMPORT_LEASE_SECONDS + 1
-    sizes = list[int]()
+    rows_told = list[int]()
 
-    def watched(path: Path, run: Import, remark: Any = None) -> Any:
-        sizes.append(path.stat().st_size)
-        return parts_of(path, run, remark)
+    def told(run: str, owner: str, *, rows_read: int | None, until: str) -> ImportState | None:
+        if rows_read is not None:
+            rows_told.append(rows_read)
+        return desk.installation.control.tell_progress(run, owner, rows_read=rows_read, until=until)
 
-    monkeypatch.setattr("tagloom.imports.worker.parts_of", watched)
-    desk.work()
+    desk.work(desk.new_worker(tell_progress=told))
 
     done = desk.get(brought)
     assert (done.state, done.tally.added, done.tally.unchanged, done.rows_total) == ("done", 1_000, 0, 1_000)
     assert applied == [1, 2, 3, 4, 5]
-    assert sizes[0] < len(body) * 0.6
+    # Before its first part, the worker tells how many rows are left out of what it parses.
+    assert rows_told[0] > 400
 
 
 def test_a_number_in_the_reason_of_a_line_is_that_of_the_file() -> None:
