@@ -164,18 +164,20 @@ def test_a_worker_that_stops_does_not_wait_to_tell_a_database_that_is_locked(
     monkeypatch.setattr(imports_limits, "IMPORT_LEASE_SECONDS", 0.03)
     brought = desk.bring(BODY)
     desk.imports.run(desk.environment, brought.id)
-    may_end, is_told = threading.Event(), threading.Event()
+    may_end, is_told, has_waited = threading.Event(), threading.Event(), threading.Event()
 
     def locked_out(run: str, owner: str, *, rows_read: int | None, until: str) -> ImportState | None:
         if threading.current_thread().name == "tagloom-import-lease":
             is_told.set()
-            may_end.wait(60)
+            may_end.wait(20)
+            has_waited.set()
         else:
-            is_told.wait(60)
+            is_told.wait(20)
         return desk.installation.control.tell_progress(run, owner, rows_read=rows_read, until=until)
 
     try:
         assert desk.new_worker(tell_progress=locked_out).work_once() is True
+        assert not has_waited.is_set()
         assert desk.get(brought).state == "done"
     finally:
         may_end.set()

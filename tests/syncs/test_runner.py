@@ -15,14 +15,15 @@ from tagloom.egress.remotes import Remotes
 from tagloom.egress.secrets import Secrets
 from tagloom.imports.lifecycle import Imports
 from tagloom.imports.worker import Worker
-from tagloom.ports.imports import Import, KeptMapping
+from tagloom.ports.imports import KeptMapping
 from tagloom.ports.problems import MappingNotFound, SyncChanged
+from tagloom.ports.syncs import OpenRun
 from tagloom.settings import Settings
 from tagloom.syncs import limits
 from tagloom.syncs.alerts import Alert, Alerting
 from tagloom.syncs.definitions import Syncs
 from tagloom.syncs.problems import SyncBusy, SyncInvalid
-from tagloom.syncs.runner import Runner
+from tagloom.syncs.runner import Runner, RunnerStores
 from tagloom.syncs.sources import Sources
 from tagloom.tagging.preview import Previews
 from tagloom.tribes.definitions import Tribes
@@ -31,7 +32,7 @@ from tagloom.words.mappings import Mapping, ValueColumn
 from tagloom.words.people import Person
 from tagloom.words.source_addresses import SCHEMES
 from tagloom.words.syncs import Alerts, FilesSource, PushSource, Schedule, SqlSource, SyncDraft, SyncRun, UrlSource
-from tagloom.words.tenants import Environment
+from tests.around import around
 from tests.egress.places import web
 
 PLANS = Mapping(user="id", columns=(ValueColumn(column="plan", branch="plan"),), prefix="crm")
@@ -45,6 +46,8 @@ CRM = SyncDraft(
 )
 START = 1_772_344_800.0  # 2026-03-01 06:00 UTC.
 DAY = 86_400.0
+
+PutRun = Callable[..., bool]
 
 
 class Told(Alerting):
@@ -75,15 +78,16 @@ class World:
         kept = KeptMapping(name="plans", version=1, at="2026-03-01T00:00:00Z", by="ada", mapping=PLANS)
         self.installation.control.put_mapping("main", kept)
 
-    def process(self) -> tuple[Runner, Worker]:
-        """What a further serving process has."""
+    def process(self, put_run: PutRun | None = None) -> tuple[Runner, Worker]:
+        """What a further serving process has. Its runner stores runs by `put_run`, which may call the real one."""
         control, population_of = self.installation.control, self.installation.population
         imports = Imports(control, self.folder / "uploads", population_of, lambda: self.now)
         secrets = Secrets(None, {"TAGLOOM_SECRET_MAIN__CRM": self.url})
         egress_policy = EgressPolicy(
             files=self.folder / "files", schemes=SCHEMES, hosts=("localhost",), secrets=secrets
         )
-        runner = Runner(control, imports, self.told, Sources(egress_policy, Remotes(egress_policy)), lambda: self.now)
+        stores: RunnerStores = control if put_run is None else around(control, put_run=put_run)
+        runner = Runner(stores, imports, self.told, Sources(egress_policy, Remotes(egress_policy)), lambda: self.now)
         previews = Previews(Tribes(control), population_of)
         return runner, Worker(imports, control, previews, population_of, lambda: self.now)
 
@@ -192,25 +196,30 @@ def test_of_two_processes_one_runs_it_once(world: World) -> None:
     other.stop()
 
 
-def test_a_process_that_follows_a_run_may_begin_its_import_first(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_follows_a_run_may_begin_its_import_first(world: World) -> None:
     world.put_customers(u1="Gold")
     world.syncs.create_sync(world.environment, "crm", CRM, by="ada")
     other, _ = world.process()
     world.now += DAY
-    run = Imports.run
+    states = list[str]()
 
-    def overtaken(imports: Imports, environment: Environment, id: str) -> Import:
-        monkeypatch.setattr(Imports, "run", run)
-        other.work_once()
-        return run(imports, environment, id)
+    def overtaken(seen: OpenRun, run: SyncRun, *, held_until: str) -> bool:
+        is_put = world.installation.control.put_run(seen, run, held_until=held_until)
+        if is_put and run.import_id is not None and not states:
+            # The run names its import, and this process has not begun it yet.
+            other.work_once()
+            states.append(world.imports().get(world.environment, run.import_id).state)
+        return is_put
 
-    monkeypatch.setattr(Imports, "run", overtaken)
+    runner, _ = world.process(overtaken)
+    world.work(runner)
     world.work()
-    world.work()
 
+    assert states == ["looking"]
     assert [run.state for run in world.runs()] == ["done"]
     assert len(world.imports().list(world.environment, limit=9)) == 1
     other.stop()
+    runner.stop()
 
 
 def test_a_run_that_requires_approval_is_held_with_its_plan_and_does_just_that(world: World) -> None:
@@ -242,10 +251,18 @@ def test_a_run_that_requires_approval_goes_on_with_its_plan_when_its_process_was
     world.put_customers(u1="Gold")
     world.syncs.create_sync(world.environment, "crm", replace(CRM, schedule=None), by="ada")
     world.syncs.run_sync(world.environment, "crm", by="ada", requires_approval=True)
+
+    def end(seen: OpenRun, run: SyncRun, *, held_until: str) -> bool:
+        is_put = world.installation.control.put_run(seen, run, held_until=held_until)
+        if run.import_id is not None:
+            raise SystemExit
+        return is_put
+
     # The source is read and the run names its import, which nobody has begun: the process is lost there.
-    begin, world.runner._begin_import = world.runner._begin_import, lambda *_, **__: None  # type: ignore[method-assign]
-    world.runner.work_once(waits=True)
-    world.runner._begin_import = begin  # type: ignore[method-assign]
+    lost, _ = world.process(end)
+    with pytest.raises(SystemExit):
+        lost.work_once(waits=True)
+    lost.stop()
     assert world.imports().list(world.environment, limit=2)[0].state == "waiting"
 
     world.work()
@@ -399,19 +416,18 @@ def test_a_run_whose_process_was_lost_is_begun_again_by_another(world: World) ->
     assert world.tags("u1") == ("crm/plan/gold",)
 
 
-def test_what_a_lost_process_brought_and_no_run_names_is_forgotten_by_the_next_one(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_a_lost_process_brought_and_no_run_names_is_forgotten_by_the_next_one(world: World) -> None:
     world.put_customers(u1="Gold")
     world.syncs.create_sync(world.environment, "crm", replace(CRM, schedule=None), by="ada")
     world.syncs.run_sync(world.environment, "crm", by="ada")
-    lost, _ = world.process()
 
-    def end(*_: object) -> bool:
-        raise SystemExit
+    def end(seen: OpenRun, run: SyncRun, *, held_until: str) -> bool:
+        if run.import_id is not None:
+            raise SystemExit
+        return world.installation.control.put_run(seen, run, held_until=held_until)
 
     # It brought the file, and was killed before the run could name it.
-    monkeypatch.setattr(lost, "_hand_over", end)
+    lost, _ = world.process(end)
     with pytest.raises(SystemExit):
         lost.work_once(waits=True)
     (left,) = world.imports().list(world.environment, limit=9)
@@ -426,22 +442,25 @@ def test_what_a_lost_process_brought_and_no_run_names_is_forgotten_by_the_next_o
     lost.stop()
 
 
-def test_a_process_that_lost_its_run_hands_nothing_over(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_lost_its_run_hands_nothing_over(world: World) -> None:
     world.put_customers(u1="Gold")
     world.syncs.create_sync(world.environment, "crm", replace(CRM, schedule=None), by="ada")
     world.syncs.run_sync(world.environment, "crm", by="ada")
-    bring: Callable[..., object] = world.runner._bring
+    control, brought = world.installation.control, list[str]()
 
-    def slow(environment: Environment, *rest: object) -> object:
-        brought = bring(environment, *rest)
-        # Meanwhile somebody else has taken the run.
-        (seen,) = world.installation.control.list_open_runs()
-        assert world.installation.control.put_run(seen, replace(seen.run, rows=7), held_until="2030-01-01T00:00:00Z")
-        return brought
+    def too_late(seen: OpenRun, run: SyncRun, *, held_until: str) -> bool:
+        if run.import_id is not None:
+            brought.append(run.import_id)
+            # Meanwhile somebody else has taken the run.
+            (found,) = control.list_open_runs()
+            assert control.put_run(found, replace(found.run, rows=7), held_until="2030-01-01T00:00:00Z")
+        return control.put_run(seen, run, held_until=held_until)
 
-    monkeypatch.setattr(world.runner, "_bring", slow)
-    world.runner.work_once(waits=True)
+    slow, _ = world.process(too_late)
+    slow.work_once(waits=True)
+    slow.stop()
 
+    assert len(brought) == 1
     assert world.imports().list(world.environment, limit=9) == ()
     assert world.runs()[0].rows == 7
 
