@@ -2,14 +2,16 @@
 
 import os
 import subprocess
+from collections.abc import Iterable, Sequence
+from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
-from rich.console import Console
 
 from tagloom.cli import output
 from tests.cli.running import TAGLOOM, ask, run, run_process, write
@@ -44,46 +46,51 @@ def test_numbers_are_set_right(data: Path, tmp_path: Path) -> None:
     assert run("tribe", "count", "many", "--data", data).out == "1,234 of 1,234 (100.0 %), as of version 1\n"
 
 
+def terminal(width: int) -> dict[str, str]:
+    """The variables by which Rich takes what it writes to for a terminal of this width."""
+    return {"TTY_COMPATIBLE": "1", "TERM": "xterm", "COLUMNS": str(width)}
+
+
+def table_at(width: int, columns: Sequence[str], rows: Iterable[Sequence[Any]], **options: Sequence[int]) -> str:
+    """A table as a terminal of this width shows it."""
+    told = StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(told):
+        for name, value in terminal(width).items():
+            patch.setenv(name, value)
+        output.say_table(columns, rows, **options)
+    return told.getvalue()
+
+
 @pytest.mark.parametrize("width", [40, 80, 200])
-def test_a_terminal_wraps_only_the_columns_that_may(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], width: int
-) -> None:
-    terminal = Console(width=width, force_terminal=True, color_system=None, highlight=False, soft_wrap=True)
-    monkeypatch.setattr(output, "out", terminal)
+def test_a_terminal_wraps_only_the_columns_that_may(width: int) -> None:
+    rows = [(1_000, "alice", "word " * 30)]
 
-    output.say_table(("n", "who", "why"), [(1_000, "alice", "word " * 30)], numbers=(0,), wraps=(2,))
+    lines = table_at(width, ("n", "who", "why"), rows, numbers=(0,), wraps=(2,)).splitlines()
 
-    lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= width
     assert lines[1].startswith("1,000  alice  word word")
     assert sum(line.count("word") for line in lines) == 30
 
 
-def shown_at(width: int, monkeypatch: pytest.MonkeyPatch, *arguments: object) -> list[str]:
+def shown_at(width: int, *arguments: object) -> list[str]:
     """The lines of a command on a terminal of this width."""
-    told = StringIO()
-    terminal = Console(
-        width=width, force_terminal=True, color_system=None, highlight=False, soft_wrap=True, file=told, emoji=False
-    )
-    monkeypatch.setattr(output, "out", terminal)
-    assert run(*arguments).code == 0
-    return told.getvalue().splitlines()
+    said = run(*arguments, environ=terminal(width))
+    assert said.code == 0
+    return said.out.splitlines()
 
 
 @pytest.mark.parametrize("width", [40, 60, 80])
-def test_no_line_of_a_listing_is_wider_than_the_terminal(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, width: int
-) -> None:
+def test_no_line_of_a_listing_is_wider_than_the_terminal(data: Path, tmp_path: Path, width: int) -> None:
     name = "the nightly export of the customer relations system of the whole of europe.csv"
     ask("import", write(tmp_path / name, f"user,tag\nu1,{LONG}\n"), "--data", data)
     ask("tribe", "create", "Everybody with a very long name", f'{{"type":"tag","tag":"{LONG}"}}', "--data", data)
     ask("token", "create", "--scopes", "tags:read,tags:write,people:read,tribes:read,decisions", "--data", data)
 
     for command in (("history",), ("history", "--person", "u1"), ("tribe", "list"), ("token", "list")):
-        lines = shown_at(width, monkeypatch, *command, "--data", data)
+        lines = shown_at(width, *command, "--data", data)
         assert max(map(len, lines)) <= width, lines
         assert "…" not in "".join(lines)
-    shown = "\n".join(shown_at(width, monkeypatch, "history", "--data", data))
+    shown = "\n".join(shown_at(width, "history", "--data", data))
     assert [word for word in name.split() if word not in shown] == []
 
 
@@ -92,19 +99,13 @@ TEXTS = st.text(st.sampled_from("xb 日本é-/[]"), max_size=60)
 
 @given(st.lists(st.lists(TEXTS, min_size=5, max_size=5), min_size=1, max_size=4), st.sampled_from([30, 60, 80]))
 def test_a_table_fits_its_terminal_and_loses_no_letter(rows: list[list[str]], width: int) -> None:
-    told = StringIO()
-    terminal = Console(
-        width=width, force_terminal=True, color_system=None, highlight=False, soft_wrap=True, file=told, emoji=False
-    )
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(output, "out", terminal)
-        output.say_table(("name", "what", "who", "why", "where"), rows, wraps=(3,))
+    shown = table_at(width, ("name", "what", "who", "why", "where"), rows, wraps=(3,))
 
-    lines = told.getvalue().splitlines()
+    lines = shown.splitlines()
     assert all(cell_len(line) <= width for line in lines), lines
     for letter in "xb日本é/[]":
         wanted = sum(cell.count(letter) for row in rows for cell in row)
-        assert told.getvalue().count(letter) == wanted
+        assert shown.count(letter) == wanted
 
 
 def test_progress_elsewhere_than_on_a_terminal_is_a_line_in_some_seconds(capsys: pytest.CaptureFixture[str]) -> None:
@@ -120,15 +121,9 @@ def test_progress_elsewhere_than_on_a_terminal_is_a_line_in_some_seconds(capsys:
     ]
 
 
-def test_a_word_longer_than_its_column_is_folded_and_not_cut(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    terminal = Console(width=30, force_terminal=True, color_system=None, highlight=False, soft_wrap=True)
-    monkeypatch.setattr(output, "out", terminal)
+def test_a_word_longer_than_its_column_is_folded_and_not_cut() -> None:
+    shown = table_at(30, ("id", "tags"), [("0123456789", "+" + "x" * 50)], wraps=(1,))
 
-    output.say_table(("id", "tags"), [("0123456789", "+" + "x" * 50)], wraps=(1,))
-
-    shown = capsys.readouterr().out
     assert shown.count("x") == 50
     assert "…" not in shown
 
