@@ -38,15 +38,21 @@ def plain() -> Iterator[Web]:
 
 @pytest.fixture
 def allowed(certificate: tuple[Path, Path], tmp_path: Path) -> Allowed:
-    """Makes what fetches, for a server that allows this much; secrets are JSON values by their name."""
+    """Makes what fetches, for a server that allows this much; secrets are JSON values by their name.
 
-    def make(*, secrets: dict[str, object] | None = None, **egress_policy: object) -> Remotes:
+    It trusts the certificate of `secure`, or with `tls=None` the certificates that the machine trusts.
+    """
+    trusting = ssl.create_default_context(cafile=str(certificate[0]))
+
+    def make(
+        *,
+        secrets: dict[str, object] | None = None,
+        tls: ssl.SSLContext | None = trusting,
+        **egress_policy: object,
+    ) -> Remotes:
         held = {variable_of("main", name): json.dumps(value) for name, value in (secrets or {}).items()}
         settings = {"hosts": ("localhost",), "schemes": SCHEMES, "files": tmp_path / "files", **egress_policy}
-        return Remotes(
-            EgressPolicy(secrets=Secrets(None, held), **settings),  # type: ignore[arg-type]
-            ssl.create_default_context(cafile=str(certificate[0])),
-        )
+        return Remotes(EgressPolicy(secrets=Secrets(None, held), **settings), tls)  # type: ignore[arg-type]
 
     return make
 
