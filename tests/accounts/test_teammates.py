@@ -2,16 +2,18 @@
 
 import itertools
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from tagloom.accounts import limits
-from tagloom.accounts.access_tokens import SCOPES_PERMITTED
+from tagloom.accounts.access_tokens import SCOPES_PERMITTED, Access
 from tagloom.accounts.accounts import Visitor
 from tagloom.accounts.problems import NoOrganization, NotAllowed, NotPermitted, NotSignedIn, SignInFailed, SignInNeeded
 from tagloom.accounts.sessions import SignedIn
 from tagloom.accounts.teammates import Operator
 from tagloom.base.problems import BodyInvalid
+from tagloom.ports.control import Control
 from tagloom.ports.problems import (
     InvitationNotFound,
     LastAdministrator,
@@ -340,18 +342,33 @@ def test_another_process_sees_a_deactivation_within_two_seconds(house: House, ad
         elsewhere.authenticate(secret)
 
 
-def test_what_is_known_of_a_token_costs_no_query(house: House, ada: SignedIn, monkeypatch: pytest.MonkeyPatch) -> None:
+class Counted:
+    """A store that counts the calls of its methods."""
+
+    def __init__(self, of: Control) -> None:
+        self._of = of
+        self.calls = 0
+
+    def __getattr__(self, name: str) -> Any:
+        self.calls += 1
+        return getattr(self._of, name)
+
+
+def test_what_is_known_of_a_token_costs_no_query(house: House, ada: SignedIn) -> None:
     bob = house.joined(ada, "bob", "view").signed_in
     secret = house.teammates.create_token(bob, "bob's", ["decisions"], days=1)[1]
-    principal = house.access.authenticate(secret)
-    house.access.get_place(principal, "main", "production")
-    monkeypatch.setattr(house.access, "_control", None)
+    counted: Any = Counted(house.control)
+    access = Access(counted, house.clock)
+    principal = access.authenticate(secret)
+    access.get_place(principal, "main", "production")
+    before = counted.calls
 
-    found = house.access.find_principal(secret)
+    found = access.find_principal(secret)
 
     assert found is not None
     assert "decisions" in found.scopes_in("main")
-    assert house.access.find_place(found, "main", "production")
+    assert access.find_place(found, "main", "production")
+    assert counted.calls == before > 0
 
 
 @pytest.mark.parametrize("scope", SCOPES)
