@@ -27,6 +27,14 @@ ADAPTERS = ("memory", "sqlite", "postgres", *(["citus"] if citus.URL else []))
 ENGINES: list[sql.Engine] = []
 
 
+@pytest.fixture(scope="module", autouse=True)
+def early_slabs() -> Iterator[None]:
+    """The second question about a bucket is answered from its slab, so that both ways of deciding are compared."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(decisions, "REQUESTS_BEFORE_SLAB", 1)
+        yield
+
+
 @dataclass
 class Clock:
     """A time that stands still until somebody moves it."""
@@ -90,8 +98,6 @@ def _memory(clock: Clock) -> Subject:
 
 
 def _sqlite(clock: Clock, tmp_path: Path) -> Subject:
-    # The second question about a bucket is answered from its slab, so that both ways of deciding are compared.
-    decisions.REQUESTS_BEFORE_SLAB = 1
     opened = [open_installation(Settings(database=tmp_path / "0" / "tagloom.sqlite"), create=True, now=clock)]
 
     others: list[Installation] = []
@@ -132,7 +138,6 @@ def _sqlite(clock: Clock, tmp_path: Path) -> Subject:
 
 
 def _postgres(clock: Clock, url: str, space: str) -> Subject:
-    decisions.REQUESTS_BEFORE_SLAB = 1
     settings = Settings(database=PostgresUrl(url))
     opened = [open_installation(settings, create=space == "main", now=clock)]
 

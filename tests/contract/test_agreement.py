@@ -374,14 +374,12 @@ class Agreement(RuleBasedStateMachine):
         before = current(population)
         preview = population.preview_compaction(version)
         self._both(lambda population: population.raise_horizon(version))
-        limit, limits.COMPACTION_CHANGES_MAX = limits.COMPACTION_CHANGES_MAX, changes
-        try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(limits, "COMPACTION_CHANGES_MAX", changes)
             freed = [population.compact()]
             assert current(population) == before
             while not freed[-1].is_all:
                 freed.append(population.compact())
-        finally:
-            limits.COMPACTION_CHANGES_MAX = limit
         assert current(population) == before
         if self.adapter != "memory":
             assert sum(each.changes for each in freed) == preview.changes

@@ -3,22 +3,25 @@
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tagloom.bootstrap import Installation, check, open_installation
 from tagloom.engine.population import BitmapPopulation
+from tagloom.engine.storage import Database, Transaction
 from tagloom.ports.writes import Expire
 from tagloom.settings import PostgresUrl, Settings
-from tagloom.stores.postgres.writes import PostgresTransaction
 from tagloom.words.changes import Origin
 from tagloom.words.expiry import moment_text
 from tagloom.words.people import Person
 from tagloom.words.receipts import Mode
 from tagloom.words.tags import TagPath
+from tests.around import around
 from tests.bodies import Line, part, user
 from tests.contract.conftest import Clock
+from tests.engine.opening import production_on
 from tests.postgres import new_installation
 from tests.writing import EXPIRY, Batch, write_parts
 
@@ -70,25 +73,40 @@ def at(installation: Installation, minute: int) -> None:
     clock.now = clock.now.fromtimestamp((BEGIN + minute) * 60, clock.now.tzinfo)
 
 
+def watched(database: Database, asked: list[list[tuple[int, int]]]) -> Database:
+    """A database that keeps what its transactions are asked for the rows of."""
+
+    @contextmanager
+    def writing() -> Iterator[Callable[[int], Transaction]]:
+        with database.writing() as bind:
+
+            def bind_watched(key: int) -> Transaction:
+                transaction = bind(key)
+
+                def rows_of_expiries(expiries: Sequence[tuple[int, int]]) -> list[int]:
+                    asked.append(list(expiries))
+                    return transaction.rows_of_expiries(expiries)
+
+                return around(transaction, rows_of_expiries=rows_of_expiries)
+
+            yield bind_watched
+
+    return around(database, writing=writing)
+
+
 @pytest.mark.parametrize("open_another", ["postgres"], indirect=True)
 def test_a_batch_of_many_ends_asks_for_their_rows_once_and_finds_those_that_were(
-    open_another: Callable[[], Installation], monkeypatch: pytest.MonkeyPatch
+    open_another: Callable[[], Installation],
 ) -> None:
-    population, asked = production(open_another()), list[list[tuple[int, int]]]()
-    rows_of_expiries = PostgresTransaction.rows_of_expiries
-
-    def watched(transaction: PostgresTransaction, expiries: Sequence[tuple[int, int]]) -> list[int]:
-        asked.append(list(expiries))
-        return rows_of_expiries(transaction, expiries)
-
-    monkeypatch.setattr(PostgresTransaction, "rows_of_expiries", watched)
+    installation, asked = open_another(), list[list[tuple[int, int]]]()
     tags = [f"a/t{number}" for number in range(30)]
     lines = [user(f"u{n}", *tags)._replace(expiry=BEGIN + 10 + n % 3) for n in range(9)]
 
-    give(population, *lines)
-    assert [len(each) for each in asked] == [90]
-    give(population, *(user(f"u{n}", *tags) for n in range(9)))
-    give(population, *lines)
+    with production_on(installation, database=watched(installation.database, asked)) as population:
+        give(population, *lines)
+        assert [len(each) for each in asked] == [90]
+        give(population, *(user(f"u{n}", *tags) for n in range(9)))
+        give(population, *lines)
 
     # An end that nobody had meanwhile is the same row, and is asked for like a new one.
     assert [len(each) for each in asked] == [90, 90]

@@ -1,6 +1,11 @@
 """A population that grows by small commits, for long enough that runs, segments and pages are merged and cut."""
 
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType, FunctionType
+from typing import Any
 
 import pytest
 
@@ -21,6 +26,22 @@ ADD = Batch(mode="add", origin=ADA)
 
 def opened(folder: Path, **settings: int) -> Installation:
     return open_installation(Settings(database=folder / "tagloom.sqlite", **settings), create=True)
+
+
+@contextmanager
+def watching(function: FunctionType, on_call: Callable[[Mapping[str, Any]], None]) -> Iterator[None]:
+    """Tells the arguments of each call of a function by this thread, which the interpreter reports."""
+
+    def notice(frame: FrameType, event: str, _: object) -> None:
+        if event == "call" and frame.f_code is function.__code__:
+            on_call(frame.f_locals)
+
+    before = sys.getprofile()
+    sys.setprofile(notice)
+    try:
+        yield
+    finally:
+        sys.setprofile(before)
 
 
 def test_everybody_is_found_by_their_key_and_named_by_their_ordinal_after_many_small_commits(tmp_path: Path) -> None:
@@ -64,13 +85,15 @@ def test_answers_are_the_same_when_the_index_may_hold_next_to_nothing(tmp_path: 
     installation.close()
 
 
-def test_a_slab_answers_as_the_bitmaps_do_while_people_are_written(tmp_path: Path) -> None:
+def test_a_slab_answers_as_the_bitmaps_do_while_people_are_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     installation = opened(tmp_path)
     population = installation.population(installation.control.get_environment("main", "production"))
     write_parts(population, [part([user(f"u{n}", f"a/{n % 5}", f"b/{n % 7}") for n in range(3_000)])], ADD)
     tribes = {f"t{n}": Definition("users", All((HasTag(f"a/{n % 5}"), Not(HasTag(f"b/{n % 7}"))))) for n in range(20)}
     somebody = [Person("user", f"u{n}") for n in range(0, 3_000, 37)]
-    decisions.REQUESTS_BEFORE_SLAB = 10
+    monkeypatch.setattr(decisions, "REQUESTS_BEFORE_SLAB", 10)
     for round_number in range(4):
         for person in (*somebody, *somebody):
             fresh = population.find_person(person)
@@ -92,17 +115,14 @@ def test_a_slab_answers_as_the_bitmaps_do_while_people_are_written(tmp_path: Pat
 def test_what_is_laid_out_follows_while_the_catalogue_grows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decisions, "REQUESTS_BEFORE_SLAB", 0)
     laid_out: list[int] = []
-    lay_out = decisions.Decider._lay_out  # Counted, not changed.
-    monkeypatch.setattr(
-        decisions.Decider, "_lay_out", lambda self, bucket: (laid_out.append(bucket), lay_out(self, bucket))[1]
-    )
     installation = opened(tmp_path)
     environment = installation.control.get_environment("main", "production")
     population = installation.population(environment)
     tribes = {"gold": Definition("users", HasTag("tier")), "not a": Definition("everyone", Not(HasTag("a")))}
 
     def tribes_of(number: int) -> tuple[str, ...]:
-        return population.decide(Person("user", f"u{number}"), tribes, because=False).tribes
+        with watching(decisions.Decider._lay_out, lambda values: laid_out.append(values["bucket"])):
+            return population.decide(Person("user", f"u{number}"), tribes, because=False).tribes
 
     write_parts(population, [part([user(f"u{n}", "x") for n in range(20)])], ADD)
     write_parts(population, [part([user("u0", "tier/gold", "a")])], ADD)
