@@ -20,7 +20,6 @@ from tagloom.ports.problems import StoreCorrupt, StoreUnavailable
 from tagloom.ports.writes import DeleteTag, MoveTag, Undo, WriteOptions
 from tagloom.settings import PostgresUrl, Settings
 from tagloom.stores.postgres import PostgresDatabase, cluster
-from tagloom.stores.postgres.connections import Question, Wire
 from tagloom.words.changes import Origin
 from tagloom.words.people import Person
 from tests import citus
@@ -315,24 +314,19 @@ def test_a_small_write_is_one_commit_in_two_phases_on_every_node(url: str, monke
 # Statements.
 
 
-class ResolvedBatch:
-    """Every statement that was sent, with its values, the first of each form."""
+class Statements:
+    """Every statement that our connections sent, with its values, the first of each form. COPY is not among them."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.statements: dict[str, Sequence[Any]] = {}
-        later, ask_all = Wire.later, Wire.ask_all
+        self.sent: dict[str, Sequence[Any]] = {}
+        execute: Callable[..., Any] = psycopg.Connection.execute
 
-        def note_later(wire: Wire, query: str, *values: Any) -> None:
-            self.statements.setdefault(query, values)
-            later(wire, query, *values)
+        def note(connection: Any, query: Any, params: Any = None, **options: Any) -> Any:
+            if isinstance(query, str):
+                self.sent.setdefault(query, params or ())
+            return execute(connection, query, params, **options)
 
-        def note_all(wire: Wire, questions: Sequence[Question]) -> Any:
-            for query, values in questions:
-                self.statements.setdefault(query, values)
-            return ask_all(wire, questions)
-
-        monkeypatch.setattr(Wire, "later", note_later)
-        monkeypatch.setattr(Wire, "ask_all", note_all)
+        monkeypatch.setattr(psycopg.Connection, "execute", note)
 
 
 def live(population: BitmapPopulation) -> None:
@@ -353,7 +347,7 @@ def live(population: BitmapPopulation) -> None:
 def test_statements_go_to_one_shard_or_to_each_with_no_data_between_them(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = ResolvedBatch(monkeypatch)
+    statements = Statements(monkeypatch)
     space = citus.new_space(url)
     with opened(url) as installation:
         live(installation.population(installation.control.get_environment(space, "production")))
@@ -377,7 +371,7 @@ def test_statements_go_to_one_shard_or_to_each_with_no_data_between_them(
                 snapshot.page(run.id, 0)
     wanted = {
         query: values
-        for query, values in asked.statements.items()
+        for query, values in statements.sent.items()
         if re.search(rf"\b(FROM|JOIN|INTO|UPDATE) ({'|'.join(SPREAD)})\b", query) and not query.startswith("COPY")
     }
     assert len(wanted) > 12
