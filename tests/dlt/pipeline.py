@@ -1,14 +1,15 @@
-"""A program with a pipeline of dlt, as the tests of this folder run it: what it loads and where it is killed is told.
+"""A program with a pipeline of dlt, as the tests of this folder run it: what it loads is told.
 
     pipeline.py URL TOKEN FOLDER OPTIONS
 
 OPTIONS is JSON: `rows`, a list of lists, each yielded as a page, as a table of Arrow with `is_arrow`; `how`, what the
-destination is given; `cut`, the function of the destination behind which the process ends as by a kill. Without `rows`
-what is pending is loaded again.
+destination is given; `is_killed_at_file`, whether the process is killed when the first file of the package is complete.
+Without `rows` what is pending is loaded again.
 """
 
 import json
 import os
+import signal
 import sys
 from typing import Any
 
@@ -20,40 +21,24 @@ os.environ["DATA_WRITER__BUFFER_MAX_ITEMS"] = "3"
 
 import dlt
 import pyarrow
+from dlt.common.runtime.collector import NullCollector
 
-from tagloom_client import dlt as ours
-from tagloom_client.client import Tagloom
-from tagloom_client.methods import Methods
-
-KILLED = 9
+from tagloom_client.dlt import tagloom_destination
 
 
-def cut_behind(owner: Any, name: str) -> None:
-    """Ends the process as soon as a function has come back: nothing is tidied up, and nobody is told."""
-    done = getattr(owner, name)
+class Killing(NullCollector):
+    """Kills the process as soon as dlt reports that it has completed a file."""
 
-    def cut(*args: Any, **kwargs: Any) -> None:
-        done(*args, **kwargs)
-        os._exit(KILLED)
-
-    setattr(owner, name, cut)
+    def update(self, name: str, inc: int = 1, total: int | None = None, inc_total: int | None = None, **_: Any) -> None:
+        if name == "Jobs" and inc == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 def main(url: str, token: str, folder: str, options: str) -> None:
     wanted = json.loads(options)
-    match wanted.get("cut"):
-        case None:
-            pass
-        case "file":
-            cut_behind(ours, "tagloom")
-        case "bring_file" | "ask_import":
-            made = vars(Methods)[wanted["cut"]]
-            setattr(Tagloom, wanted["cut"], lambda self, *a, **k: made.__get__(self, Tagloom)(*a, **k))
-            cut_behind(Tagloom, wanted["cut"])
-        case "complete_load":
-            cut_behind(ours.LoadClient, "complete_load")
-    target = ours.tagloom_destination(url, token, **wanted.get("how", {}))
-    pipeline = dlt.pipeline("crm", destination=target, pipelines_dir=folder, dataset_name="crm")
+    target = tagloom_destination(url, token, **wanted.get("how", {}))
+    progress = Killing() if wanted.get("is_killed_at_file") else NullCollector()
+    pipeline = dlt.pipeline("crm", destination=target, pipelines_dir=folder, dataset_name="crm", progress=progress)
     if "rows" not in wanted:
         print(pipeline.load())
         return

@@ -1,19 +1,27 @@
 """Pipelines of dlt into a real server: each load package once, also when it was cut off, and guarded as any import."""
 
 import json
+import re
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from queue import SimpleQueue
+from typing import Any, NamedTuple
 
+import httpx
 import pytest
 
 from tagloom_client import Tagloom
 from tests.cli.running import ask
+from tests.crash.between import HOP
 from tests.crash.test_kill import server
-from tests.dlt.pipeline import KILLED
+from tests.syncs.test_alerts import serving
 
+KILLED = -signal.SIGKILL
 PROGRAM = Path(__file__).parent / "pipeline.py"
 MAPPING = {
     "user": "id",
@@ -30,6 +38,52 @@ ROWS: list[list[dict[str, Any]]] = [
 ]
 
 
+class Moment(NamedTuple):
+    """The first request of a method and a path whose answer has these words."""
+
+    method: str
+    path: str
+    says: str = ""
+
+
+MOMENTS = {
+    "behind the file": Moment("POST", r"/imports"),
+    "behind the run": Moment("POST", r"/imports/\w+/run"),
+    "behind the end": Moment("GET", r"/imports/\w+", says='"state":"done"'),
+}
+
+
+@contextmanager
+def killing_proxy(url: str, at: Moment) -> Iterator[tuple[str, "SimpleQueue[Callable[[], None]]"]]:
+    """A proxy before a server, which kills a process at a moment. Yields its address, and a queue for the kill."""
+    kills: SimpleQueue[Callable[[], None]] = SimpleQueue()
+
+    class Proxy(BaseHTTPRequestHandler):
+        def pass_on(self) -> None:
+            body = self.rfile.read(int(self.headers.get("content-length", 0)))
+            is_it = self.command == at.method and re.search(rf"{at.path}(\?|$)", self.path)
+            headers = {name: value for name, value in self.headers.items() if name.lower() not in HOP}
+            answer = httpx.request(self.command, url + self.path, content=body, headers=headers, timeout=60)
+            if is_it and at.says in answer.text:
+                kills.get()()
+                return
+            self.send_response(answer.status_code)
+            for name, value in answer.headers.items():
+                if name.lower() not in {*HOP, "content-encoding"}:
+                    self.send_header(name, value)
+            self.send_header("content-length", str(len(answer.content)))
+            self.end_headers()
+            self.wfile.write(answer.content)
+
+        do_GET = do_POST = do_PUT = pass_on
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Says nothing."""
+
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Proxy)) as port:
+        yield f"http://127.0.0.1:{port}", kills
+
+
 class World:
     """A server, a client of it, and the folder in which dlt keeps what is pending."""
 
@@ -39,15 +93,21 @@ class World:
 
     def load(self, expected: int = 0, **options: Any) -> str:
         """Runs the pipeline as a process of its own, which ends with this code; what it said."""
-        done = subprocess.run(
-            [sys.executable, str(PROGRAM), self._url, self._token, str(self.folder), json.dumps(options)],
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert done.returncode == expected, done.stdout + done.stderr
-        return done.stdout + done.stderr
+        with self._started(self._url, options) as process:
+            out, err = process.communicate(timeout=120)
+        assert process.returncode == expected, out + err
+        return out + err
+
+    def load_killed(self, at: Moment, **options: Any) -> None:
+        """Runs the pipeline, and kills its process at a moment, before it hears the answer to its request."""
+        with killing_proxy(self._url, at) as (url, may_kill), self._started(url, options) as process:
+            may_kill.put(process.kill)
+            out, err = process.communicate(timeout=120)
+        assert process.returncode == KILLED, out + err
+
+    def _started(self, url: str, options: dict[str, Any]) -> "subprocess.Popen[str]":
+        command = [sys.executable, str(PROGRAM), url, self._token, str(self.folder), json.dumps(options)]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def versions(self) -> int:
         """How many there are, beside those that made the mapping's tags."""
@@ -85,10 +145,13 @@ def test_a_pipeline_mirrors_its_source_and_follows_its_changes(world: World) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("cut", ["file", "bring_file", "ask_import", "complete_load"])
-def test_a_load_that_was_killed_anywhere_is_loaded_again_and_applied_once(world: World, cut: str) -> None:
+@pytest.mark.parametrize("moment", ["at a file", *MOMENTS])
+def test_a_load_that_was_killed_anywhere_is_loaded_again_and_applied_once(world: World, moment: str) -> None:
     how = {"mapping": "customers", "mode": "add"}
-    world.load(KILLED, rows=ROWS, how=how, cut=cut)
+    if moment in MOMENTS:
+        world.load_killed(MOMENTS[moment], rows=ROWS, how=how)
+    else:
+        world.load(KILLED, rows=ROWS, how=how, is_killed_at_file=True)
 
     world.load(how=how)
 
@@ -144,8 +207,9 @@ def test_tables_of_arrow_are_loaded_as_rows_are(world: World) -> None:
 @pytest.mark.parametrize("is_arrow", [False, True])
 def test_a_package_that_cannot_be_read_fails_with_a_sentence(world: World, is_arrow: bool) -> None:
     # Its files are there, and it was cut off before they were brought.
-    world.load(KILLED, rows=ROWS, how=MIRROR, is_arrow=is_arrow, cut="file")
-    files = [path for path in world.folder.rglob("customers.*") if path.is_file()]
+    world.load(KILLED, rows=ROWS, how=MIRROR, is_arrow=is_arrow, is_killed_at_file=True)
+    files = [path for path in world.folder.rglob("*_jobs/customers.*") if path.is_file()]
+    assert files
     for file in files:
         file.write_bytes(b"no rows at all")
 
