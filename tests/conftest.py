@@ -5,6 +5,7 @@ Commit these files: `make test` runs them again with the profile `replay`.
 """
 
 import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,6 +35,10 @@ settings.register_profile(
 )
 settings.register_profile("replay", settings.get_profile("deep"), phases=(Phase.explicit, Phase.reuse))
 settings.load_profile("quick")
+
+# Readline sets them in the main process, and Rich keeps the width that a worker inherits for good.
+for name in ("COLUMNS", "LINES"):
+    os.environ.pop(name, None)
 
 # Set here alone: a level that a folder sets holds in the folders that pytest collects after it as well.
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))

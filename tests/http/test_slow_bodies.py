@@ -194,7 +194,7 @@ def test_nothing_of_a_request_that_is_over_holds_its_connection() -> None:
     sent, receive = list[Message](), Receive()
     connection = weakref.ref(receive)
     installation = MemoryInstallation()
-    app = create_app(installation, pages=lambda services: [Route("/keep", keep, methods=["POST"])])
+    app = create_app(installation, pages=lambda *_: [Route("/keep", keep, methods=["POST"])])
     scope = {
         "type": "http",
         "method": "POST",
