@@ -24,7 +24,7 @@ from tagloom_client.sending import settings
 
 SECONDS_BETWEEN_POLLS = 0.02
 RESIDENT = re.compile(r"^process_resident_memory_bytes (\S+)$", re.MULTILINE)
-UNDER_WAY = ("looking", "running")
+UNDER_WAY = ("planning", "running")
 
 
 def measure(run: Run) -> None:
@@ -95,14 +95,14 @@ class Desk:
 
     def run(self, population: Population, look: Callable[[Import], None] = lambda _: None) -> Import:
         """A file as an import, from its first byte to its end."""
-        brought = self.client.bring_file(population.csv_path, format="csv", mode="add")
+        brought = self.client.create_import(population.csv_path, format="csv", mode="add")
         self.brought.append(brought)
         self.client.ask_import(brought.id, "run")
         return self._ended(brought, "done", look)
 
     def plan_mirror(self, population: Population) -> None:
         """What a mirror of the same file would do, which is nothing."""
-        brought = self.client.bring_file(population.csv_path, format="csv", mode="mirror")
+        brought = self.client.create_import(population.csv_path, format="csv", mode="mirror")
         self.client.ask_import(brought.id, "plan")
         planned = self._ended(brought, "planned")
         receipt = (planned.plan or {})["preview"]["receipt"]

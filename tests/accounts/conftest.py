@@ -8,7 +8,7 @@ import pytest
 from argon2 import PasswordHasher
 
 from tagloom.accounts.access_tokens import Access
-from tagloom.accounts.accounts import Accounts, Visitor
+from tagloom.accounts.accounts import Accounts, ClientInfo
 from tagloom.accounts.login_throttle import LoginThrottle
 from tagloom.accounts.passwords import Passwords
 from tagloom.accounts.sessions import Opened, Sessions, SignedIn
@@ -18,7 +18,7 @@ from tagloom.words.accounts import Permission
 from tagloom.words.tenants import Organization, Space
 from tests.contract.conftest import ADAPTERS, make_control
 
-HERE = Visitor("192.0.2.1", "Fox")
+HERE = ClientInfo("192.0.2.1", "Fox")
 PASSWORD = "violet-otter-74-canoe"
 OTHER_PASSWORD = "granite teapot 9 sails"
 

@@ -6,7 +6,7 @@ import pytest
 from argon2 import PasswordHasher
 
 from tagloom.accounts import limits
-from tagloom.accounts.accounts import Accounts, Visitor
+from tagloom.accounts.accounts import Accounts, ClientInfo
 from tagloom.accounts.login_throttle import LoginThrottle
 from tagloom.accounts.passwords import Passwords
 from tagloom.accounts.problems import NotPermitted, PasswordInvalid, SignInFailed, TooManyAttempts
@@ -16,7 +16,7 @@ from tagloom.base.problems import BodyInvalid
 from tagloom.ports.problems import IdentityRefused, InvitationNotFound, ResetNotFound, SetUpCodeWrong, SetUpDone
 from tests.accounts.conftest import HERE, OTHER_PASSWORD, PASSWORD, Clock, House
 
-ELSEWHERE = Visitor("2001:db8::1")
+ELSEWHERE = ClientInfo("2001:db8::1")
 ISSUER = "https://id.example.com"
 
 
@@ -166,7 +166,7 @@ def test_guessing_from_everywhere_never_keeps_an_owner_out_of_their_usual_place(
     refused = 0
     for number in range(5 * limits.ATTEMPTS_PER_ACCOUNT_MAX):
         with pytest.raises((SignInFailed, TooManyAttempts)) as caught:
-            house.accounts.sign_in("ada@example.com", "wrong", Visitor(f"203.0.113.{number}"))
+            house.accounts.sign_in("ada@example.com", "wrong", ClientInfo(f"203.0.113.{number}"))
         refused += caught.type is TooManyAttempts
 
     assert refused == 4 * limits.ATTEMPTS_PER_ACCOUNT_MAX
@@ -188,7 +188,7 @@ def test_guessing_from_the_owners_usual_place_slows_them_and_keeps_nobody_out(ho
 def test_where_nobody_knows_the_address_guesses_are_spaced_and_other_accounts_are_free(
     house: House, ada: SignedIn
 ) -> None:
-    behind_a_proxy = Visitor("")
+    behind_a_proxy = ClientInfo("")
     for number in range(10 * limits.ATTEMPTS_PER_ADDRESS_MAX):
         with pytest.raises((SignInFailed, TooManyAttempts)):
             house.accounts.sign_in(f"u{number % 7}@example.com", "wrong", behind_a_proxy)

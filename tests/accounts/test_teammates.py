@@ -8,7 +8,7 @@ import pytest
 
 from tagloom.accounts import limits
 from tagloom.accounts.access_tokens import SCOPES_PERMITTED, Access
-from tagloom.accounts.accounts import Visitor
+from tagloom.accounts.accounts import ClientInfo
 from tagloom.accounts.problems import NoOrganization, NotAllowed, NotPermitted, NotSignedIn, SignInFailed, SignInNeeded
 from tagloom.accounts.sessions import SignedIn
 from tagloom.accounts.teammates import Operator
@@ -49,7 +49,7 @@ def test_a_session_ends_when_idle_and_at_its_end_however_busy(house: House) -> N
 def test_signing_in_ends_the_session_of_the_cookie_that_was_there(house: House) -> None:
     first = house.set_up()
 
-    second = house.accounts.sign_in("ada@example.com", PASSWORD, Visitor("192.0.2.1", cookie=first.secret))
+    second = house.accounts.sign_in("ada@example.com", PASSWORD, ClientInfo("192.0.2.1", cookie=first.secret))
 
     assert house.sessions.find(first.secret) is None
     assert len(house.sessions.list_own(second.signed_in)) == 1

@@ -109,7 +109,7 @@ def test_only_the_owner_may_read_what_an_installation_writes(tmp_path: Path) -> 
             file.write_text("user,tag\nu1,a\n")
             services = make_services(installation)
             environment = installation.control.get_environment("main", "production")
-            services.imports.bring_file(environment, iter([file.read_bytes()]), name="people.csv", by="tester")
+            services.imports.create_import(environment, iter([file.read_bytes()]), name="people.csv", by="tester")
             assert run("backup", tmp_path / "backup.sqlite", "--data", data).code == 0
             written = [path for path in data.rglob("*") if path.is_file()]
             modes = {path.name: oct(path.stat().st_mode & 0o777) for path in (*written, tmp_path / "backup.sqlite")}
@@ -214,7 +214,7 @@ def test_whoever_watches_an_import_does_not_keep_a_server_from_ending(tmp_path: 
     try:
         _wait_for(port, server)
         with Tagloom(f"http://127.0.0.1:{port}", token) as services:
-            brought = services.bring_file([b"user,tag\nu1,a\n"], format="csv")
+            brought = services.create_import([b"user,tag\nu1,a\n"], format="csv")
             forms = services.watch_import(brought.id)
             assert next(forms).state == "waiting"
             server.send_signal(signal.SIGTERM)

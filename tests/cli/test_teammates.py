@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tagloom.accounts.accounts import Accounts, Visitor
+from tagloom.accounts.accounts import Accounts, ClientInfo
 from tagloom.accounts.problems import SignInFailed
 from tagloom.base.problems import ParameterInvalid
 from tagloom.bootstrap import Installation, open_installation
@@ -14,7 +14,7 @@ from tagloom.ports.problems import ResetNotFound, SetUpCodeWrong
 from tagloom.settings import OidcSettings, read_settings
 from tests.cli.running import ask, run
 
-HERE = Visitor("192.0.2.1")
+HERE = ClientInfo("192.0.2.1")
 PASSWORD = "violet-otter-74-canoe"
 OIDC = {
     "TAGLOOM_PUBLIC_URL": "https://tags.example.com/",

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import httpx
 from argon2 import PasswordHasher
 
-from tagloom.accounts.accounts import Visitor
+from tagloom.accounts.accounts import ClientInfo
 from tagloom.accounts.passwords import Passwords
 from tagloom.bootstrap import open_installation
 from tagloom.cli.demo import EMAIL
@@ -26,7 +26,7 @@ from tests.http.serving import FETCHING, serve_app
 Role = Literal["anyone", "outsider", "view", "tribes", "developer", "administrator"]
 PASSWORD = "violet-otter-74-canoe"
 PLACE = "/s/main/production"
-HERE = Visitor("192.0.2.1", "Fox")
+HERE = ClientInfo("192.0.2.1", "Fox")
 EMAILS: dict[Role, str] = {
     "administrator": EMAIL,
     "developer": "devi@example.com",

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from tagloom.ports import limits
 from tagloom.ports.control import Control
-from tagloom.ports.imports import Import, ImportState, KeptMapping
+from tagloom.ports.imports import Import, ImportState, SavedMapping
 from tagloom.ports.problems import (
     EnvironmentNotFound,
     ImportChanged,
@@ -83,7 +83,7 @@ def test_imports_are_counted_by_their_state_with_the_age_of_the_oldest(tenant: C
 def test_of_two_changes_at_the_same_revision_the_second_is_refused(tenant: Control) -> None:
     tenant.add_import(run("r1"))
 
-    put = tenant.put_import(run("r1", "looking"))
+    put = tenant.put_import(run("r1", "planning"))
 
     assert (put.revision, tenant.get_import("r1")) == (1, put)
     with pytest.raises(ImportChanged):
@@ -103,7 +103,7 @@ def test_an_import_that_is_dropped_is_gone(tenant: Control) -> None:
 
 
 def test_the_oldest_import_to_be_worked_on_goes_to_one_owner(tenant: Control) -> None:
-    states: tuple[ImportState, ...] = ("waiting", "running", "looking", "paused", "held", "planned", "done")
+    states: tuple[ImportState, ...] = ("waiting", "running", "planning", "paused", "held", "planned", "done")
     for number, state in enumerate(states):
         tenant.add_import(run(f"r{number}", state, at=f"2026-03-01T08:0{number}:00Z"))
 
@@ -127,19 +127,19 @@ def test_a_lease_that_ended_goes_to_the_next_and_its_owner_learns_of_it(tenant: 
     tenant.add_import(run("r1", "running"))
     tenant.lease_import("a", now=AT, until=LATER)
 
-    assert tenant.tell_progress("r1", "a", rows_read=5, until=LATER) == "running"
+    assert tenant.put_progress("r1", "a", rows_read=5, until=LATER) == "running"
     again = tenant.lease_import("b", now=LATER, until="2026-03-01T09:02:00Z")
 
     assert again is not None
     assert again.rows_read == 5
-    assert tenant.tell_progress("r1", "a", rows_read=9, until=LATER) is None
+    assert tenant.put_progress("r1", "a", rows_read=9, until=LATER) is None
     assert tenant.get_import("r1").rows_read == 5
 
 
 def test_who_works_on_an_import_keeps_it_as_long_as_it_says(tenant: Control) -> None:
     tenant.add_import(run("r1", "running"))
     tenant.lease_import("a", now=AT, until=AT)
-    tenant.tell_progress("r1", "a", rows_read=None, until="2026-03-01T10:00:00Z")
+    tenant.put_progress("r1", "a", rows_read=None, until="2026-03-01T10:00:00Z")
 
     assert tenant.lease_import("b", now=LATER, until=LATER) is None
 
@@ -152,19 +152,19 @@ def test_who_works_on_an_import_keeps_it_as_long_as_it_says(tenant: Control) -> 
 def test_a_change_takes_the_import_from_whoever_works_on_it(tenant: Control) -> None:
     tenant.add_import(run("r1", "running"))
     tenant.lease_import("a", now=AT, until=LATER)
-    tenant.tell_progress("r1", "a", rows_read=7, until=LATER)
+    tenant.put_progress("r1", "a", rows_read=7, until=LATER)
 
     tenant.put_import(replace(tenant.get_import("r1"), state="paused"))
 
-    assert tenant.tell_progress("r1", "a", rows_read=9, until=LATER) is None
+    assert tenant.put_progress("r1", "a", rows_read=9, until=LATER) is None
     assert (tenant.get_import("r1").state, tenant.get_import("r1").rows_read) == ("paused", 7)
 
 
 # Mappings.
 
 
-def kept(name: str, version: int, mapping: Mapping = MAPPING) -> KeptMapping:
-    return KeptMapping(name=name, version=version, at=AT, by="ada", mapping=mapping)
+def kept(name: str, version: int, mapping: Mapping = MAPPING) -> SavedMapping:
+    return SavedMapping(name=name, version=version, at=AT, by="ada", mapping=mapping)
 
 
 def test_each_saved_form_of_a_mapping_is_a_version_and_the_newest_is_in_use(tenant: Control) -> None:

@@ -49,7 +49,7 @@ def test_a_fetch_survives_the_kill_of_its_server(tmp_path: Path) -> None:
             server(tmp_path, ENVIRON, beginning=BEGINNING) as (url, process),
             Tagloom(url, token) as tagloom,
         ):
-            coming = tagloom.bring_address(f"{place.url}/crm.csv")
+            coming = tagloom.create_import_from_url(f"{place.url}/crm.csv")
             assert has_begun.wait(PATIENCE_SECONDS)
             process.kill()
         may_end.set()

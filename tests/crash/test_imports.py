@@ -48,7 +48,7 @@ def body(number: int) -> bytes:
 def bring(installation: Installation, folder: Path, environment: Environment, number: int) -> Import:
     """One more import, which runs."""
     imports = Imports(installation.control, folder, installation.population)
-    brought = imports.bring_file(
+    brought = imports.create_import(
         environment,
         [body(number)],
         name=f"{number}.csv",
@@ -94,10 +94,10 @@ def kill_servers(place: Settings, data: Path | None, environ: dict[str, str], *,
             process.send_signal(signal.SIGKILL)
             process.wait()
         states = [installation.control.get_import(run.id).state for run in brought]
-        interrupted += any(state in ("looking", "running") for state in states)
+        interrupted += any(state in ("planning", "running") for state in states)
     deadline = time.monotonic() + PATIENCE_SECONDS
     with server(data, environ, beginning=BEGINNING):
-        while any(installation.control.get_import(run.id).state in ("looking", "running") for run in brought):
+        while any(installation.control.get_import(run.id).state in ("planning", "running") for run in brought):
             assert time.monotonic() < deadline, "the imports were never done"
             time.sleep(0.1)
     installation.close()

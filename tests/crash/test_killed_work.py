@@ -21,7 +21,7 @@ import pytest
 from tagloom.accounts.access_tokens import Access
 from tagloom.bootstrap import Installation, check, open_installation
 from tagloom.imports.lifecycle import Imports
-from tagloom.ports.imports import KeptMapping
+from tagloom.ports.imports import SavedMapping
 from tagloom.settings import PostgresUrl, Settings
 from tagloom.syncs.definitions import Syncs
 from tagloom.words.changes import Origin
@@ -106,8 +106,8 @@ class World:
         return bool(self.installation.list_expiring(int(time.time()) // 60))
 
 
-def kept(name: str, mapping: Mapping) -> KeptMapping:
-    return KeptMapping(name=name, version=1, at="2026-03-01T00:00:00Z", by="ada", mapping=mapping)
+def kept(name: str, mapping: Mapping) -> SavedMapping:
+    return SavedMapping(name=name, version=1, at="2026-03-01T00:00:00Z", by="ada", mapping=mapping)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -189,7 +189,7 @@ class Driver(threading.Thread):
         if job.id is None:
             prefix = f"load/i{job.number:02}" if job.mode == "mirror" else None
             # A share makes a mirror look before it runs.
-            job.id = self._client.bring_file(
+            job.id = self._client.create_import(
                 job.body,
                 format="csv",
                 name=f"{job.number}.csv",
@@ -358,7 +358,7 @@ def count_interrupted(world: World, interrupted: dict[str, int]) -> None:
     """Counts what the kill found under way."""
     control = world.installation.control
     states = [run.state for run in all_imports(world.installation, world.environment) if not run.owner]
-    interrupted["imports"] += any(state in ("looking", "running") for state in states)
+    interrupted["imports"] += any(state in ("planning", "running") for state in states)
     interrupted["syncs"] += any(seen.run.state in ("reading", "importing") for seen in control.list_open_runs())
     interrupted["sweeps"] += world.has_ended()
 

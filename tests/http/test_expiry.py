@@ -156,7 +156,7 @@ def test_a_tribe_is_given_a_tag_that_ends(tagloom: Tagloom) -> None:
 
 def test_an_import_gives_what_ends(tagloom: Tagloom) -> None:
     end = ahead(days=3)
-    run = tagloom.bring_file(b"user,tag\nu1,a\n", format="csv", expires_at=end)
+    run = tagloom.create_import(b"user,tag\nu1,a\n", format="csv", expires_at=end)
     tagloom.ask_import(run.id, "run")
 
     for seen in tagloom.watch_import(run.id):

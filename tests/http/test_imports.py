@@ -29,7 +29,7 @@ def ended(tagloom: Tagloom, run: Import, *states: str) -> Import:
 
 def test_a_file_is_planned_looked_at_run_and_undone(tagloom: Tagloom) -> None:
     tagloom.put_mapping("plans", PLANS)
-    brought = tagloom.bring_file([b"id,plan\nu1,Gold\nu2,Silver\n"], format="csv", mapping="plans", name="crm.csv")
+    brought = tagloom.create_import([b"id,plan\nu1,Gold\nu2,Silver\n"], format="csv", mapping="plans", name="crm.csv")
     assert (brought.state, brought.name) == ("waiting", "crm.csv")
 
     tagloom.ask_import(brought.id, "plan")
@@ -53,7 +53,7 @@ def test_a_file_is_planned_looked_at_run_and_undone(tagloom: Tagloom) -> None:
 
 def test_an_import_that_takes_much_is_held_until_it_is_approved(tagloom: Tagloom) -> None:
     tagloom.tag_people([{"user": f"u{number}", "tags": ["crm/a"]} for number in range(10)])
-    brought = tagloom.bring_file([b"user,tag\nu1,crm/a\n"], format="csv", mode="mirror", prefix="crm")
+    brought = tagloom.create_import([b"user,tag\nu1,crm/a\n"], format="csv", mode="mirror", prefix="crm")
 
     tagloom.ask_import(brought.id, "run")
     held = ended(tagloom, brought, "held")
@@ -65,7 +65,7 @@ def test_an_import_that_takes_much_is_held_until_it_is_approved(tagloom: Tagloom
 
 def test_a_held_import_may_be_cancelled_instead(tagloom: Tagloom) -> None:
     tagloom.tag_people([{"user": f"u{number}", "tags": ["crm/a"]} for number in range(10)])
-    brought = tagloom.bring_file([b"user,tag\nu1,crm/a\n"], format="csv", mode="mirror", prefix="crm")
+    brought = tagloom.create_import([b"user,tag\nu1,crm/a\n"], format="csv", mode="mirror", prefix="crm")
     tagloom.ask_import(brought.id, "run")
     ended(tagloom, brought, "held")
 
@@ -77,7 +77,7 @@ def test_a_held_import_may_be_cancelled_instead(tagloom: Tagloom) -> None:
 
 
 def test_rejected_lines_are_streamed_with_their_reasons(tagloom: Tagloom, served: Served) -> None:
-    brought = tagloom.bring_file([b"user,tag\nu1,A\nu2,b\nu3,C\n"], format="csv")
+    brought = tagloom.create_import([b"user,tag\nu1,A\nu2,b\nu3,C\n"], format="csv")
     tagloom.ask_import(brought.id, "run")
     ended(tagloom, brought, "done")
 
@@ -91,7 +91,7 @@ def test_rejected_lines_are_streamed_with_their_reasons(tagloom: Tagloom, served
     with served.http() as http:
         answer = http.get(f"{tagloom.place.address}/imports/{brought.id}/rejected", params={"shape": "rows"})
     assert (answer.headers["content-type"], answer.content) == ("text/csv", rows)
-    again = tagloom.bring_file(rows.replace(b"u1,A,", b"u1,a,").replace(b"u3,C,", b"u3,c,"), format="csv")
+    again = tagloom.create_import(rows.replace(b"u1,A,", b"u1,a,").replace(b"u3,C,", b"u3,c,"), format="csv")
     tagloom.ask_import(again.id, "run")
     assert ended(tagloom, again, "done").tally["added"] == 2
 
@@ -114,7 +114,7 @@ def test_a_mapping_is_kept_in_its_forms(tagloom: Tagloom) -> None:
 
 
 def test_an_import_of_another_environment_is_not_known(tagloom: Tagloom) -> None:
-    brought = tagloom.bring_file([b"user,tag\nu1,a\n"], format="csv")
+    brought = tagloom.create_import([b"user,tag\nu1,a\n"], format="csv")
 
     with pytest.raises(ProblemError) as caught:
         tagloom.at(environment="staging").get_import(brought.id)
@@ -145,7 +145,7 @@ def test_a_mapping_is_proposed_for_the_beginning_of_a_file(tagloom: Tagloom) -> 
 
 
 def test_a_mapping_may_be_given_to_an_import_that_waits(tagloom: Tagloom) -> None:
-    brought = tagloom.bring_file([b"id,plan\nu1,Gold\n"], format="csv")
+    brought = tagloom.create_import([b"id,plan\nu1,Gold\n"], format="csv")
 
     tagloom.put_import_mapping(brought.id, PLANS)
     tagloom.ask_import(brought.id, "run")
@@ -158,7 +158,7 @@ def test_a_mapping_may_be_given_to_an_import_that_waits(tagloom: Tagloom) -> Non
 
 
 def test_the_file_of_an_ended_import_is_forgotten_and_the_import_stays(tagloom: Tagloom) -> None:
-    brought = tagloom.bring_file([b"user,tag\nu1,A\n"], format="csv")
+    brought = tagloom.create_import([b"user,tag\nu1,A\n"], format="csv")
     with pytest.raises(ProblemError) as caught:
         tagloom.delete_import_file(brought.id)
     assert caught.value.name == "import-state-wrong"
@@ -178,17 +178,17 @@ def test_an_empty_mirror_may_be_allowed_beforehand(tagloom: Tagloom) -> None:
     tagloom.tag_people([{"user": "u1", "tags": ["crm/a"]}])
     how: dict[str, Any] = {"format": "csv", "mode": "mirror", "prefix": "crm", "share_removed_max": 100}
 
-    held = tagloom.bring_file([b"user,tag\n"], **how)
+    held = tagloom.create_import([b"user,tag\n"], **how)
     tagloom.ask_import(held.id, "run")
     assert ended(tagloom, held, "held").hold == "source-empty"
-    brought = tagloom.bring_file([b"user,tag\n"], **how, allow_empty=True)
+    brought = tagloom.create_import([b"user,tag\n"], **how, allow_empty=True)
     tagloom.ask_import(brought.id, "run")
 
     assert ended(tagloom, brought, "done").tally["removed"] == 1
 
 
 def test_an_import_is_watched_until_it_ends(tagloom: Tagloom, served: Served) -> None:
-    brought = tagloom.bring_file([b"user,tag\nu1,a\n"], format="csv")
+    brought = tagloom.create_import([b"user,tag\nu1,a\n"], format="csv")
     forms = tagloom.watch_import(brought.id)
     assert next(forms).state == "waiting"
 
@@ -205,7 +205,7 @@ def test_an_import_is_watched_until_it_ends(tagloom: Tagloom, served: Served) ->
 
 
 def test_many_watch_one_import_and_each_may_leave(tagloom: Tagloom) -> None:
-    brought = tagloom.bring_file([b"user,tag\nu1,a\n"], format="csv")
+    brought = tagloom.create_import([b"user,tag\nu1,a\n"], format="csv")
     watched = [tagloom.watch_import(brought.id) for _ in range(50)]
     assert {next(forms).state for forms in watched} == {"waiting"}
 
@@ -217,7 +217,7 @@ def test_many_watch_one_import_and_each_may_leave(tagloom: Tagloom) -> None:
 
 
 def test_a_watched_import_that_is_dropped_lets_everybody_go(tagloom: Tagloom) -> None:
-    brought = tagloom.bring_file([b"user,tag\nu1,a\n"], format="csv")
+    brought = tagloom.create_import([b"user,tag\nu1,a\n"], format="csv")
     forms = tagloom.watch_import(brought.id)
     next(forms)
 
@@ -228,7 +228,7 @@ def test_a_watched_import_that_is_dropped_lets_everybody_go(tagloom: Tagloom) ->
 
 def test_no_more_watch_than_a_process_can_bear(tagloom: Tagloom, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "EVENT_STREAMS_AT_ONCE_MAX", 1)
-    brought = tagloom.bring_file([b"user,tag\nu1,a\n"], format="csv")
+    brought = tagloom.create_import([b"user,tag\nu1,a\n"], format="csv")
     forms = tagloom.watch_import(brought.id)
     next(forms)
     patient = Tagloom(str(tagloom._http.base_url), tagloom._http.headers["Authorization"][7:], retries=Retries(tries=1))
@@ -245,7 +245,7 @@ def test_a_stream_of_events_ends_after_its_time_and_says_meanwhile_that_it_lives
 ) -> None:
     monkeypatch.setattr(limits, "EVENT_SECONDS_BETWEEN_MAX", 0.05)
     monkeypatch.setattr(limits, "EVENT_STREAM_SECONDS_MAX", 0.3)
-    brought = tagloom.bring_file([b"user,tag\nu1,a\n"], format="csv")
+    brought = tagloom.create_import([b"user,tag\nu1,a\n"], format="csv")
 
     states = [form.state for form in tagloom.watch_import(brought.id)]
 
@@ -256,7 +256,7 @@ def test_a_stream_of_events_ends_after_its_time_and_says_meanwhile_that_it_lives
 def test_a_file_is_fetched_from_its_address(tagloom: Tagloom, served: Served) -> None:
     with web() as place:
         url = place.serve("/crm.ndjson", b'{"user": "u1", "tags": ["crm/gold"]}\n', ETag='"1"')
-        brought = tagloom.bring_address(f"{url}?page=2", mode="mirror", prefix="crm", share_removed_max=100)
+        brought = tagloom.create_import_from_url(f"{url}?page=2", mode="mirror", prefix="crm", share_removed_max=100)
         assert (brought.state, brought.name) == ("fetching", "crm.ndjson")
         waiting = ended(tagloom, brought, "waiting")
     assert waiting.remote == {"url": url, "secret": None, "etag": '"1"', "modified_at": None}
@@ -288,10 +288,10 @@ def test_an_address_that_cannot_be_fetched_is_refused_at_once(
 
 
 def test_a_key_brings_one_import_however_often_it_is_sent(tagloom: Tagloom, served: Served) -> None:
-    first = tagloom.bring_file(b"user,tag\nu1,a\n", format="csv", idempotency_key="load 1")
-    assert tagloom.bring_file(b"user,tag\nu1,a\n", format="csv", idempotency_key="load 1").id == first.id
+    first = tagloom.create_import(b"user,tag\nu1,a\n", format="csv", idempotency_key="load 1")
+    assert tagloom.create_import(b"user,tag\nu1,a\n", format="csv", idempotency_key="load 1").id == first.id
     with pytest.raises(ProblemError) as caught:
-        tagloom.bring_file(b"user,tag\nu2,a\n", format="csv", idempotency_key="load 1")
+        tagloom.create_import(b"user,tag\nu2,a\n", format="csv", idempotency_key="load 1")
     assert caught.value.name == "idempotency-key-reused"
     headers = {"Idempotency-Key": "form 1"}
     with served.http() as http:

@@ -61,7 +61,7 @@ def bring_what_examples_name(url: str, token: str) -> str:
         columns = [{"type": "value", "column": "plan", "branch": "plan"}]
         client.put_mapping("crm", {"user": "id", "prefix": "crm", "columns": columns})
         client.create_sync("crm", {"source": {"type": "push"}, "mapping": "crm", "prefix": "crm"})
-        return client.bring_file(b"user,tag\nu1,a\n", format="csv").id
+        return client.create_import(b"user,tag\nu1,a\n", format="csv").id
 
 
 @pytest.mark.slow

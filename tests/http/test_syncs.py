@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tagloom.ports.imports import KeptMapping
+from tagloom.ports.imports import SavedMapping
 from tagloom.words.mappings import Mapping, ValueColumn
 from tagloom_client import ProblemError, Retries, Tagloom
 from tests.egress.places import web
@@ -20,7 +20,7 @@ def space(served: Served) -> str:
     """A space that keeps the mapping `plans`."""
     made = served.new_space()
     plans = Mapping(user="id", columns=(ValueColumn(column="plan", branch="plan"),), prefix="crm")
-    kept = KeptMapping(name="plans", version=1, at="2026-03-01T00:00:00Z", by="ada", mapping=plans)
+    kept = SavedMapping(name="plans", version=1, at="2026-03-01T00:00:00Z", by="ada", mapping=plans)
     served.installation.control.put_mapping(made, kept)
     return made
 

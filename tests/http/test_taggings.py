@@ -183,7 +183,7 @@ def test_everybody_in_a_body_gets_one_tag(tagloom: Tagloom, format: UploadFormat
 
 
 def test_everybody_in_a_file_gets_one_tag(tagloom: Tagloom) -> None:
-    run = tagloom.bring_file(b"u1\n1001\n", format="csv", name="ids.csv", tag="a/b")
+    run = tagloom.create_import(b"u1\n1001\n", format="csv", name="ids.csv", tag="a/b")
 
     tagloom.ask_import(run.id, "run")
     deadline = time.monotonic() + 30
@@ -192,7 +192,7 @@ def test_everybody_in_a_file_gets_one_tag(tagloom: Tagloom) -> None:
         time.sleep(0.02)
     assert tagloom.get_person(user="1001").tags == ("a/b",)
     with pytest.raises(problems.Invalid, match="parameter-invalid"):
-        tagloom.bring_file(b"u1\n", format="csv", name="ids.csv", tag="a/b", mapping="plans")
+        tagloom.create_import(b"u1\n", format="csv", name="ids.csv", tag="a/b", mapping="plans")
 
 
 def test_a_content_type_that_nobody_reads_is_refused(tagloom: Tagloom, http: httpx.Client) -> None:

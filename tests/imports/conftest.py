@@ -53,20 +53,20 @@ class Desk:
         """The worker of the process."""
         return self.services.worker
 
-    def new_worker(self, *, submit: Submit | None = None, tell_progress: TellProgress | None = None) -> Worker:
+    def new_worker(self, *, submit: Submit | None = None, put_progress: TellProgress | None = None) -> Worker:
         """A worker of one more process.
 
-        Its steps go through `submit` and its reports of progress through `tell_progress`, which may call the real ones.
+        Its steps go through `submit` and its reports of progress through `put_progress`, which may call the real ones.
         """
         population: Population = self.population if submit is None else around(self.population, submit=submit)
         control: WorkerStores = self.installation.control
-        if tell_progress is not None:
-            control = around(control, tell_progress=tell_progress)
+        if put_progress is not None:
+            control = around(control, put_progress=put_progress)
         return Worker(self.imports, control, self.services.previews, lambda _: population, self.now)
 
     def bring(self, body: bytes, name: str = "crm.csv", **how: object) -> Import:
         """A file that waits."""
-        return self.imports.bring_file(self.environment, iter([body]), name=name, by="ada", **how)  # type: ignore[arg-type]
+        return self.imports.create_import(self.environment, iter([body]), name=name, by="ada", **how)  # type: ignore[arg-type]
 
     def work(self, worker: Worker | None = None) -> None:
         """Everything that can be done now, by the worker of the process or by another one."""

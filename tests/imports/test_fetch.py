@@ -41,7 +41,7 @@ def fetcher(desk: Desk, **egress_policy: object) -> Fetcher:
 
 def brought(desk: Desk, by: Fetcher, url: str, secret: str | None = None, **how: object) -> Import:
     given: How = {"name": "", "by": "ada", **how}  # type: ignore[typeddict-item]
-    return by.bring_address(desk.environment, Remote(url=url, secret=secret), **given)
+    return by.create_import_from_url(desk.environment, Remote(url=url, secret=secret), **given)
 
 
 def test_a_file_is_fetched_and_then_waits_as_one_that_was_sent(desk: Desk, place: Web) -> None:

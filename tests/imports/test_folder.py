@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tagloom.base.durable_files import DiskFull, new_file, told_when_full
+from tagloom.base.durable_files import DiskFull, new_file, raising_disk_full
 from tagloom.imports.folder import Folder, ImportFileDamaged
 from tagloom.imports.problems import ImportFileGone
 from tests.imports.conftest import Desk
@@ -144,7 +144,7 @@ def test_a_full_disk_is_a_problem_and_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_only_a_full_disk_is_told_as_one(tmp_path: Path) -> None:
-    with pytest.raises(DiskFull), told_when_full(), Path("/dev/full").open("wb", buffering=0) as file:
+    with pytest.raises(DiskFull), raising_disk_full(), Path("/dev/full").open("wb", buffering=0) as file:
         file.write(b"x")
     with pytest.raises(FileNotFoundError), new_file(tmp_path / "nowhere" / "file"):
         pass

@@ -271,10 +271,10 @@ def test_a_file_that_means_something_else_by_now_is_read_again(desk: Desk) -> No
                 # The file is read, and its step is not committed yet.
                 desk.population.write(MoveTag(TagPath("a"), TagPath("z")), WriteOptions(Origin("bob")))
                 desk.population.write(ErasePerson(Person("user", "ada")), WriteOptions(Origin("bob")))
-        return desk.installation.control.tell_progress(run, owner, rows_read=rows_read, until=until)
+        return desk.installation.control.put_progress(run, owner, rows_read=rows_read, until=until)
 
     desk.imports.run(desk.environment, brought.id)
-    desk.work(desk.new_worker(tell_progress=told))
+    desk.work(desk.new_worker(put_progress=told))
 
     assert readings
     assert (desk.get(brought).state, desk.get(brought).tally.added) == ("done", 2)
@@ -579,7 +579,7 @@ def test_the_same_key_gives_the_same_import_and_nothing_twice(desk: Desk) -> Non
     assert {each.name for each in desk.imports.folder.path("x").parent.parent.iterdir()} == {first.id, other.id}
     # Elsewhere the key is another's, and once the import is forgotten it is nobody's.
     elsewhere = desk.installation.control.get_environment("main", "staging")
-    assert desk.imports.bring_file(elsewhere, [body], name="a.csv", by="ada", key="load 1").id != first.id
+    assert desk.imports.create_import(elsewhere, [body], name="a.csv", by="ada", key="load 1").id != first.id
     desk.imports.delete_file(desk.environment, first.id)
     assert desk.bring(body, key="load 1").has_file is False
     desk.imports.delete(desk.environment, first.id)

@@ -112,9 +112,9 @@ def test_a_commit_that_outlasts_the_lease_ends_in_one_reading_of_the_file(
     def away(run: str, owner: str, *, rows_read: int | None, until: str) -> ImportState | None:
         if readings and len(readings) % 2:
             raise StoreUnavailable("The database is locked.")
-        return desk.installation.control.tell_progress(run, owner, rows_read=rows_read, until=until)
+        return desk.installation.control.put_progress(run, owner, rows_read=rows_read, until=until)
 
-    assert desk.new_worker(submit=slow, tell_progress=away).work_once() is True
+    assert desk.new_worker(submit=slow, put_progress=away).work_once() is True
 
     assert readings == [1, 2, 3, 4]
     assert (desk.get(brought).state, desk.get(brought).tally.added) == ("done", 40)
@@ -173,10 +173,10 @@ def test_a_worker_that_stops_does_not_wait_to_tell_a_database_that_is_locked(
             has_waited.set()
         else:
             is_told.wait(20)
-        return desk.installation.control.tell_progress(run, owner, rows_read=rows_read, until=until)
+        return desk.installation.control.put_progress(run, owner, rows_read=rows_read, until=until)
 
     try:
-        assert desk.new_worker(tell_progress=locked_out).work_once() is True
+        assert desk.new_worker(put_progress=locked_out).work_once() is True
         assert not has_waited.is_set()
         assert desk.get(brought).state == "done"
     finally:

@@ -147,9 +147,9 @@ def test_what_was_applied_is_not_understood_again(desk: Desk, monkeypatch: pytes
     def told(run: str, owner: str, *, rows_read: int | None, until: str) -> ImportState | None:
         if rows_read is not None:
             rows_told.append(rows_read)
-        return desk.installation.control.tell_progress(run, owner, rows_read=rows_read, until=until)
+        return desk.installation.control.put_progress(run, owner, rows_read=rows_read, until=until)
 
-    desk.work(desk.new_worker(tell_progress=told))
+    desk.work(desk.new_worker(put_progress=told))
 
     done = desk.get(brought)
     assert (done.state, done.tally.added, done.tally.unchanged, done.rows_total) == ("done", 1_000, 0, 1_000)

@@ -15,7 +15,7 @@ from tagloom.egress.remotes import Remotes
 from tagloom.egress.secrets import Secrets
 from tagloom.imports.lifecycle import Imports
 from tagloom.imports.worker import Worker
-from tagloom.ports.imports import KeptMapping
+from tagloom.ports.imports import SavedMapping
 from tagloom.ports.problems import MappingNotFound, SyncChanged
 from tagloom.ports.syncs import OpenRun
 from tagloom.settings import Settings
@@ -75,7 +75,7 @@ class World:
         self.syncs = Syncs(self.installation.control, self.installation.population, lambda: self.now)
         self.told = Told()
         self.runner, self.worker = self.process()
-        kept = KeptMapping(name="plans", version=1, at="2026-03-01T00:00:00Z", by="ada", mapping=PLANS)
+        kept = SavedMapping(name="plans", version=1, at="2026-03-01T00:00:00Z", by="ada", mapping=PLANS)
         self.installation.control.put_mapping("main", kept)
 
     def process(self, put_run: PutRun | None = None) -> tuple[Runner, Worker]:
@@ -215,7 +215,7 @@ def test_a_process_that_follows_a_run_may_begin_its_import_first(world: World) -
     world.work(runner)
     world.work()
 
-    assert states == ["looking"]
+    assert states == ["planning"]
     assert [run.state for run in world.runs()] == ["done"]
     assert len(world.imports().list(world.environment, limit=9)) == 1
     other.stop()

@@ -36,7 +36,7 @@ from tagloom_client.models import Import
 
 LoadMode = Literal["add", "remove", "set", "mirror"]
 _WHOLE: tuple[LoadMode, ...] = ("set", "mirror")
-_WORKED_ON = ("looking", "running")
+_WORKED_ON = ("planning", "running")
 _ROWS_AT_ONCE = 10_000
 _SECONDS_BETWEEN_READS = 0.2
 _SECONDS_BETWEEN_READS_MAX = 5.0
@@ -158,7 +158,7 @@ class LoadClient(DestinationClient):
             whole = Path(folder, "package.ndjson")
             with whole.open("wb") as target:
                 target.writelines(_lines(load_id, files))
-            run = tagloom.bring_file(
+            run = tagloom.create_import(
                 whole,
                 format="ndjson",
                 name=name[:200],

@@ -18,7 +18,7 @@ from tagloom_client.asking import (
     segment,
     without_none,
 )
-from tagloom_client.models import Import, InferredMapping, KeptMapping, Mode, Page, Rejected
+from tagloom_client.models import Import, InferredMapping, Mode, Page, Rejected, SavedMapping
 
 CONTENT_TYPES = {
     "csv": "text/csv",
@@ -31,7 +31,7 @@ INFERENCE_BYTES = 1_048_576  # A thousand rows are rarely more. A server accepts
 Verb = Literal["plan", "run", "approve", "pause", "resume", "undo"]
 
 
-def bring_file(
+def create_import(
     place: Place,
     source: Source,
     *,
@@ -77,7 +77,7 @@ def bring_file(
     )
 
 
-def bring_address(
+def create_import_from_url(
     place: Place,
     url: str,
     *,
@@ -174,22 +174,22 @@ def infer_mapping(place: Place, source: Source, *, format: Literal["csv", "ndjso
     return Ask("POST", f"{place.address}/mappings/proposals", reading(InferredMapping), body=body)
 
 
-def list_mappings(place: Place) -> Ask[tuple[KeptMapping, ...]]:
+def list_mappings(place: Place) -> Ask[tuple[SavedMapping, ...]]:
     """Lists the saved mappings of the space, each in its newest version."""
-    return Ask("GET", _mappings(place), lambda reply: reading(Page[KeptMapping])(reply).items)
+    return Ask("GET", _mappings(place), lambda reply: reading(Page[SavedMapping])(reply).items)
 
 
-def get_mapping(place: Place, name: str, *, version: int | None = None) -> Ask[KeptMapping]:
+def get_mapping(place: Place, name: str, *, version: int | None = None) -> Ask[SavedMapping]:
     """Returns a saved mapping, in its newest or an older version."""
-    return Ask("GET", f"{_mappings(place)}/{segment(name)}", reading(KeptMapping), query=query_of(version=version))
+    return Ask("GET", f"{_mappings(place)}/{segment(name)}", reading(SavedMapping), query=query_of(version=version))
 
 
-def put_mapping(place: Place, name: str, mapping: dict[str, Any], *, version: int | None = None) -> Ask[KeptMapping]:
+def put_mapping(place: Place, name: str, mapping: dict[str, Any], *, version: int | None = None) -> Ask[SavedMapping]:
     """Saves a new version of a mapping; with `version`, only if that is the newest one, 0 for none."""
     return Ask(
         "PUT",
         f"{_mappings(place)}/{segment(name)}",
-        reading(KeptMapping),
+        reading(SavedMapping),
         query=query_of(version=version),
         body=json_body(mapping),
         is_repeatable=False,

@@ -169,8 +169,8 @@ class Methods:
     undo_all = One(requests.undo_all)
 
     # Imports and mappings.
-    bring_file = One(imports.bring_file)
-    bring_address = One(imports.bring_address)
+    create_import = One(imports.create_import)
+    create_import_from_url = One(imports.create_import_from_url)
     list_imports = One(imports.list_imports)
     get_import = One(imports.get_import)
     watch_import = Streamed(imports.watch_import)

@@ -333,7 +333,7 @@ class Import(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     name: str
     state: Literal[
-        "fetching", "waiting", "looking", "planned", "held", "running", "paused", "cancelled", "done", "failed"
+        "fetching", "waiting", "planning", "planned", "held", "running", "paused", "cancelled", "done", "failed"
     ]
     mode: Mode
     tally: dict[str, Any]
@@ -356,7 +356,7 @@ class InferredMapping(msgspec.Struct, frozen=True, kw_only=True):
     rows: tuple[dict[str, Any], ...]
 
 
-class KeptMapping(msgspec.Struct, frozen=True, kw_only=True):
+class SavedMapping(msgspec.Struct, frozen=True, kw_only=True):
     """A saved mapping of a space. `version` counts from 1."""
 
     name: str

@@ -245,7 +245,7 @@ class Access:
             if known.principal.token == token:
                 self._known.pop(digest, None)
 
-    def forget_account(self, account: str) -> None:
+    def clear_cache_of(self, account: str) -> None:
         """Removes the account's tokens from the cache, because its permissions changed."""
         for digest, known in list(self._known.items()):
             if known.principal.account == account:
@@ -301,9 +301,9 @@ class Access:
         taken = own | {known.id for other in others for known in self._control.list_spaces(other)}
         chosen = free_slug(name, taken, otherwise="space") if space is None else parse_slug(space)
         created = Space(chosen, organization, name)
-        told = self._event(organization, actor, "space created", chosen, {"name": name}, space=chosen)
+        entry = self._event(organization, actor, "space created", chosen, {"name": name}, space=chosen)
         try:
-            self._control.put_space(created, [told])
+            self._control.put_space(created, [entry])
         except SpaceExists as problem:
             if chosen in own:
                 raise

@@ -50,7 +50,7 @@ class Invited(msgspec.Struct, frozen=True):
     organization: Organization
 
 
-class Visitor(msgspec.Struct, frozen=True):
+class ClientInfo(msgspec.Struct, frozen=True):
     """The origin of a request without a session: address, browser, and an old cookie."""
 
     address: str
@@ -110,7 +110,7 @@ class Accounts:
             raise SetUpCodeWrong("The server prints an address with a new code at each start; use the newest one.")
 
     def set_up(
-        self, code: str, *, email: str, name: str, password: str, organization: str, space: str, visitor: Visitor
+        self, code: str, *, email: str, name: str, password: str, organization: str, space: str, visitor: ClientInfo
     ) -> Opened:
         """Creates the first account, an administrator, and names the organization and its space.
 
@@ -145,7 +145,7 @@ class Accounts:
 
     # Signing in.
 
-    def sign_in(self, email: str, password: str, visitor: Visitor) -> Opened:
+    def sign_in(self, email: str, password: str, visitor: ClientInfo) -> Opened:
         """Signs in with an e-mail and a password.
 
         Raises: SignInFailed, the same whether the account exists or not; TooManyAttempts; NoOrganization.
@@ -153,7 +153,7 @@ class Accounts:
         return self._open(self._verified(email, password, visitor), "password", visitor)
 
     def sign_in_by_identity(
-        self, issuer: str, subject: str, *, email: str | None, email_verified: bool, name: str, visitor: Visitor
+        self, issuer: str, subject: str, *, email: str | None, email_verified: bool, name: str, visitor: ClientInfo
     ) -> Opened:
         """Signs in with an identity of an OpenID Connect provider.
 
@@ -207,7 +207,7 @@ class Accounts:
         organizations = {each.id: each for each in self._control.list_organizations()}
         return Invited(invitation, organizations[invitation.organization])
 
-    def join(self, secret: str, *, name: str, password: str, visitor: Visitor) -> Opened:
+    def join(self, secret: str, *, name: str, password: str, visitor: ClientInfo) -> Opened:
         """Accepts an invitation with a password: that of the existing account, or a new one for a new account.
 
         Raises:
@@ -246,7 +246,7 @@ class Accounts:
 
     # Passwords and names.
 
-    def change_password(self, by: SignedIn, *, current: str, new: str, visitor: Visitor) -> Opened:
+    def change_password(self, by: SignedIn, *, current: str, new: str, visitor: ClientInfo) -> Opened:
         """Sets a new password, deletes the account's other sessions, and renews the secret of this session.
 
         For an account without a password, `current` is empty.
@@ -285,8 +285,8 @@ class Accounts:
         """
         account = self.check_reset(secret)
         self._check_password(password, account)
-        told = self._audit(account, "password reset", account.email)
-        self._control.use_reset(hashed(secret), self._passwords.hash(password), rfc3339(self._now()), told)
+        entry = self._audit(account, "password reset", account.email)
+        self._control.use_reset(hashed(secret), self._passwords.hash(password), rfc3339(self._now()), entry)
         return account
 
     def rename(self, by: SignedIn, name: str) -> SignedIn:
@@ -330,7 +330,7 @@ class Accounts:
         names = [each.name for each in self._control.list_organizations() if each.id in joined]
         self._passwords.check(password, email=account.email, name=account.name, organizations=names)
 
-    def _verified(self, email: str, password: str, visitor: Visitor) -> Account:
+    def _verified(self, email: str, password: str, visitor: ClientInfo) -> Account:
         """Returns the account of an e-mail and a password. Raises: SignInFailed, TooManyAttempts."""
         try:
             key = email_key(parse_email(email))
@@ -356,7 +356,7 @@ class Accounts:
             self._control.replace_password_hash(account.id, password_hash, self._passwords.hash(password))
         return account
 
-    def _open(self, account: Account, how: str, visitor: Visitor, organization: str | None = None) -> Opened:
+    def _open(self, account: Account, how: str, visitor: ClientInfo, organization: str | None = None) -> Opened:
         return self._sessions.open(
             account,
             how=how,

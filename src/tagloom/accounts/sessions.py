@@ -161,7 +161,7 @@ class Sessions:
             agent=printable(agent)[: limits.CHARACTERS_PER_AGENT_MAX],
         )
         secret = new_secret(self._random_bytes)
-        told = AuditEntry(
+        entry = AuditEntry(
             organization=chosen.organization,
             at=session.created_at,
             actor=account.email,
@@ -170,7 +170,7 @@ class Sessions:
             detail={"address": session.address},
         )
         replaces = None if previous is None else hashed(previous)
-        self._control.add_session(session, hashed(secret), replaces=replaces, audit=[told])
+        self._control.add_session(session, hashed(secret), replaces=replaces, audit=[entry])
         self._control.touch_session(session, session.created_at)
         found = self._signed_in(session)
         if found is None:

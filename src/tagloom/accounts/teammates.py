@@ -158,8 +158,8 @@ class Teammates:
                 expires_at=rfc3339(now + limits.INVITATION_DAYS * DAY_SECONDS),
             )
             detail = _permissions_told(permissions) | ({"administrator": "yes"} if is_administrator else {})
-            told = self._event(by, "invited again" if is_again else "invited", invitation.email, detail)
-            self._control.put_invitation(invitation, hashed(secret), [told])
+            entry = self._event(by, "invited again" if is_again else "invited", invitation.email, detail)
+            self._control.put_invitation(invitation, hashed(secret), [entry])
         except EmailInvalid:
             return InviteOutcome(printable(text), "not an e-mail")
         except TooManyTeammates:
@@ -179,8 +179,8 @@ class Teammates:
     def revoke(self, by: By, invitation: str) -> None:
         """Revokes an invitation: its link does not work any more. Raises: InvitationNotFound."""
         found = self._invitation(by, invitation)
-        told = self._event(by, "invitation revoked", found.email)
-        self._control.revoke_invitation(by.organization.id, found.id, [told])
+        entry = self._event(by, "invitation revoked", found.email)
+        self._control.revoke_invitation(by.organization.id, found.id, [entry])
 
     def _invitation(self, by: By, invitation: str) -> Invitation:
         by.require_administrator()
@@ -209,15 +209,15 @@ class Teammates:
         before = teammate.membership.permissions.get(self._space(by, space).id, ())
         after = _closed(permissions)
         detail = {"before": " ".join(before), "after": " ".join(after)}
-        told = self._event(by, "permissions changed", teammate.account.email, detail, space=space)
-        self._control.put_permissions(by.organization.id, account, space, after, [told])
+        entry = self._event(by, "permissions changed", teammate.account.email, detail, space=space)
+        self._control.put_permissions(by.organization.id, account, space, after, [entry])
         return self._changed(by, account)
 
     def set_administrator(self, by: By, account: str, is_administrator: bool) -> Teammate:
         """Makes or removes an administrator. Raises: LastAdministrator."""
         email = self.get_teammate(by, account).account.email
-        told = self._event(by, "administrator made" if is_administrator else "administrator removed", email)
-        self._control.put_administrator(by.organization.id, account, is_administrator, [told])
+        entry = self._event(by, "administrator made" if is_administrator else "administrator removed", email)
+        self._control.put_administrator(by.organization.id, account, is_administrator, [entry])
         return self._changed(by, account)
 
     def deactivate(self, by: By, account: str) -> Teammate:
@@ -225,14 +225,14 @@ class Teammates:
 
         Raises: LastAdministrator.
         """
-        told = self._event(by, "deactivated", self.get_teammate(by, account).account.email)
-        self._control.put_state(by.organization.id, account, "inactive", [told])
+        entry = self._event(by, "deactivated", self.get_teammate(by, account).account.email)
+        self._control.put_state(by.organization.id, account, "inactive", [entry])
         return self._changed(by, account)
 
     def reactivate(self, by: By, account: str) -> Teammate:
         """Activates a teammate again. Permissions and tokens are as before, but the teammate must sign in again."""
-        told = self._event(by, "reactivated", self.get_teammate(by, account).account.email)
-        self._control.put_state(by.organization.id, account, "active", [told])
+        entry = self._event(by, "reactivated", self.get_teammate(by, account).account.email)
+        self._control.put_state(by.organization.id, account, "active", [entry])
         return self._changed(by, account)
 
     def new_reset(self, by: By, account: str) -> str:
@@ -249,18 +249,18 @@ class Teammates:
             )
         secret = new_secret(self._random_bytes)
         expires_at = rfc3339(self._now() + limits.RESET_HOURS * 3_600)
-        told = self._event(by, "password link made", teammate.account.email)
-        self._control.put_reset(account, hashed(secret), expires_at, [told])
+        entry = self._event(by, "password link made", teammate.account.email)
+        self._control.put_reset(account, hashed(secret), expires_at, [entry])
         return secret
 
     def leave(self, by: SignedIn) -> None:
         """Removes the caller from the organization, and deletes their tokens of it. Raises: LastAdministrator."""
-        told = self._event(by, "left", by.account.email)
-        self._control.delete_membership(by.organization.id, by.account.id, [told])
-        self._access.forget_account(by.account.id)
+        entry = self._event(by, "left", by.account.email)
+        self._control.delete_membership(by.organization.id, by.account.id, [entry])
+        self._access.clear_cache_of(by.account.id)
 
     def _changed(self, by: By, account: str) -> Teammate:
-        self._access.forget_account(account)
+        self._access.clear_cache_of(account)
         return self.get_teammate(by, account)
 
     # Tokens.
@@ -310,8 +310,8 @@ class Teammates:
         """Renames the organization. Raises: BodyInvalid."""
         by.require_administrator()
         renamed = Organization(by.organization.id, _parse_name(name))
-        told = self._event(by, "organization renamed", name, {"before": by.organization.name})
-        self._control.put_organization(renamed, [told])
+        entry = self._event(by, "organization renamed", name, {"before": by.organization.name})
+        self._control.put_organization(renamed, [entry])
         return renamed
 
     def create_organization(self, by: SignedIn, name: str, space: str) -> Organization:
@@ -332,8 +332,8 @@ class Teammates:
             state="active",
             joined_at=rfc3339(self._now()),
         )
-        told = replace(self._event(by, "organization created", name, {"space": space}), organization=made.id)
-        self._control.add_organization(made, first, membership, [told])
+        entry = replace(self._event(by, "organization created", name, {"space": space}), organization=made.id)
+        self._control.add_organization(made, first, membership, [entry])
         return made
 
     def create_space(self, by: By, name: str) -> Space:
@@ -353,8 +353,8 @@ class Teammates:
         """Renames a space. Raises: BodyInvalid, SpaceNotFound."""
         by.require_administrator()
         before = self._space(by, space)
-        told = self._event(by, "space renamed", _parse_name(name), {"before": before.name}, space=space)
-        self._control.rename_space(space, name, [told])
+        entry = self._event(by, "space renamed", _parse_name(name), {"before": before.name}, space=space)
+        self._control.rename_space(space, name, [entry])
         return Space(before.id, before.organization, name)
 
     def put_catalogue(self, by: By, space: str, environment: str, catalogue: Literal["open", "closed"]) -> Environment:

@@ -20,7 +20,7 @@ class DiskFull(Problem):
 
 
 @contextmanager
-def told_when_full() -> Iterator[None]:
+def raising_disk_full() -> Iterator[None]:
     """Raises DiskFull if the operating system reports in the block that the disk has no room."""
     try:
         yield
@@ -49,7 +49,7 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
 
     Only this user can read it. Raises: DiskFull; FileExistsError.
     """
-    with told_when_full():
+    with raising_disk_full():
         handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         with os.fdopen(handle, "wb") as file:
             # The lock ends with the process, also after a crash.

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from tagloom.base import limits as base_limits
 from tagloom.base.problems import BodyInvalid, ParameterInvalid, Problem, all_problems
 from tagloom.cli.interrupts import on_stop, set_stop_message
-from tagloom.cli.site import Bringing, OnRows, Plain, Site
+from tagloom.cli.site import ImportRequest, OnRows, Plain, Site
 from tagloom.files import ids_mapping, plain_mapping
 from tagloom.files.decoding import opened
 from tagloom.files.decompression import read_bytes
@@ -133,7 +133,7 @@ def imported(site: Site, wanted: Wanted, on_bytes: OnBytes, on_rows: OnRows) -> 
         id, rows = _fetched(site, wanted, wanted.file, on_bytes), None
     else:
         sent = _SentFile(wanted.file, wanted.format, on_bytes)
-        id = str(site.bring_file(_bringing(wanted, wanted.file), sent.chunks())["id"])
+        id = str(site.create_import(_import_request(wanted, wanted.file), sent.chunks())["id"])
         rows = sent.rows
     with on_stop(_STOPPED, lambda: site.give_up_import(id)):
         is_kept = False
@@ -166,7 +166,7 @@ def _fetched(site: Site, wanted: Wanted, remote: Remote, on_bytes: OnBytes) -> s
         on_bytes(max(size - seen, 0))
         seen = max(size, seen)
 
-    run = site.bring_address(_bringing(wanted, None), remote, on_size)
+    run = site.create_import_from_url(_import_request(wanted, None), remote, on_size)
     if run["state"] != "waiting":
         site.delete_import(str(run["id"]))
         raise _problem_of(run)
@@ -324,7 +324,7 @@ def _parquet_rows(path: Path) -> int | None:
     return rows
 
 
-def _bringing(wanted: Wanted, path: Path | None) -> Bringing:
+def _import_request(wanted: Wanted, path: Path | None) -> ImportRequest:
     format: ImportFormat = "ndjson" if wanted.format == "json" else wanted.format
     mapping, kept = None, None
     if wanted.tag is not None:
@@ -339,7 +339,7 @@ def _bringing(wanted: Wanted, path: Path | None) -> Bringing:
         mapping = read_mapping(Path(wanted.mapping))
     else:
         kept = wanted.mapping
-    return Bringing(
+    return ImportRequest(
         name=wanted.name[: base_limits.CHARACTERS_PER_SOURCE_MAX],
         format=format,
         mode=wanted.mode,
@@ -348,7 +348,7 @@ def _bringing(wanted: Wanted, path: Path | None) -> Bringing:
         allow_empty=wanted.allow_empty,
         share_removed_max=100 if wanted.share_removed_max is None else wanted.share_removed_max,
         mapping=mapping,
-        kept_mapping=kept,
+        saved_mapping=kept,
         expires_at=wanted.expires_at,
         ttl=wanted.ttl,
     )

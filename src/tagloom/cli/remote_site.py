@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from tagloom.base.problems import Problem
-from tagloom.cli.site import Bringing, ExportKind, OnRows, Plain, TribeDraft, Verb, plain
+from tagloom.cli.site import ExportKind, ImportRequest, OnRows, Plain, TribeDraft, Verb, plain
 from tagloom.people import export as exports
 from tagloom.ports.imports import FETCHED, WORKED_ON
 from tagloom.tagging.undo import Chosen
@@ -31,19 +31,19 @@ class RemoteSite:
         """Closes the connections."""
         self._client.close()
 
-    def bring_file(self, bringing: Bringing, chunks: Iterator[bytes]) -> Plain:
+    def create_import(self, request: ImportRequest, chunks: Iterator[bytes]) -> Plain:
         """Sends a file and creates its import."""
         with problems_of_server():
-            run = self._client.bring_file(chunks, format=bringing.format, **_options(bringing))
-            if bringing.mapping is not None:
-                run = self._client.put_import_mapping(run.id, plain(bringing.mapping))
+            run = self._client.create_import(chunks, format=request.format, **_options(request))
+            if request.mapping is not None:
+                run = self._client.put_import_mapping(run.id, plain(request.mapping))
         return plain(run)
 
-    def bring_address(self, bringing: Bringing, remote: Remote, on_size: Callable[[int], None]) -> Plain:
+    def create_import_from_url(self, request: ImportRequest, remote: Remote, on_size: Callable[[int], None]) -> Plain:
         """Creates an import from an address, and waits until the server has fetched the file."""
         with problems_of_server():
-            run = self._client.bring_address(
-                remote.url, secret=remote.secret, format=bringing.format, **_options(bringing)
+            run = self._client.create_import_from_url(
+                remote.url, secret=remote.secret, format=request.format, **_options(request)
             )
             try:
                 while run.state in FETCHED:
@@ -54,8 +54,8 @@ class RemoteSite:
                 self._client.cancel_import(run.id)
                 self._client.delete_import(run.id)
                 raise
-            if bringing.mapping is not None and run.state == "waiting":
-                run = self._client.put_import_mapping(run.id, plain(bringing.mapping))
+            if request.mapping is not None and run.state == "waiting":
+                run = self._client.put_import_mapping(run.id, plain(request.mapping))
         return plain(run)
 
     def ask_import(self, id: str, verb: Verb) -> None:
@@ -244,16 +244,16 @@ def _who(person: Person) -> dict[str, Any]:
     return {person.kind: person.id}
 
 
-def _options(bringing: Bringing) -> dict[str, Any]:
+def _options(request: ImportRequest) -> dict[str, Any]:
     """Returns the options of an import as arguments of the client's methods."""
     return {
-        "name": bringing.name,
-        "mode": bringing.mode,
-        "prefix": bringing.prefix or None,
-        "mapping": bringing.kept_mapping,
-        "normalize": "lowercase" if bringing.lowercase else None,
-        "share_removed_max": bringing.share_removed_max,
-        "allow_empty": bringing.allow_empty or None,
-        "expires_at": bringing.expires_at,
-        "ttl": bringing.ttl,
+        "name": request.name,
+        "mode": request.mode,
+        "prefix": request.prefix or None,
+        "mapping": request.saved_mapping,
+        "normalize": "lowercase" if request.lowercase else None,
+        "share_removed_max": request.share_removed_max,
+        "allow_empty": request.allow_empty or None,
+        "expires_at": request.expires_at,
+        "ttl": request.ttl,
     }

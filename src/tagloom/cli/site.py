@@ -41,8 +41,8 @@ _SECONDS_BETWEEN_READS = 0.1
 _ACTOR = "command line"
 
 
-class Bringing(msgspec.Struct, frozen=True, kw_only=True):
-    """The options of an import. `kept_mapping` is the name of a saved mapping of the space.
+class ImportRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """The options of an import. `saved_mapping` is the name of a saved mapping of the space.
 
     Without a mapping, the records have the plain form.
     """
@@ -55,7 +55,7 @@ class Bringing(msgspec.Struct, frozen=True, kw_only=True):
     allow_empty: bool
     share_removed_max: int
     mapping: Mapping | None
-    kept_mapping: str | None
+    saved_mapping: str | None
     expires_at: str | None
     ttl: str | None
 
@@ -74,8 +74,10 @@ class TribeDraft(msgspec.Struct, frozen=True, kw_only=True):
 class ImportSite(Protocol):
     """An environment in which commands run imports."""
 
-    def bring_file(self, bringing: Bringing, chunks: Iterator[bytes]) -> Plain: ...
-    def bring_address(self, bringing: Bringing, remote: Remote, on_size: Callable[[int], None]) -> Plain: ...
+    def create_import(self, request: ImportRequest, chunks: Iterator[bytes]) -> Plain: ...
+    def create_import_from_url(
+        self, request: ImportRequest, remote: Remote, on_size: Callable[[int], None]
+    ) -> Plain: ...
     def ask_import(self, id: str, verb: Verb) -> None: ...
     def wait_for_import(self, id: str, on_rows: OnRows) -> Plain: ...
     def list_rejected(self, id: str) -> Iterator[Rejected]: ...
@@ -116,14 +118,14 @@ class LocalSite:
         services = self._services = make_services(installation)
         self._tribes, self._targeting, self._catalogue = services.tribes, services.targeting, services.catalogue
 
-    def bring_file(self, bringing: Bringing, chunks: Iterator[bytes]) -> Plain:
+    def create_import(self, request: ImportRequest, chunks: Iterator[bytes]) -> Plain:
         """Stores a file and creates its import."""
-        return plain(self._services.imports.bring_file(self._environment, chunks, **self._how(bringing)))
+        return plain(self._services.imports.create_import(self._environment, chunks, **self._how(request)))
 
-    def bring_address(self, bringing: Bringing, remote: Remote, on_size: Callable[[int], None]) -> Plain:
+    def create_import_from_url(self, request: ImportRequest, remote: Remote, on_size: Callable[[int], None]) -> Plain:
         """Creates an import from an address and fetches its file. If the fetch fails, the state is `failed`."""
         services, environment = self._services, self._environment
-        run = services.fetcher.bring_address(environment, remote, **self._how(bringing))
+        run = services.fetcher.create_import_from_url(environment, remote, **self._how(request))
         with ThreadPoolExecutor(1) as pool:
             fetching = pool.submit(services.fetcher.work_once, run.id)
             try:
@@ -143,24 +145,24 @@ class LocalSite:
                 services.imports.delete(environment, run.id)
                 raise
 
-    def _how(self, bringing: Bringing) -> How:
-        mapping, named = bringing.mapping, None
-        if bringing.kept_mapping is not None:
-            kept = self._services.mappings.get_mapping(self._environment.space, bringing.kept_mapping)
+    def _how(self, request: ImportRequest) -> How:
+        mapping, named = request.mapping, None
+        if request.saved_mapping is not None:
+            kept = self._services.mappings.get_mapping(self._environment.space, request.saved_mapping)
             mapping, named = kept.mapping, f"{kept.name}, version {kept.version}"
         return How(
-            name=bringing.name,
+            name=request.name,
             by=_ACTOR,
             mapping=mapping,
             mapping_name=named,
-            mode=bringing.mode,
-            prefix=bringing.prefix,
-            lowercase=bringing.lowercase,
-            format=bringing.format,
-            share_removed_max=bringing.share_removed_max,
-            allow_empty=bringing.allow_empty,
-            expires_at=bringing.expires_at,
-            ttl=bringing.ttl,
+            mode=request.mode,
+            prefix=request.prefix,
+            lowercase=request.lowercase,
+            format=request.format,
+            share_removed_max=request.share_removed_max,
+            allow_empty=request.allow_empty,
+            expires_at=request.expires_at,
+            ttl=request.ttl,
         )
 
     def ask_import(self, id: str, verb: Verb) -> None:

@@ -44,5 +44,5 @@ def console_routes(services: Services, bulk_bodies: BulkBodies, *, public_url: s
     return [
         Mount("/assets", Assets(directory=renderer.static)),
         *(handlers.route(page) for page in PAGES),
-        PageRoute("/{anything:path}", handlers.nowhere, methods=["GET"]),
+        PageRoute("/{anything:path}", handlers.page_not_found, methods=["GET"]),
     ]

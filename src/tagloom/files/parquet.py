@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tagloom.base.durable_files import told_when_full
+from tagloom.base.durable_files import raising_disk_full
 from tagloom.base.problems import Problem
 from tagloom.base.text import printable
 from tagloom.files import limits
@@ -43,7 +43,7 @@ def read_parquet(source: Iterator[bytes], *, user: str, visitor: str, tag: str) 
     """
     with tempfile.TemporaryFile() as spool:
         for chunk in source:
-            with told_when_full():
+            with raising_disk_full():
                 spool.write(chunk)
         names = _Names(user, visitor, tag)
         first_row = 1

@@ -63,7 +63,7 @@ def read_groups(file: IO[bytes], places: Collection[int]) -> list[Group]:
     for field, kind in footer.fields():
         if field == _GROUPS and kind in _LISTS:
             return [_group(footer, places) for _ in range(footer.count_of(_STRUCT))]
-        footer.pass_over(kind)
+        footer.skip_value(kind)
     return []
 
 
@@ -77,9 +77,9 @@ def _group(footer: "_Compact", places: Collection[int]) -> Group:
                 if place in places:
                     chunks[place] = _chunk(footer)
                 else:
-                    footer.pass_over(_STRUCT)
+                    footer.skip_value(_STRUCT)
         else:
-            footer.pass_over(kind)
+            footer.skip_value(kind)
     return Group(rows, chunks)
 
 
@@ -87,13 +87,13 @@ def _chunk(footer: "_Compact") -> Chunk:
     found = dict[int, int]()
     for field, kind in footer.fields():
         if field != _CHUNK or kind != _STRUCT:
-            footer.pass_over(kind)
+            footer.skip_value(kind)
             continue
         for below, kind_below in footer.fields():
             if kind_below in _INTEGERS:
                 found[below] = footer.signed()
             else:
-                footer.pass_over(kind_below)
+                footer.skip_value(kind_below)
     data = found.get(_DATA_AT, 0)
     dictionary = found.get(_DICTIONARY_AT, 0)
     start = min(data, dictionary) if dictionary > 0 else data
@@ -136,9 +136,9 @@ def _page(header: "_Compact") -> tuple[int, int, int]:
                 if below == _ENCODING_IN[field] and kind_below in _INTEGERS:
                     encoding = header.signed()
                 else:
-                    header.pass_over(kind_below)
+                    header.skip_value(kind_below)
         else:
-            header.pass_over(kind)
+            header.skip_value(kind)
     return plain, compressed, encoding
 
 
@@ -175,7 +175,7 @@ class _Compact:
         value = self._number()
         return (value >> 1) ^ -(value & 1)
 
-    def pass_over(self, kind: int, deep: int = 0, *, in_list: bool = False) -> None:
+    def skip_value(self, kind: int, deep: int = 0, *, in_list: bool = False) -> None:
         """Skips a value."""
         if kind in _INTEGERS:
             self._number()
@@ -183,19 +183,19 @@ class _Compact:
             size = self._number()
             self.at += size
         elif kind == _STRUCT:
-            self._pass_over_struct(deep)
+            self._skip_struct(deep)
         elif kind in (1, 2):  # A boolean takes a byte only in a list.
             self.at += in_list
         elif kind in _LISTS:
             count, below = self._list()
             for _ in range(count):
-                self.pass_over(below, deep + 1, in_list=True)
+                self.skip_value(below, deep + 1, in_list=True)
         elif kind in (3, 7):
             self.at += 1 if kind == 3 else 8
         else:
             raise ValueError("a value is of no known kind")
 
-    def _pass_over_struct(self, deep: int) -> None:
+    def _skip_struct(self, deep: int) -> None:
         if deep > _DEEP_MAX:
             raise ValueError("a struct is nested too deep")
         # Most of a footer is skipped, so the usual kinds are skipped without a call.
@@ -212,7 +212,7 @@ class _Compact:
                     self.at = at
                     if not byte >> 4:
                         self._number()
-                    self.pass_over(kind, deep + 1)
+                    self.skip_value(kind, deep + 1)
                     at = self.at
         except IndexError as error:
             raise ValueError("a struct has no end") from error

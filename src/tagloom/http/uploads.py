@@ -33,17 +33,19 @@ async def create_import(call: Call) -> Answer:
     if content_type(call) == JSON:
         body = decode(await read_body(call), dict[str, Any])
         asked = _merged(UrlImport, msgspec.structs.asdict(options), body)
-        run = await call.in_thread(lambda: _bring_address(call, asked))
+        run = await call.in_thread(lambda: _create_from_url(call, asked))
     elif content_type(call) == MULTIPART:
         boundary = boundary_of(call.header(b"content-type"))
         run = await received(
-            call, limits.IMPORT_BYTES_MAX, lambda chunks: _bring_form(call, chunks, boundary=boundary, options=options)
+            call,
+            limits.IMPORT_BYTES_MAX,
+            lambda chunks: _create_from_form(call, chunks, boundary=boundary, options=options),
         )
     else:
         format = format_of_body(call, MULTIPART, JSON)
         name = options.name or f"body.{format}"
         run = await received(
-            call, limits.IMPORT_BYTES_MAX, lambda chunks: _bring(call, chunks, options, name=name, format=format)
+            call, limits.IMPORT_BYTES_MAX, lambda chunks: _create(call, chunks, options, name=name, format=format)
         )
     environment = call.environment
     place = f"/v2/spaces/{environment.space}/environments/{environment.name}/imports/{run.id}"
@@ -88,7 +90,7 @@ def _merged(kind: type[Options], *given: dict[str, Any], is_text: bool = False) 
         raise BodyInvalid(f"{says}, at {field}.", field=field) from error
 
 
-def _bring_form(call: Call, chunks: Iterator[bytes], *, boundary: bytes, options: ImportOptions) -> Import:
+def _create_from_form(call: Call, chunks: Iterator[bytes], *, boundary: bytes, options: ImportOptions) -> Import:
     """Creates the import of a form, with the options before or after the file. Call it in a thread."""
     imports = call.services.imports
     with kept_form(
@@ -100,7 +102,7 @@ def _bring_form(call: Call, chunks: Iterator[bytes], *, boundary: bytes, options
     ) as form:
         wanted = _options_of(form, options)
         format = wanted.format or FORMATS.get(media_type(form.content_type))
-        return _bring(call, form.file, wanted, name=wanted.name or form.name, format=format)
+        return _create(call, form.file, wanted, name=wanted.name or form.name, format=format)
 
 
 def _options_of(form: Form[Stored], options: ImportOptions) -> ImportOptions:
@@ -111,17 +113,19 @@ def _options_of(form: Form[Stored], options: ImportOptions) -> ImportOptions:
     return _merged(ImportOptions, msgspec.structs.asdict(options), written, fields, is_text=True)
 
 
-def _bring(
+def _create(
     call: Call, source: Iterator[bytes] | Stored, options: ImportOptions, *, name: str, format: ImportFormat | None
 ) -> Import:
-    how: How = {**_how(call, options, *_kept_mapping(call, options)), "name": name, "format": format}
-    return call.services.imports.bring_file(call.environment, source, **how)
+    how: How = {**_how(call, options, *_saved_mapping(call, options)), "name": name, "format": format}
+    return call.services.imports.create_import(call.environment, source, **how)
 
 
-def _bring_address(call: Call, asked: UrlImport) -> Import:
+def _create_from_url(call: Call, asked: UrlImport) -> Import:
     """Creates the import of a file that will be fetched. Call it in a thread."""
-    how = _how(call, asked, *_kept_mapping(call, asked))
-    return call.services.fetcher.bring_address(call.environment, Remote(url=asked.url, secret=asked.secret), **how)
+    how = _how(call, asked, *_saved_mapping(call, asked))
+    return call.services.fetcher.create_import_from_url(
+        call.environment, Remote(url=asked.url, secret=asked.secret), **how
+    )
 
 
 def _how(call: Call, options: ImportOptions, named: str | None, mapping: Mapping | None) -> How:
@@ -142,7 +146,7 @@ def _how(call: Call, options: ImportOptions, named: str | None, mapping: Mapping
     )
 
 
-def _kept_mapping(call: Call, options: ImportOptions) -> tuple[str | None, Mapping | None]:
+def _saved_mapping(call: Call, options: ImportOptions) -> tuple[str | None, Mapping | None]:
     """Returns the mapping of the options, and its name for the import. Raises: MappingNotFound."""
     if options.tag is not None:
         if options.mapping is not None:

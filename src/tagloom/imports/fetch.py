@@ -64,10 +64,10 @@ class Fetcher:
 
     # Requests.
 
-    def bring_address(self, environment: Environment, remote: Remote, **how: Unpack[How]) -> Import:
+    def create_import_from_url(self, environment: Environment, remote: Remote, **how: Unpack[How]) -> Import:
         """Adds an import whose file will be fetched. Without a format, the last segment of the address decides.
 
-        Raises: the errors of `Remotes.check` and `Imports.bring_file`, before anything is fetched.
+        Raises: the errors of `Remotes.check` and `Imports.create_import`, before anything is fetched.
         """
         address = self._remotes.check(self._organization(environment), remote)
         named = how.get("name") or address.name or address.host

@@ -12,7 +12,7 @@ from typing import BinaryIO, NamedTuple
 import structlog
 
 from tagloom.base import limits as base_limits
-from tagloom.base.durable_files import is_being_written, locked, make_folder, new_file, sync_folder, told_when_full
+from tagloom.base.durable_files import is_being_written, locked, make_folder, new_file, raising_disk_full, sync_folder
 from tagloom.base.problems import BodyTooLarge, Problem
 from tagloom.imports.problems import ImportFileGone
 from tagloom.ports import limits as ports_limits
@@ -70,7 +70,7 @@ class Folder:
     def move(self, run: str, to: str) -> None:
         """Moves a stored file to another import, which has no file or the same file."""
         target = self.path(to)
-        with told_when_full():
+        with raising_disk_full():
             make_folder(target.parent)
             self.path(run).replace(target)
             sync_folder(target.parent)
@@ -85,7 +85,7 @@ class Folder:
         Raises: BodyTooLarge, DiskFull, ImportChanged, and the errors of `chunks`.
         """
         path = self.path(run)
-        with told_when_full():
+        with raising_disk_full():
             make_folder(path.parent)
         # Each attempt has its own file name, because a process that seemed dead may still write.
         part = path.parent / f"{_PART}{secrets.token_hex(4)}"

@@ -70,7 +70,7 @@ class Leases:
         if self._is_lost.is_set():
             raise Lost
         try:
-            state = self._control.tell_progress(run.id, self._owner, rows_read=rows, until=self._until())
+            state = self._control.put_progress(run.id, self._owner, rows_read=rows, until=self._until())
             if state is None and self._lock is not None:
                 state = self._take_again(run)
         except StoreUnavailable as problem:

@@ -104,7 +104,7 @@ class Imports:
 
     # Uploads.
 
-    def bring_file(
+    def create_import(
         self, environment: Environment, source: Path | Stored | Iterable[bytes], **how: Unpack[How]
     ) -> Import:
         """Stores a file as an import that waits for a plan or a run. A `Stored` file is not stored again.
@@ -130,7 +130,7 @@ class Imports:
         return self._add_once(environment, draft, stored, key, _fingerprint(draft, how, stored.digest))
 
     def expect_file(self, environment: Environment, remote: Remote, **how: Unpack[How]) -> Import:
-        """Adds an import whose file will be fetched. Raises: the errors of `bring_file`."""
+        """Adds an import whose file will be fetched. Raises: the errors of `create_import`."""
         draft, key = replace(self._draft(environment, how), state="fetching", remote=remote), how.get("key")
         id = secrets.token_hex(12) if key is None else _keyed_id(environment, key)
         fingerprint = "" if key is None else _fingerprint(draft, how, "")
@@ -148,7 +148,7 @@ class Imports:
         return import_format_of(name)
 
     def _draft(self, environment: Environment, how: How) -> Import:
-        """Returns an import without a file. Raises: the errors of `bring_file`."""
+        """Returns an import without a file. Raises: the errors of `create_import`."""
         name = how["name"]
         expires_at, lasts = expiry_texts(how.get("expires_at"), how.get("ttl"), self._now())
         draft = Import(
@@ -176,7 +176,7 @@ class Imports:
         return draft
 
     def store(self, environment: Environment, source: Path | Iterable[bytes]) -> Stored:
-        """Stores a file before the options of its import are known. Pass the result to `bring_file`.
+        """Stores a file before the options of its import are known. Pass the result to `create_import`.
 
         Raises: BodyTooLarge, DiskFull, TooManyImports, and the errors of `source`.
         """
@@ -276,7 +276,7 @@ class Imports:
 
         `expiry` is the expiry of added tags in the form of `expiry_texts`; None keeps the stored expiry.
 
-        Raises: ImportStateWrong, and the errors of `bring_file`.
+        Raises: ImportStateWrong, and the errors of `create_import`.
         """
 
         def changed(run: Import) -> Import:
@@ -363,7 +363,7 @@ class Imports:
             environment,
             id,
             ("waiting", "planned", "held", "failed"),
-            lambda run: replace(_to(run, "looking"), runs_after_plan=False, plan=None, began_at=self._at()),
+            lambda run: replace(_to(run, "planning"), runs_after_plan=False, plan=None, began_at=self._at()),
             is_untouched=True,
         )
 
@@ -398,7 +398,7 @@ class Imports:
 
     def pause(self, environment: Environment, id: str) -> Import:
         """Pauses the import after the step that is being applied. Raises: ImportStateWrong."""
-        return self._change(environment, id, ("looking", "running"), lambda run: _to(run, "paused"))
+        return self._change(environment, id, ("planning", "running"), lambda run: _to(run, "paused"))
 
     def resume(self, environment: Environment, id: str) -> Import:
         """Continues a paused import. Raises: ImportStateWrong, ImportFileGone."""
@@ -409,7 +409,7 @@ class Imports:
 
         Raises: ImportStateWrong; with `undo`, the errors of `undo`.
         """
-        states: tuple[ImportState, ...] = ("fetching", "waiting", "looking", "planned", "held", "running", "paused")
+        states: tuple[ImportState, ...] = ("fetching", "waiting", "planning", "planned", "held", "running", "paused")
         run = self._change(environment, id, states, self._cancelled, needs_file=False)
         if not run.has_file:
             self.folder.delete(id)
@@ -614,7 +614,7 @@ def _begun(run: Import) -> Import:
     is_unbounded = run.share_removed_max is None or run.share_removed_max >= 100
     if run.mode == "add" or run.plan is not None or run.is_approved or is_unbounded:
         return _to(run, "running")
-    return replace(_to(run, "looking"), runs_after_plan=True)
+    return replace(_to(run, "planning"), runs_after_plan=True)
 
 
 def _check(run: Import) -> None:

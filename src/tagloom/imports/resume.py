@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from msgspec.structs import replace
 
-from tagloom.base.durable_files import DiskFull, told_when_full
+from tagloom.base.durable_files import DiskFull, raising_disk_full
 from tagloom.files.decompression import read_bytes
 from tagloom.files.parquet_file import ParquetFile, in_kind
 from tagloom.ports.imports import Compression, Import
@@ -60,7 +60,7 @@ def rest_of(path: Path, run: Import, through: int) -> Iterator[Rest]:
 def _write_rest(path: Path, run: Import, through: int, target: Path) -> int | None:
     if run.format == "parquet":
         return _write_groups(path, through, target)
-    with closing(read_bytes(path, run.compression)) as chunks, told_when_full(), target.open("xb") as file:
+    with closing(read_bytes(path, run.compression)) as chunks, raising_disk_full(), target.open("xb") as file:
         begun = next(chunks, b"")
         if begun.startswith(_NOT_CUT):
             return None
@@ -124,7 +124,7 @@ def _write_groups(path: Path, through: int, target: Path) -> int | None:
         if not first or len(set(file.names)) < len(file.names):
             return None
         schema = file.schema.remove_metadata()
-        with told_when_full(), pq.ParquetWriter(target, schema) as writer:
+        with raising_disk_full(), pq.ParquetWriter(target, schema) as writer:
             for batch in file.batches(file.names, groups=list(range(first, len(rows)))):
                 columns = [in_kind(batch.column(field.name), field.type) for field in schema]
                 writer.write_batch(pa.record_batch(columns, schema=schema))

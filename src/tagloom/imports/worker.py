@@ -111,7 +111,7 @@ class Worker:
                     self._imports.give_up(environment, run)
                     return True
                 self._check_file(run)
-                if run.state == "looking":
+                if run.state == "planning":
                     self._make_plan(environment, run)
                 else:
                     self._run(environment, run)

@@ -12,12 +12,12 @@ from tagloom.words.receipts import Mode, Preview
 from tagloom.words.source_addresses import Remote
 
 ImportState: TypeAlias = Literal[
-    "fetching", "waiting", "looking", "planned", "held", "running", "paused", "cancelled", "done", "failed"
+    "fetching", "waiting", "planning", "planned", "held", "running", "paused", "cancelled", "done", "failed"
 ]
 IMPORT_STATES: tuple[ImportState, ...] = (
     "fetching",
     "waiting",
-    "looking",
+    "planning",
     "planned",
     "held",
     "running",
@@ -27,7 +27,7 @@ IMPORT_STATES: tuple[ImportState, ...] = (
     "failed",
 )
 FETCHED: tuple[ImportState, ...] = ("fetching",)
-APPLIED: tuple[ImportState, ...] = ("looking", "running")
+APPLIED: tuple[ImportState, ...] = ("planning", "running")
 WORKED_ON: tuple[ImportState, ...] = (*FETCHED, *APPLIED)
 # In these states, the import waits until somebody approves or cancels it.
 ASKING: tuple[ImportState, ...] = ("planned", "held")
@@ -125,7 +125,7 @@ class Import(msgspec.Struct, frozen=True, kw_only=True):
     digest: str = ""
 
 
-class KeptMapping(msgspec.Struct, frozen=True, kw_only=True):
+class SavedMapping(msgspec.Struct, frozen=True, kw_only=True):
     """A named mapping of a space. `version` counts the saves of the mapping from 1."""
 
     name: str
@@ -178,7 +178,7 @@ class ImportStore(Protocol):
         do this at the same time, only one of them gets the lease.
         """
 
-    def tell_progress(self, id: str, owner: str, *, rows_read: int | None, until: str) -> ImportState | None:
+    def put_progress(self, id: str, owner: str, *, rows_read: int | None, until: str) -> ImportState | None:
         """Stores the number of rows that were read, unless it is None, and extends the lease to `until`.
 
         Returns the state of the import, or None if the owner lost the lease.
@@ -191,16 +191,16 @@ class ImportStore(Protocol):
 class MappingStore(Protocol):
     """The store of the named mappings of spaces, with all their versions."""
 
-    def put_mapping(self, space: str, kept: KeptMapping) -> None:
+    def put_mapping(self, space: str, kept: SavedMapping) -> None:
         """Adds the next version of a mapping.
 
         Raises: MappingChanged: `kept` is not the next version; TooManyMappings, SpaceNotFound.
         """
 
-    def get_mapping(self, space: str, name: str, *, version: int | None = None) -> KeptMapping:
+    def get_mapping(self, space: str, name: str, *, version: int | None = None) -> SavedMapping:
         """Returns the newest version of a mapping, or version `version`. Raises: MappingNotFound."""
 
-    def list_mappings(self, space: str) -> tuple[KeptMapping, ...]:
+    def list_mappings(self, space: str) -> tuple[SavedMapping, ...]:
         """Returns the newest version of each mapping, ordered by name."""
 
     def delete_mapping(self, space: str, name: str) -> None:

@@ -113,7 +113,7 @@ class Runner:
         """Receives records as NDJSON and passes them to an import.
 
         Raises: SyncNotFound; SyncInvalid: the source is not a push source; SyncBusy; the errors of
-        `Imports.bring_file`.
+        `Imports.create_import`.
         """
         stored = self._control.get_sync(environment.key, sync)
         if not isinstance(stored.draft.source, PushSource):
@@ -129,7 +129,7 @@ class Runner:
         if held is None:
             raise SyncBusy(f"Another process took the run of '{sync}'.")
         try:
-            brought = self._bring(environment, stored, chunks, "ndjson", by)
+            brought = self._create_import(environment, stored, chunks, "ndjson", by)
         except BaseException as error:
             self._end(held, "failed", getattr(error, "detail", type(error).__name__))
             raise
@@ -180,7 +180,7 @@ class Runner:
                     is_over=keeping.is_over,
                 )
                 keeping.check()
-                brought = self._bring(environment, sync, target, pulled.format, f"sync {sync.id}")
+                brought = self._create_import(environment, sync, target, pulled.format, f"sync {sync.id}")
         except _Lost:
             return
         except Problem as problem:
@@ -212,13 +212,13 @@ class Runner:
         with suppress(ImportNotFound):
             self._imports.delete(environment, import_id)
 
-    def _bring(
+    def _create_import(
         self, environment: Environment, sync: Sync, source: Path | Iterable[bytes], format: ImportFormat, by: str
     ) -> Import:
         """Stores the file of a source as a new import, which waits until it is begun."""
         draft = sync.draft
         kept = self._control.get_mapping(environment.space, draft.mapping)
-        return self._imports.bring_file(
+        return self._imports.create_import(
             environment,
             source,
             name=f"sync {sync.id}",
@@ -276,7 +276,12 @@ class Runner:
             self._end(seen, state, found.detail or found.problem, rows=rows)
             return
         is_late = self._is_late(environment, seen.run)
-        run = replace(seen.run, state=state, rows=rows, told=(*seen.run.told, "late") if is_late else seen.run.told)
+        run = replace(
+            seen.run,
+            state=state,
+            rows=rows,
+            alerts_sent=(*seen.run.alerts_sent, "late") if is_late else seen.run.alerts_sent,
+        )
         if run == seen.run or self._put(seen, run, rfc3339(self._now())) is None:
             return
         if is_late:
@@ -287,7 +292,7 @@ class Runner:
 
     def _is_late(self, environment: Environment, run: SyncRun) -> bool:
         """Returns whether the run takes too long and no alert about that was sent yet."""
-        if "late" in run.told:
+        if "late" in run.alerts_sent:
             return False
         try:
             alerts = self._control.get_sync(environment.key, run.sync).draft.alerts

@@ -8,7 +8,7 @@ import msgspec
 from tagloom.base import limits as base_limits
 from tagloom.base.problems import ParameterInvalid
 from tagloom.base.times import day_ends, rfc3339
-from tagloom.ports.imports import KeptMapping
+from tagloom.ports.imports import SavedMapping
 from tagloom.ports.pages import Page
 from tagloom.ports.population import Population
 from tagloom.ports.writes import DeleteTag, EditTag, MergeTags, MoveTag, PutTag, WriteOptions
@@ -77,7 +77,7 @@ class Catalogue:
         population_of: Callable[[Environment], Population],
         now: Callable[[], float] = time.time,
         *,
-        list_mappings: Callable[[str], Sequence[KeptMapping]] = lambda space: (),
+        list_mappings: Callable[[str], Sequence[SavedMapping]] = lambda space: (),
         list_syncs: Callable[[int], Sequence[Sync]] = lambda environment: (),
     ) -> None:
         self._tribes = tribes

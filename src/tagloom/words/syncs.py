@@ -130,7 +130,7 @@ def sync_named(owner: str) -> str | None:
 class SyncRun(msgspec.Struct, frozen=True, kw_only=True):
     """One run of a sync: the source is read, and an import applies the rows. Ids ascend; the id of a new run is 0.
 
-    `cursor` is the cursor after the rows of this run. `told` has the sent alerts that must not be sent again. With
+    `cursor` is the cursor after the rows of this run. `alerts_sent` has the alerts that must not be sent again. With
     `requires_approval`, the run is held when its plan is ready.
     """
 
@@ -145,5 +145,5 @@ class SyncRun(msgspec.Struct, frozen=True, kw_only=True):
     import_id: str | None = None
     cursor: str | None = None
     problem: str | None = None
-    told: tuple[str, ...] = ()
+    alerts_sent: tuple[str, ...] = ()
     requires_approval: bool = False

@@ -155,7 +155,7 @@ class PageHandlers:
                 bytes_max=limits.UPLOAD_BYTES_MAX,
             ) from error
 
-    async def nowhere(self, request: Request) -> Response:
+    async def page_not_found(self, request: Request) -> Response:
         """Answers an address without a page. Raises: RouteNotFound: the client does not accept HTML."""
         problem = RouteNotFound("There is nothing at this address.")
         if "text/html" not in request.headers.get("accept", ""):

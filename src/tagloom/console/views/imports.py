@@ -39,7 +39,7 @@ MODES: dict[Mode, str] = {
 STATES: dict[ImportState, str] = {
     "fetching": "fetching",
     "waiting": "no preview yet",
-    "looking": "preview running",
+    "planning": "preview running",
     "planned": "previewed, not applied",
     "held": "waits for approval",
     "running": "applying",
@@ -109,7 +109,7 @@ def upload(request: PageRequest) -> Answer:
         if not form.name:
             # A browser sends an empty file without a name if no file was chosen.
             raise BodyInvalid(NO_FILE)
-        run = book.bring_file(environment, form.file, name=form.name, by=request.signed.actor)
+        run = book.create_import(environment, form.file, name=form.name, by=request.signed.actor)
     try:
         book.beginning(environment, run.id)
     except Problem:
@@ -124,7 +124,9 @@ def fetch(request: PageRequest) -> Answer:
     url, secret = request.text("url").strip(), request.text("secret").strip() or None
     try:
         how: How = {"name": "", "by": request.signed.actor, "format": _format(request)}
-        run = request.services.fetcher.bring_address(request.environment, Remote(url=url, secret=secret), **how)
+        run = request.services.fetcher.create_import_from_url(
+            request.environment, Remote(url=url, secret=secret), **how
+        )
     except Problem as problem:
         # The form keeps the typed values, with the problem.
         return Html("imports.html", _listed(request) | {"problem": problem}, status=problem.status)

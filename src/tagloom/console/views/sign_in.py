@@ -3,7 +3,7 @@
 from typing import Any
 from urllib.parse import urlsplit
 
-from tagloom.accounts.accounts import Visitor
+from tagloom.accounts.accounts import ClientInfo
 from tagloom.accounts.sessions import Opened, SignedIn
 from tagloom.base.problems import Problem
 from tagloom.console.framework.context import Answer, Html, PageRequest, Redirect, Toast, place_address
@@ -160,9 +160,9 @@ def with_session(opened: Opened, to: str) -> Redirect:
     return Redirect(to, session=opened.secret)
 
 
-def visitor_of(request: PageRequest) -> Visitor:
+def visitor_of(request: PageRequest) -> ClientInfo:
     """Returns the address, the browser and the session of the request."""
-    return Visitor(request.client, request.agent, request.secret or None)
+    return ClientInfo(request.client, request.agent, request.secret or None)
 
 
 def wanted_next(request: PageRequest) -> str:

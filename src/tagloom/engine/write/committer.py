@@ -119,14 +119,14 @@ class Committer:
             while following.is_shared and len(group) < limits.BATCHES_PER_COMMIT_MAX and not self._jobs.empty():
                 waiting = self._jobs.get()
                 if waiting is None:
-                    self._carry_out(group)
+                    self._execute(group)
                     return
                 following = waiting
                 if following.is_shared:
                     group.append(following)
-            self._carry_out(group)
+            self._execute(group)
             if following is not group[-1]:
-                self._carry_out([following])
+                self._execute([following])
             job = self._next()
 
     def _wait_for_crowd(self) -> None:
@@ -138,7 +138,7 @@ class Committer:
         while self._jobs.qsize() + 1 < self._crowd and time.monotonic() < until:
             time.sleep(_CHECK_SECONDS)
 
-    def _carry_out(self, group: Sequence[Job[object]]) -> None:
+    def _execute(self, group: Sequence[Job[object]]) -> None:
         tries = 0
         while group:
             views: dict[int, View] = {}

@@ -91,7 +91,7 @@ class Draft:
         if people:
             self.removed[row] = self.removed[row] | people if row in self.removed else people
 
-    def withhold(self, row: int, people: BitMap) -> None:
+    def exclude(self, row: int, people: BitMap) -> None:
         """Takes these people out of the additions to a tag, with the expiries of these taggings."""
         self.added[row] = self.added[row] - people
         if not self.added[row]:

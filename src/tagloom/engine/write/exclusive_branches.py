@@ -57,7 +57,7 @@ def spare_several(draft: Draft, rows: Rows, view: View) -> tuple[int, tuple[TagP
             left = draft.added.get(row, BitMap()) & several
             if left:
                 spared += len(left)
-                draft.withhold(row, left)
+                draft.exclude(row, left)
         if several and is_new and (broken := _people_with_several(branch, rows, draft, view, None)):
             return spared, (branch, len(broken))
     return spared, None

@@ -9,7 +9,7 @@ from tagloom.accounts import limits as accounts_limits
 from tagloom.base import limits as base_limits
 from tagloom.files import limits as files_limits
 from tagloom.ports import limits as ports_limits
-from tagloom.ports.imports import Import, ImportFormat, KeptMapping
+from tagloom.ports.imports import Import, ImportFormat, SavedMapping
 from tagloom.tagging import limits as tagging_limits
 from tagloom.tagging.catalogue import TagDetails
 from tagloom.tribes import limits as tribes_limits
@@ -466,7 +466,7 @@ class ImportsPage(msgspec.Struct, frozen=True, kw_only=True):
 class MappingsPage(msgspec.Struct, frozen=True, kw_only=True):
     """The newest versions of the mappings of a space, by name."""
 
-    items: tuple[KeptMapping, ...]
+    items: tuple[SavedMapping, ...]
 
 
 class NewSync(SyncDraft, frozen=True, kw_only=True, forbid_unknown_fields=True):

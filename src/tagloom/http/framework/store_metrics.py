@@ -103,7 +103,7 @@ def of_store(found: Stored | None, now: float) -> Iterator[Metric]:
     for run_state in RUN_STATES:
         syncs.add_metric([run_state], states[run_state])
     yield syncs
-    late = sum(run.ended_at is None and "late" in run.told for run in found.runs)
+    late = sum(run.ended_at is None and "late" in run.alerts_sent for run in found.runs)
     yield GaugeMetricFamily("tagloom_syncs_late", "Runs of syncs that take longer than they should.", late)
     waits = 0.0 if found.due_at is None else _age(found.due_at, now)
     yield GaugeMetricFamily("tagloom_sync_due_age_seconds", "How long the sync that waits longest has been due.", waits)

@@ -13,7 +13,7 @@ from tagloom.http.framework.schemas import ImportsPage, MappingsPage, UrlImport
 from tagloom.http.problems import TooManyWatchers
 from tagloom.imports.mapping_inference import InferredMapping
 from tagloom.imports.problems import ImportFileGone, ImportStateWrong, TooManyImports
-from tagloom.ports.imports import Import, KeptMapping
+from tagloom.ports.imports import Import, SavedMapping
 from tagloom.ports.problems import (
     IdempotencyKeyReused,
     ImportChanged,
@@ -268,7 +268,7 @@ MAPPINGS: tuple[Route, ...] = (
         summary="Read a mapping",
         scopes=("tags:read",),
         parameters=(VERSION,),
-        answer=KeptMapping,
+        answer=SavedMapping,
         problems=(MappingNotFound,),
     ),
     Route(
@@ -281,7 +281,7 @@ MAPPINGS: tuple[Route, ...] = (
         scopes=("tags:write",),
         parameters=(Parameter(name="version", description="The version that it replaces.", kind="integer"),),
         body=Mapping,
-        answer=KeptMapping,
+        answer=SavedMapping,
         problems=(
             MappingInvalid,
             MappingChanged,

@@ -150,9 +150,9 @@ class Batch:
 
     def count_unchanged(self) -> int:
         """Counts the distinct taggings that need no change: additions that exist and removals that do not exist."""
-        borne = {person: self._state.tags_of(self._state.ordinals.get(person)) for person in self.adds}
-        given = sum(len(paths & borne[person]) for person, paths in self.adds.items())
-        return given + sum(len(paths - borne[person]) for person, paths in self.removes.items())
+        current = {person: self._state.tags_of(self._state.ordinals.get(person)) for person in self.adds}
+        given = sum(len(paths & current[person]) for person, paths in self.adds.items())
+        return given + sum(len(paths - current[person]) for person, paths in self.removes.items())
 
     def apply(self, now: float) -> State:
         """Returns the state after the batch, which is applied at the time `now`, in Unix seconds."""
@@ -164,7 +164,7 @@ class Batch:
         is_whole = self._rules.mode in ("set", "mirror")
         whose = draft.everyone() if self._rules.mode == "mirror" else [draft.ordinals.get(p) for p in self.adds]
         for ordinal in whose:
-            if ordinal is None or ordinal not in draft.bears:
+            if ordinal is None or ordinal not in draft.tag_numbers:
                 continue
             person = draft.people[ordinal]
             paths = set(draft.tags_of(ordinal))
@@ -174,8 +174,8 @@ class Batch:
             for given in self.adds.get(person, ()):
                 for branch in self._state.exclusive_branches(given):
                     paths = {path for path in paths if path == given or not is_at_or_below(path, branch)}
-            known = numbers | {draft.entries[number].path: number for number in draft.bears[ordinal]}
-            draft.bears[ordinal] = frozenset(known[path] for path in paths)
+            known = numbers | {draft.entries[number].path: number for number in draft.tag_numbers[ordinal]}
+            draft.tag_numbers[ordinal] = frozenset(known[path] for path in paths)
             for path in self.adds.get(person, ()):
                 entry = draft.entries[numbers[path]]
                 moment = expiry_moment(self.expiries[person, path] or self._rules.expiry, entry.ttl_seconds, now)

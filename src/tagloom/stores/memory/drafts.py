@@ -88,11 +88,11 @@ def merged(state: State, tag: TagPath, into: TagPath) -> State:
             draft.entries[number] = msgspec.structs.replace(state.entries[number], path=path)
             continue
         draft.entries[number] = msgspec.structs.replace(state.entries[number], is_live=False)
-        for ordinal, numbers in draft.bears.items():
+        for ordinal, numbers in draft.tag_numbers.items():
             if number in numbers:
                 expiries = [draft.expiries.get((ordinal, each), 0) for each in (number, stays[path]) if each in numbers]
                 draft.set_expiry((ordinal, stays[path]), max(expiries) if all(expiries) else 0)
-                draft.bears[ordinal] = numbers - {number} | {stays[path]}
+                draft.tag_numbers[ordinal] = numbers - {number} | {stays[path]}
     draft.prune_expiries()
     draft.aliases[tag] = into
     draft.delete_shadowed_aliases()
@@ -111,7 +111,7 @@ def deleted(state: State, tag: TagPath) -> State:
     state.refuse_owned(tag)
     for number in gone:
         draft.entries[number] = msgspec.structs.replace(state.entries[number], is_live=False)
-    draft.bears = {ordinal: numbers - gone for ordinal, numbers in state.bears.items()}
+    draft.tag_numbers = {ordinal: numbers - gone for ordinal, numbers in state.tag_numbers.items()}
     draft.prune_expiries()
     return draft
 
@@ -128,9 +128,9 @@ def expired(state: State, moment: Moment) -> State:
         if not is_expiry:
             draft.entries[number] = msgspec.structs.replace(state.entries[number], expires_at=0)
         gone = {number} if is_expiry else set(state.live_numbers(path))
-        for ordinal, numbers in draft.bears.items():
+        for ordinal, numbers in draft.tag_numbers.items():
             lost = {n for n in gone & numbers if not is_expiry or state.expiries.get((ordinal, n)) == at}
-            draft.bears[ordinal] = numbers - lost
+            draft.tag_numbers[ordinal] = numbers - lost
     draft.prune_expiries()
     return draft
 
@@ -149,14 +149,14 @@ def tribe_tagged(
     """
     draft = state.copy()
     number = draft.create_tag(tag) if inside and mode != "remove" else state.find_number(tag)
-    for ordinal, numbers in state.bears.items():
+    for ordinal, numbers in state.tag_numbers.items():
         if ordinal in inside and mode != "remove":
             assert number is not None, "made above"
             others = (n for n in numbers if not any(is_at_or_below(state.entries[n].path, each) for each in branches))
-            draft.bears[ordinal] = frozenset(others) | {number}
+            draft.tag_numbers[ordinal] = frozenset(others) | {number}
             draft.set_expiry((ordinal, number), moment_of(draft.entries[number].ttl_seconds))
         elif (ordinal in inside) == (mode == "remove") and mode != "add":
-            draft.bears[ordinal] = frozenset(n for n in numbers if n != number)
+            draft.tag_numbers[ordinal] = frozenset(n for n in numbers if n != number)
     draft.prune_expiries()
     return draft
 
@@ -205,7 +205,7 @@ def undone(
     first_of_people = {o: _first(touches, wanted, override=override) for o, touches in known.items()}
     for ordinal, first in first_of_people.items():
         if first is not None and not first.is_added and ordinal in draft.people:
-            draft.bears.setdefault(ordinal, frozenset())
+            draft.tag_numbers.setdefault(ordinal, frozenset())
     skipped, conflicts = 0, set[Version]()
     for tagging in _taggings(history, wanted):
         ordinal, number = tagging
@@ -215,25 +215,25 @@ def undone(
         is_spared = bool(others) and not override
         conflicts |= others if is_spared else set()
         first = _first(touches, wanted, override=override)
-        is_borne = number in state.bears.get(ordinal, ())
+        is_borne = number in state.tag_numbers.get(ordinal, ())
         if first is not None and is_borne and not first.is_added:
             draft.set_expiry(tagging, first.expiry_before)
         elif first is not None and first.is_added == is_borne:
             entry = born[number][1] if number in born else draft.entries[number]
             if is_borne:
-                draft.bears[ordinal] -= {number}
+                draft.tag_numbers[ordinal] -= {number}
             elif ordinal in draft.people and entry.is_live:
-                draft.bears[ordinal] = draft.bears.get(ordinal, frozenset()) | {number}
+                draft.tag_numbers[ordinal] = draft.tag_numbers.get(ordinal, frozenset()) | {number}
                 draft.set_expiry(tagging, first.expiry_before)
             else:
                 is_spared = True
         skipped += is_spared
     skipped += _spare_several(draft, state, {number: alive for number, (_, alive) in born.items()})
     for ordinal, first in first_of_people.items():
-        if first is not None and first.is_added and ordinal in draft.bears and not draft.bears[ordinal]:
-            del draft.bears[ordinal]
+        if first is not None and first.is_added and ordinal in draft.tag_numbers and not draft.tag_numbers[ordinal]:
+            del draft.tag_numbers[ordinal]
     for number, (before, alive) in born.items():
-        if any(number in numbers for numbers in draft.bears.values()):
+        if any(number in numbers for numbers in draft.tag_numbers.values()):
             draft.entries[number] = alive
         else:
             draft.entries[number] = before or msgspec.structs.replace(state.entries[number], is_live=False)
@@ -251,15 +251,15 @@ def _spare_several(draft: State, before: State, born: Mapping[Number, Entry]) ->
     """
     after = draft.copy()
     for number, alive in born.items():
-        is_used = any(number in numbers for numbers in draft.bears.values())
+        is_used = any(number in numbers for numbers in draft.tag_numbers.values())
         after.entries[number] = alive if is_used else msgspec.structs.replace(alive, is_live=False)
     spared = 0
     for branch in after.list_exclusive():
         inside = set(after.live_numbers(branch))
-        for ordinal, numbers in draft.bears.items():
+        for ordinal, numbers in draft.tag_numbers.items():
             if len(numbers & inside) > 1:
-                given = (numbers & inside) - before.bears.get(ordinal, frozenset())
-                draft.bears[ordinal] = numbers - given
+                given = (numbers & inside) - before.tag_numbers.get(ordinal, frozenset())
+                draft.tag_numbers[ordinal] = numbers - given
                 spared += len(given)
         if several := draft.people_with_several(inside):
             raise UndoConflict(f"This cannot be undone: {rejections.several_of_branch(branch, several).detail}")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from tagloom.ports import limits
-from tagloom.ports.imports import APPLIED, Import, ImportCount, ImportState, KeptMapping
+from tagloom.ports.imports import APPLIED, Import, ImportCount, ImportState, SavedMapping
 from tagloom.ports.problems import (
     ImportChanged,
     ImportNotFound,
@@ -25,7 +25,7 @@ class MemoryImportBook(MemoryRoster):
         super().__init__()
         self._imports: dict[str, Import] = {}
         self._leases: dict[str, tuple[str, str]] = {}
-        self._mappings: dict[tuple[str, str], list[KeptMapping]] = {}
+        self._mappings: dict[tuple[str, str], list[SavedMapping]] = {}
 
     def get_environment(self, space: str, name: str) -> Environment:
         raise NotImplementedError
@@ -85,7 +85,7 @@ class MemoryImportBook(MemoryRoster):
                     return run
             return None
 
-    def tell_progress(self, id: str, owner: str, *, rows_read: int | None, until: str) -> ImportState | None:
+    def put_progress(self, id: str, owner: str, *, rows_read: int | None, until: str) -> ImportState | None:
         with self._lock:
             if self._leases.get(id, ("", ""))[0] != owner:
                 return None
@@ -101,7 +101,7 @@ class MemoryImportBook(MemoryRoster):
 
     # Mappings.
 
-    def put_mapping(self, space: str, kept: KeptMapping) -> None:
+    def put_mapping(self, space: str, kept: SavedMapping) -> None:
         with self._lock:
             if space not in self._spaces:
                 raise SpaceNotFound(f"There is no space '{space}'.", value=space)
@@ -114,14 +114,14 @@ class MemoryImportBook(MemoryRoster):
                 raise TooManyMappings(f"A mapping has {limits.VERSIONS_PER_MAPPING_MAX} versions at most.")
             self._mappings[space, kept.name] = [*versions, kept]
 
-    def get_mapping(self, space: str, name: str, *, version: int | None = None) -> KeptMapping:
+    def get_mapping(self, space: str, name: str, *, version: int | None = None) -> SavedMapping:
         with self._lock:
             versions = self._mappings.get((space, name), [])
             if not versions or not 1 <= (version or 1) <= len(versions):
                 raise MappingNotFound("There is no such mapping here.", value=name[:64])
             return versions[-1 if version is None else version - 1]
 
-    def list_mappings(self, space: str) -> tuple[KeptMapping, ...]:
+    def list_mappings(self, space: str) -> tuple[SavedMapping, ...]:
         with self._lock:
             return tuple(versions[-1] for (where, _), versions in sorted(self._mappings.items()) if where == space)
 

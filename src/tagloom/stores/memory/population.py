@@ -313,7 +313,7 @@ class MemoryPopulation(Answers):
             raise PersonNotFound(f"There is no such {person.kind} here.")
         draft = self._state.copy()
         ordinal = draft.ordinals.pop(person)
-        del draft.people[ordinal], draft.bears[ordinal]
+        del draft.people[ordinal], draft.tag_numbers[ordinal]
         draft.prune_expiries()
         return self._commit(draft, "erase", origin, is_final=True).receipt()
 

@@ -33,15 +33,19 @@ class Answers:
 
     def _person_record(self, state: State, ordinal: Ordinal) -> PersonRecord:
         person = state.people[ordinal]
-        borne = tuple(sorted(state.tags_of(ordinal)))
-        numbers = state.bears.get(ordinal, ()) if state is self._state else ()
+        current = tuple(sorted(state.tags_of(ordinal)))
+        numbers = state.tag_numbers.get(ordinal, ()) if state is self._state else ()
         expiries = {
             state.entries[number].path: moment_text(state.expiries[ordinal, number])
             for number in numbers
             if (ordinal, number) in state.expiries
         }
         return PersonRecord(
-            kind=person.kind, id=person.id, tags=borne, version=state.version, expires_at=dict(sorted(expiries.items()))
+            kind=person.kind,
+            id=person.id,
+            tags=current,
+            version=state.version,
+            expires_at=dict(sorted(expiries.items())),
         )
 
     def expires_by(self, moment: Moment) -> bool:
@@ -82,7 +86,7 @@ class Answers:
 
     def find_person(self, person: Person, *, as_of: Version | None = None) -> PersonRecord | None:
         state, ordinal = self._as_of(as_of), self._state.ordinals.get(person)
-        return self._person_record(state, ordinal) if ordinal is not None and ordinal in state.bears else None
+        return self._person_record(state, ordinal) if ordinal is not None and ordinal in state.tag_numbers else None
 
     def list_people(
         self,
@@ -223,7 +227,7 @@ class Answers:
 
     def count(self, tribe: Definition, tribes: Mapping[str, Definition], *, as_of: Version | None = None) -> Count:
         state = self._as_of(as_of)
-        audience = [o for o in state.bears if takes(tribe, state.people[o].kind)]
+        audience = [o for o in state.tag_numbers if takes(tribe, state.people[o].kind)]
         return Count(count=len(state.members(tribe, tribes)), of=len(audience), version=state.version)
 
     def sample(
@@ -315,7 +319,7 @@ class Answers:
         """Returns the person's tags that match a tag node, each with the version that added it last."""
         assert ordinal is not None
         found = []
-        for number in state.bears[ordinal]:
+        for number in state.tag_numbers[ordinal]:
             path = state.entries[number].path
             if path == asks.tag or (asks.match == "subtree" and is_at_or_below(path, asks.tag)):
                 records = (r for r in reversed(self._history[: state.version]) if (ordinal, number) in r.effect.added)

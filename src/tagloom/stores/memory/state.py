@@ -70,8 +70,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 class State:
     """The environment at one version. A committed state never changes.
 
-    `people` has everybody who was ever known and is not erased; `bears` has the people who are known now, with their
-    tags. `expiries` has the moment at which a tagging expires, if it has one.
+    `people` has everybody who was ever known and is not erased; `tag_numbers` has the people who are known now, with
+    their tags. `expiries` has the moment at which a tagging expires, if it has one.
     """
 
     def __init__(self) -> None:
@@ -79,7 +79,7 @@ class State:
         self.people: dict[Ordinal, Person] = {}
         self.ordinals: dict[Person, Ordinal] = {}
         self.people_ever = 0
-        self.bears: dict[Ordinal, frozenset[Number]] = {}
+        self.tag_numbers: dict[Ordinal, frozenset[Number]] = {}
         self.entries: dict[Number, Entry] = {}
         self.aliases: dict[TagPath, TagPath] = {}
         self.expiries: dict[Tagging, Moment] = {}
@@ -89,7 +89,7 @@ class State:
     def copy(self) -> "State":
         other = State()
         other.version, other.people_ever = self.version, self.people_ever
-        other.people, other.ordinals, other.bears = dict(self.people), dict(self.ordinals), dict(self.bears)
+        other.people, other.ordinals, other.tag_numbers = dict(self.people), dict(self.ordinals), dict(self.tag_numbers)
         other.entries, other.aliases, other.expiries = dict(self.entries), dict(self.aliases), dict(self.expiries)
         return other
 
@@ -116,7 +116,7 @@ class State:
     def people_with_several(self, numbers: Collection[Number]) -> int:
         """Returns how many people have more than one of these tags."""
         inside = frozenset(numbers)
-        return sum(len(borne & inside) > 1 for borne in self.bears.values())
+        return sum(len(current & inside) > 1 for current in self.tag_numbers.values())
 
     def refuse_several(self) -> None:
         """Checks all exclusive branches. Raises: ExclusiveBranch: a person has two tags of one."""
@@ -176,7 +176,7 @@ class State:
 
     def prune_expiries(self) -> None:
         """Removes the expiries of taggings that do not exist any more."""
-        self.expiries = {(o, n): moment for (o, n), moment in self.expiries.items() if n in self.bears.get(o, ())}
+        self.expiries = {(o, n): moment for (o, n), moment in self.expiries.items() if n in self.tag_numbers.get(o, ())}
 
     def delete_shadowed_aliases(self) -> None:
         """Deletes the aliases whose paths are tags or branches now."""
@@ -202,18 +202,18 @@ class State:
             ordinal = Ordinal(self.people_ever)
             self.people_ever += 1
             self.ordinals[person], self.people[ordinal] = ordinal, person
-        self.bears.setdefault(self.ordinals[person], frozenset())
+        self.tag_numbers.setdefault(self.ordinals[person], frozenset())
         return self.ordinals[person]
 
     def is_known(self, person: Person) -> bool:
-        return self.ordinals.get(person) in self.bears
+        return self.ordinals.get(person) in self.tag_numbers
 
     def everyone(self) -> list[Ordinal]:
         """Returns the ordinals of all known people, in the order in which the ordinals were assigned."""
-        return sorted(self.bears)
+        return sorted(self.tag_numbers)
 
     def tags_of(self, ordinal: Ordinal | None) -> frozenset[TagPath]:
-        return self.paths_of(() if ordinal is None else self.bears.get(ordinal, ()))
+        return self.paths_of(() if ordinal is None else self.tag_numbers.get(ordinal, ()))
 
     def paths_of(self, numbers: Iterable[Number]) -> frozenset[TagPath]:
         return frozenset(self.entries[number].path for number in numbers)
@@ -237,22 +237,26 @@ class State:
         def is_inside(kind: Kind, numbers: frozenset[Number]) -> bool:
             return is_member(asked, Facts(kind, self.paths_of(numbers)), others)
 
-        return [o for o in self.everyone() if is_inside(self.people[o].kind, self.bears[o])]
+        return [o for o in self.everyone() if is_inside(self.people[o].kind, self.tag_numbers[o])]
 
     def people_with(self, tag: TagPath, match: Match) -> list[Ordinal]:
         asked = {n for n in self.live_numbers(tag) if match == "subtree" or self.entries[n].path == tag}
-        return [ordinal for ordinal in self.everyone() if not asked.isdisjoint(self.bears[ordinal])]
+        return [ordinal for ordinal in self.everyone() if not asked.isdisjoint(self.tag_numbers[ordinal])]
 
 
 def difference(before: State, after: State) -> Effect:
     """Returns the changes since `before`. Entries stay stored after their deletion."""
-    changed = [o for o in before.bears.keys() | after.bears.keys() if before.bears.get(o) != after.bears.get(o)]
+    changed = [
+        o
+        for o in before.tag_numbers.keys() | after.tag_numbers.keys()
+        if before.tag_numbers.get(o) != after.tag_numbers.get(o)
+    ]
     none: frozenset[Number] = frozenset()
     return Effect(
-        frozenset((o, n) for o in changed for n in after.bears.get(o, none) - before.bears.get(o, none)),
-        frozenset((o, n) for o in changed for n in before.bears.get(o, none) - after.bears.get(o, none)),
-        frozenset(after.bears.keys() - before.bears.keys()),
-        frozenset(before.bears.keys() - after.bears.keys()),
+        frozenset((o, n) for o in changed for n in after.tag_numbers.get(o, none) - before.tag_numbers.get(o, none)),
+        frozenset((o, n) for o in changed for n in before.tag_numbers.get(o, none) - after.tag_numbers.get(o, none)),
+        frozenset(after.tag_numbers.keys() - before.tag_numbers.keys()),
+        frozenset(before.tag_numbers.keys() - after.tag_numbers.keys()),
         {n: (before.entries.get(n), entry) for n, entry in after.entries.items() if before.entries.get(n) != entry},
         {
             path: (before.aliases.get(path), after.aliases.get(path))
@@ -288,8 +292,8 @@ def forgotten(history: Sequence[Record], then: State) -> list[Record]:
     Each record keeps its changes of the catalogue. Of its other changes, it keeps the last addition of each tagging,
     person and expiry that exists in `then`.
     """
-    taggings = {(o, n) for o, numbers in then.bears.items() for n in numbers}
-    people, expiries = set(then.bears), dict(then.expiries)
+    taggings = {(o, n) for o, numbers in then.tag_numbers.items() for n in numbers}
+    people, expiries = set(then.tag_numbers), dict(then.expiries)
     found: list[Record] = []
     for record in reversed(history):
         effect = record.effect

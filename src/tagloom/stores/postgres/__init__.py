@@ -246,7 +246,7 @@ class PostgresDatabase:
 
     def _abandon(self, connection: Connection) -> None:
         if connection.closed:
-            self.connections.forget_idle()
+            self.connections.close_idle()
             return
         try:
             connection.execute("ROLLBACK")
@@ -310,7 +310,7 @@ class PostgresStorage:
                     cluster.end_reading(connection, layout)
             except psycopg.Error as error:
                 if connection.closed:
-                    self._database.connections.forget_idle()
+                    self._database.connections.close_idle()
                 raise unavailable(error) from error
             finally:
                 if connection.info.transaction_status not in (TransactionStatus.IDLE, TransactionStatus.UNKNOWN):

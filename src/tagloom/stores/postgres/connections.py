@@ -125,7 +125,7 @@ class Connections:
         """Returns the counts of used and unused connections, and the total time that callers waited for one."""
         return Pooled(self._in_use, len(self._idle), self._waited_seconds)
 
-    def forget_idle(self) -> None:
+    def close_idle(self) -> None:
         """Closes the unused connections. If the server closed one, it has probably closed them too."""
         with self._lock:
             forgotten, self._idle = self._idle, []
@@ -135,7 +135,7 @@ class Connections:
     def close(self) -> None:
         """Closes the unused connections. The others are closed when they are returned."""
         self._is_closed = True
-        self.forget_idle()
+        self.close_idle()
 
     def _take(self, waited: float) -> Connection:
         with self._lock:

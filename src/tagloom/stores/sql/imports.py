@@ -11,7 +11,7 @@ import sqlalchemy as sql
 from sqlalchemy import exc
 
 from tagloom.ports import limits
-from tagloom.ports.imports import APPLIED, Import, ImportCount, ImportState, KeptMapping
+from tagloom.ports.imports import APPLIED, Import, ImportCount, ImportState, SavedMapping
 from tagloom.ports.problems import (
     EnvironmentNotFound,
     ImportChanged,
@@ -113,7 +113,7 @@ class SqlImportBook(SqlConnecting):
                 return self.get_import(id)
         return None
 
-    def tell_progress(self, id: str, owner: str, *, rows_read: int | None, until: str) -> ImportState | None:
+    def put_progress(self, id: str, owner: str, *, rows_read: int | None, until: str) -> ImportState | None:
         """See the port."""
         values: dict[str, Any] = {"leased_until": until}
         if rows_read is not None:
@@ -130,7 +130,7 @@ class SqlImportBook(SqlConnecting):
 
     # Mappings.
 
-    def put_mapping(self, space: str, kept: KeptMapping) -> None:
+    def put_mapping(self, space: str, kept: SavedMapping) -> None:
         """See the port."""
         here = _MAPPING.space == space
         try:
@@ -162,7 +162,7 @@ class SqlImportBook(SqlConnecting):
                 raise SpaceNotFound(f"There is no space '{space}'.", value=space) from error
             raise MappingChanged("Somebody else saved this mapping at the same moment.") from error
 
-    def get_mapping(self, space: str, name: str, *, version: int | None = None) -> KeptMapping:
+    def get_mapping(self, space: str, name: str, *, version: int | None = None) -> SavedMapping:
         """See the port."""
         query = sql.select(schema.mapping).where(_MAPPING.space == space, _MAPPING.name == name)
         if version is not None:
@@ -172,7 +172,7 @@ class SqlImportBook(SqlConnecting):
             raise MappingNotFound("There is no such mapping here.", value=name[:64])
         return _kept(found[0])
 
-    def list_mappings(self, space: str) -> tuple[KeptMapping, ...]:
+    def list_mappings(self, space: str) -> tuple[SavedMapping, ...]:
         """See the port."""
         newest = (
             sql.select(_MAPPING.name, sql.func.max(_MAPPING.version).label("version"))
@@ -212,6 +212,6 @@ def _import(found: Any) -> Import:
     return msgspec.structs.replace(run, rows_read=found.rows_read)
 
 
-def _kept(found: Any) -> KeptMapping:
+def _kept(found: Any) -> SavedMapping:
     mapping = msgspec.json.decode(found.form, type=Mapping)
-    return KeptMapping(name=found.name, version=found.version, at=found.at, by=found.by, mapping=mapping)
+    return SavedMapping(name=found.name, version=found.version, at=found.at, by=found.by, mapping=mapping)
