@@ -66,7 +66,7 @@ deep: develop ## Draw new generated cases for about an hour, and kill servers; c
 	$(MAKE) soak
 
 soak: develop ## Kill servers at their work far more often than the tests do
-	TAGLOOM_TEST_KILLS=50 $(BIN)/pytest -q -s tests/crash/test_killed_work.py $(PYTEST_ARGS)
+	TAGLOOM_TEST_KILLS=50 $(BIN)/pytest -q -s tests/crash $(PYTEST_ARGS)
 
 run: setup ## Load the example customer base, serve it, and say how to try it
 	$(BIN)/tagloom demo --data .demo

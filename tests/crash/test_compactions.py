@@ -17,13 +17,14 @@ from tagloom.words.rules import Definition, HasTag
 from tagloom_client import Tagloom
 from tagloom_client.models import Receipt
 from tests.bodies import part, user
+from tests.crash.kills import kills
 from tests.crash.test_kill import PATIENCE_SECONDS, Writer, server
 from tests.crash.test_sweeps import Place, place, postgres
 from tests.writing import Batch, write_parts
 
 __all__ = ["place", "postgres"]
 
-KILLS = 10
+KILLS = kills(6)
 TRIBES = {f"t{n}": Definition("everyone", HasTag(f"old/t{n}")) for n in range(7)}
 # Every step is one chunk, so that a kill falls between the steps of a compaction, or into one.
 HURRIED = (

@@ -16,10 +16,11 @@ from tagloom.words.mappings import ListColumn, Mapping
 from tagloom.words.people import Person
 from tagloom.words.tags import TagPath
 from tagloom.words.tenants import Environment
+from tests.crash.kills import kills
 from tests.crash.test_kill import server
 from tests.postgres import Server
 
-KILLS = {"sqlite": 50, "postgres": 15}
+KILLS = {"sqlite": kills(20), "postgres": kills(10)}
 ROWS = 3_000
 PATIENCE_SECONDS = 120
 # Steps of a hundred rows and leases of a second, so that kills come within steps and are soon made up for.
@@ -74,20 +75,20 @@ def test_imports_survive_the_kills_of_their_servers(tmp_path: Path, store: str) 
             url = database.new_database()
             place, data = Settings(database=PostgresUrl(url), uploads=tmp_path / "uploads"), None
             environ = {"TAGLOOM_DATABASE_URL": url, "TAGLOOM_UPLOADS": str(tmp_path / "uploads")}
-        kill_servers(place, data, environ, kills=KILLS[store])
+        kill_servers(place, data, environ, count=KILLS[store])
     finally:
         if database is not None:
             database.stop()
 
 
-def kill_servers(place: Settings, data: Path | None, environ: dict[str, str], *, kills: int) -> None:
+def kill_servers(place: Settings, data: Path | None, environ: dict[str, str], *, count: int) -> None:
     chance = random.Random(11)
     folder = Path(environ["TAGLOOM_UPLOADS"])
     installation = open_installation(place, create=True)
     environment = installation.control.get_environment("main", "production")
     brought: list[Import] = []
     interrupted = 0
-    for number in range(kills):
+    for number in range(count):
         brought.append(bring(installation, folder, environment, number))
         with server(data, environ, beginning=BEGINNING) as (_, process):
             time.sleep(chance.uniform(0.0, 0.35))
@@ -103,7 +104,7 @@ def kill_servers(place: Settings, data: Path | None, environ: dict[str, str], *,
     installation.close()
 
     # Enough kills met an import that was under way; how many depends on how fast the machine is.
-    assert interrupted > kills // 10
+    assert interrupted > count // 10
     installation = open_installation(place)
     hold_to_account(installation, environment, brought)
     assert list(check(installation)) == []

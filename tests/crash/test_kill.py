@@ -26,12 +26,13 @@ from tagloom.words.changes import Origin
 from tagloom.words.people import Person
 from tagloom_client import Retries, Tagloom, TagloomError
 from tagloom_client.models import Receipt
+from tests.crash.kills import kills
 from tests.ports import free_port
 
 TAGLOOM = [sys.executable, "-c", "from tagloom.cli import main; main()"]
-KILLS_OF_SERVERS = 25
-KILLS_OF_IMPORTS = 30
-KILLS_OF_INITS = 10
+KILLS_OF_SERVERS = kills(15)
+KILLS_OF_IMPORTS = kills(18)
+KILLS_OF_INITS = kills(8)
 WRITERS = 4
 PATIENCE_SECONDS = 60
 

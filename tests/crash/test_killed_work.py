@@ -30,12 +30,13 @@ from tagloom.words.syncs import FilesSource, SyncDraft
 from tagloom_client import ProblemError, Retries, Tagloom, TagloomError
 from tagloom_client.models import Import
 from tests.bodies import Line, part, user
+from tests.crash.kills import kills
 from tests.crash.replaying import Replay, all_imports
 from tests.crash.test_kill import PATIENCE_SECONDS, server
 from tests.postgres import Server
 from tests.writing import Batch, write_parts
 
-KILLS = int(os.environ.get("TAGLOOM_TEST_KILLS", "15"))
+KILLS = kills(12)
 SEED = int(os.environ.get("TAGLOOM_TEST_SEED", "23"))
 ROWS = 600
 PEOPLE_OF_SYNCS = 120

@@ -18,11 +18,12 @@ from tagloom.settings import PostgresUrl, Settings
 from tagloom.words.people import Person
 from tagloom_client import Retries, Tagloom, TagloomError
 from tagloom_client.models import Receipt
+from tests.crash.kills import kills
 from tests.crash.test_kill import Writer, server
 from tests.postgres import Server
 
-KILLS_OF_SERVERS = 12
-KILLS_OF_DATABASES = 6
+KILLS_OF_SERVERS = kills(8)
+KILLS_OF_DATABASES = kills(5)
 PROCESSES = 3
 
 

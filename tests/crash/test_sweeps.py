@@ -19,11 +19,12 @@ from tagloom.words.people import Person
 from tagloom_client import Tagloom
 from tagloom_client.models import Receipt
 from tests.bodies import part, user
+from tests.crash.kills import kills
 from tests.crash.test_kill import PATIENCE_SECONDS, Writer, server
 from tests.postgres import Server
 from tests.writing import Batch, write_parts
 
-KILLS = 10
+KILLS = kills(6)
 ENDS_PER_ROUND = 120
 # A sweep takes one end here, so that a kill falls between the sweeps of what ended together, or into one.
 HURRIED = (
