@@ -145,10 +145,12 @@ class Connections:
                 return self._idle.pop()
         try:
             return connect_deaf(self._url)
-        except psycopg.Error as error:
+        except BaseException as error:
             with self._lock:
                 self._in_use -= 1
-            raise unavailable(error) from error
+            if isinstance(error, psycopg.Error):
+                raise unavailable(error) from error
+            raise
 
     def _give_back(self, connection: Connection) -> None:
         is_whole = not connection.closed and connection.info.transaction_status == TransactionStatus.IDLE
