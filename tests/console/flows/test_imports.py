@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from tagloom.console import limits as console_limits
 from tagloom.imports import limits
 from tagloom.words.changes import Origin
 from tagloom.words.people import Person
@@ -288,3 +289,20 @@ def test_an_import_is_cancelled_and_its_file_removed(open_page: Open, served: Se
     page.get_by_role("button", name="Delete file").click()
     expect(page.locator("tbody", has_text="away.csv")).to_have_count(0)
     assert tags_of(served, "away") == ()
+
+
+def test_a_file_that_is_too_large_is_refused_before_it_is_sent(
+    open_page: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(console_limits, "UPLOAD_BYTES_MAX", 10)
+    file = tmp_path / "crm.csv"
+    file.write_text("user,tag\nu1,a\n")
+    page = open_page("developer")
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.method))
+    page.goto(f"{PLACE}/imports")
+    page.get_by_label("Drag a file here, or choose one").set_input_files(file)
+    page.get_by_role("button", name="Upload").click()
+
+    expect(page.get_by_text("crm.csv has 14 bytes; 10 are allowed.")).to_be_visible()
+    assert "POST" not in sent

@@ -26,7 +26,11 @@ function prepare(form) {
   });
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    if (input.files.length) send(form, bar, status);
+    const most = Number(form.dataset.bytesMax);
+    // The server would close the connection early, and the browser would not show its answer.
+    const large = [...input.files].find((file) => file.size > most);
+    if (large) status.textContent = `${large.name} has ${large.size.toLocaleString("en")} bytes; ${most.toLocaleString("en")} are allowed.`;
+    else if (input.files.length) send(form, bar, status);
   });
 }
 
