@@ -16,20 +16,23 @@ from tagloom.syncs.pull import begin
 from tagloom.syncs.queries import address_of, check_reads, queried
 from tagloom.syncs.sources import Sources, TooManyBeginnings
 from tagloom.words.syncs import SqlSource
-from tests.postgres import server
+from tests import mariadb, postgres
 
 ENDLESS = {
     "sqlite": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n",
     "postgresql": "SELECT pg_sleep(600)",
+    "mariadb": "SELECT sleep(600)",
 }
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
 def crm(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A database with one table of one row, and its URL."""
     url = f"sqlite:///{tmp_path}/crm.sqlite"
     if request.param == "postgresql":
-        url = server().new_database().replace("postgresql://", "postgresql+psycopg://")
+        url = postgres.server().new_database().replace("postgresql://", "postgresql+psycopg://")
+    if request.param == "mariadb":
+        url = mariadb.server().new_database().replace("mariadb://", "mariadb+pymysql://")
     engine = sql.create_engine(url)
     with engine.begin() as connection:
         connection.execute(sql.text("CREATE TABLE customer (id TEXT)"))
@@ -132,7 +135,12 @@ def test_where_no_session_is_read_only_the_text_of_a_query_tells(backend: str, q
 
 
 def test_what_a_database_takes_for_code_is_no_comment_and_no_text() -> None:
-    for query in ("SELECT 1 /*! INTO OUTFILE '/tmp/x' */", "SELECT 1 --1; DROP TABLE customer"):
+    for query in (
+        "SELECT 1 /*! INTO OUTFILE '/tmp/x' */",
+        "SELECT 1 /*M! INTO OUTFILE '/tmp/x' */",
+        "SELECT 1 --1; DROP TABLE customer",
+        "SELECT 1 --\xa0 INTO OUTFILE '/tmp/x'",
+    ):
         with pytest.raises(SourceUnreadable):
             check_reads(query, "mysql")
     for backend in ("mssql", "oracle", "postgresql"):

@@ -20,13 +20,21 @@ IsOver: TypeAlias = Callable[[], bool]
 
 _SECONDS_BETWEEN_CHECKS = 0.2
 _BUSY_SECONDS = 5
+# PyMySQL waits this much longer than the database's own limit, whose answer says more than a lost connection.
+_READ_SECONDS_MORE = 10
+# With these modes, MySQL and MariaDB end a text or a quoted name at other places if it has backslashes.
+_BACKSLASH_MODES = ("NO_BACKSLASH_ESCAPES", "ANSI_QUOTES")
+_BIT = 16  # The type code of BIT in the protocol of MySQL and MariaDB.
 _STANDARD = (
     r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`(?:[^`]|``)*`|\[[^\]]*\]"  # Comments, texts and names.
 )
 _POSTGRES = (
     r"--[^\n]*|/\*.*?\*/|\b[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\$([A-Za-z_]\w*)?\$.*?\$\1\$"
 )
-_MYSQL = r"--(?=\s|$)[^\n]*|#[^\n]*|/\*(?!!).*?\*/|'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.|\"\")*\"|`(?:[^`]|``)*`"
+# A comment that begins with `/*!`, or in MariaDB with `/*M!`, is code. `--` begins a comment if an ASCII space follows.
+_MYSQL = (
+    r"--(?=[ \t-\r]|$)[^\n]*|#[^\n]*|/\*(?![Mm]?!).*?\*/|'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.|\"\")*\"|`(?:[^`]|``)*`"
+)
 # These patterns match comments, texts and quoted names. Keywords have no meaning in them.
 _QUOTED: Mapping[str, re.Pattern[str]] = {
     "postgresql": re.compile(_POSTGRES, re.DOTALL),
@@ -73,21 +81,43 @@ def queried(
         is_postgres = place.get_backend_name() == "postgresql"
         session: dict[str, Any] = {"postgresql_readonly": True} if is_postgres else {}
         few: dict[str, Any] = {"stream_results": True, "yield_per": rows_at_once}
-        with engine.connect().execution_options(**session) as connection:
+        with _connected(engine).execution_options(**session) as connection:
             _restrict(connection, place.get_backend_name(), seconds)
+            _check_backslashes(connection, query, place.get_backend_name())
             with _watched(connection, place, seconds, is_over) as watch:
+                found: sql.CursorResult[Any] | None = None
                 try:
-                    yield connection.execute(sql.text(query), given, execution_options=few)
+                    found = connection.execute(sql.text(query), given, execution_options=few)
+                    yield found
                 except sql.exc.DBAPIError:
-                    if watch.has_cancelled:
-                        raise SourceUnreadable(
-                            f"The query was cancelled: it took longer than {seconds:,} seconds, or its rows "
-                            "were no longer needed."
-                        ) from None
+                    if watch.is_over():
+                        raise _cancelled(seconds) from None
                     raise
                 finally:
-                    with suppress(sql.exc.DBAPIError):
-                        connection.rollback()
+                    _leave(connection, place, found)
+                # Some cancelled queries do not fail: BENCHMARK in MariaDB and SLEEP in MySQL return a row.
+                if watch.is_over():
+                    raise _cancelled(seconds)
+
+
+def _cancelled(seconds: int) -> SourceUnreadable:
+    return SourceUnreadable(
+        f"The query was cancelled: it took longer than {seconds:,} seconds, or its rows were no longer needed."
+    )
+
+
+def _leave(connection: sql.Connection, place: sql.URL, found: sql.CursorResult[Any] | None) -> None:
+    """Rolls back. Ends the query before, because the drivers of MySQL would read all rows that are left."""
+    if found is not None and place.get_backend_name() in ("mysql", "mariadb"):
+        _cancel(connection, place)
+        cursor: Any = found.cursor
+        if cursor is not None:
+            # SQLAlchemy would log the driver's error, which says that the query was ended.
+            with suppress(connection.dialect.loaded_dbapi.Error):
+                cursor.close()
+        found.close()
+    with suppress(sql.exc.DBAPIError):
+        connection.rollback()
 
 
 def check_reads(query: str, backend: str) -> None:
@@ -105,6 +135,21 @@ def check_reads(query: str, backend: str) -> None:
         raise SourceUnreadable(f"A query must only read, but '{found[0]}' writes. Quote it if it is a column's name.")
 
 
+def _check_backslashes(connection: sql.Connection, query: str, backend: str) -> None:
+    """Checks that MySQL and MariaDB end the texts of a query where `check_reads` ends them.
+
+    Raises: SourceUnreadable.
+    """
+    if backend not in ("mysql", "mariadb") or "\\" not in query:
+        return
+    modes = str(connection.exec_driver_sql("SELECT @@SESSION.sql_mode").scalar()).split(",")
+    for mode in _BACKSLASH_MODES:
+        if mode in modes:
+            raise SourceUnreadable(
+                f"The database has the sql_mode {mode}. With this mode, a query cannot have a backslash."
+            )
+
+
 def address_of(url: str) -> sql.URL:
     """Returns the parsed address of a database. If the address of MySQL or MariaDB names no driver, selects PyMySQL."""
     place = sql.make_url(url)
@@ -117,6 +162,17 @@ def _engine_of(place: sql.URL, seconds: int) -> sql.Engine:
         return _created(place, seconds)
     except (ImportError, sql.exc.NoSuchModuleError) as error:
         raise _driver_missing(place, error) from error
+
+
+def _connected(engine: sql.Engine) -> sql.Connection:
+    """Opens a connection. Raises: SourceUnreadable: the driver does not know a part of the address."""
+    try:
+        return engine.connect()
+    except (TypeError, AttributeError, LookupError) as error:
+        # PyMySQL raises these for an option or a charset that it does not know.
+        raise SourceUnreadable(
+            "The address of the database has an option that its driver does not accept. Check what follows the '?'."
+        ) from error
 
 
 def _driver_missing(place: sql.URL, error: Exception) -> SourceUnreadable:
@@ -143,7 +199,7 @@ def _created(place: sql.URL, seconds: int) -> sql.Engine:
         return sql.create_engine(place, poolclass=sql.NullPool, creator=lambda: _open_file(place))
     connecting: dict[str, object] = {}
     if driver == "pymysql":
-        connecting = {"connect_timeout": limits.FETCH_CONNECT_SECONDS_MAX, "read_timeout": seconds}
+        connecting = {"connect_timeout": limits.FETCH_CONNECT_SECONDS_MAX, "read_timeout": seconds + _READ_SECONDS_MORE}
     elif driver == "mysqldb":
         connecting = {"connect_timeout": limits.FETCH_CONNECT_SECONDS_MAX, "multi_statements": False}
     elif driver in ("psycopg", "psycopg2"):
@@ -182,6 +238,9 @@ def _restrict(connection: sql.Connection, backend: str, seconds: int) -> None:
             connection.exec_driver_sql(f"SET SESSION {limit}")
             connection.exec_driver_sql("SET SESSION TRANSACTION READ ONLY")
             connection.exec_driver_sql("START TRANSACTION READ ONLY")
+            if connection.dialect.driver == "pymysql":
+                # PyMySQL returns the bytes of a BIT. Many schemas store a boolean as BIT(1).
+                driver.decoders = {**driver.decoders, _BIT: lambda value: int.from_bytes(value, "big")}
         case "mssql":
             driver.timeout = seconds  # An attribute of pyodbc's connection.
         case _:
@@ -189,7 +248,15 @@ def _restrict(connection: sql.Connection, backend: str, seconds: int) -> None:
 
 
 class _Watch:
-    has_cancelled = False
+    """The limit of a query, and whether the query was cancelled here."""
+
+    def __init__(self, seconds: int) -> None:
+        self.until = monotonic() + seconds
+        self.has_cancelled = False
+
+    def is_over(self) -> bool:
+        """Returns True if the query was cancelled here, or if the database had to end it."""
+        return self.has_cancelled or monotonic() >= self.until
 
 
 @contextmanager
@@ -198,10 +265,10 @@ def _watched(connection: sql.Connection, place: sql.URL, seconds: int, is_over: 
 
     The thread ends with the block.
     """
-    watch, until = _Watch(), monotonic() + seconds
+    watch = _Watch(seconds)
 
     def check() -> None:
-        if monotonic() >= until or is_over():
+        if monotonic() >= watch.until or is_over():
             watch.has_cancelled = True
             _cancel(connection, place)
 
@@ -237,7 +304,10 @@ def _translated(url: str) -> Iterator[None]:
     try:
         yield
     except (sql.exc.SQLAlchemyError, sqlite3.Error, ModuleNotFoundError, ValueError) as error:
-        said = (str(getattr(error, "orig", None) or error).strip().splitlines() or [type(error).__name__])[0]
+        cause = getattr(error, "orig", None) or error
+        # The errors of PyMySQL are pairs of a number and a text.
+        text = str(cause.args[-1] if isinstance(cause, Exception) and len(cause.args) == 2 else cause)
+        said = (text.strip().splitlines() or [type(error).__name__])[0]
         for secret in _secrets_of(url):
             said = said.replace(secret, "…")
         raise SourceUnreadable(f"The database says: {printable(said)}") from None
