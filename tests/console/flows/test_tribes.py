@@ -71,6 +71,46 @@ def test_filter_after_filter_is_added_without_a_click_between(open_page: Open) -
     expect(fields.nth(1)).to_be_focused()
 
 
+def test_an_unfinished_tag_is_not_called_unknown_while_a_known_tag_contains_it(open_page: Open) -> None:
+    page = open_page("tribes")
+    page.goto(f"{PLACE}/tribes/new")
+    page.get_by_role("button", name="Tag", exact=True).click()
+    field, finding = page.get_by_role("combobox", name="Tag", exact=True), page.locator("#finding")
+
+    for unfinished in ("inter", "fiber", "fiber-opt"):
+        field.fill("")
+        field.press_sequentially(unfinished, delay=10)
+        expect(page.locator(".options .option").first).to_contain_text(unfinished)
+        expect(finding).to_contain_text(f"“{unfinished}”. Choose one.")
+        expect(finding).not_to_contain_text("There is no tag")
+    field.fill("internet/")
+    expect(finding.locator(".figure-number")).to_have_text("5,516")
+    expect(finding.locator(".error, .note")).to_have_count(0)
+    field.fill("internet/fibre-optic")
+    expect(finding).to_contain_text("There is no tag “internet/fibre-optic” here. Did you mean “internet/fiber-optic”?")
+    field.fill("zebra")
+    expect(finding).to_contain_text("There is no tag “zebra” here.")
+    field.fill("internet/fiber-optic")
+    expect(finding).not_to_contain_text("tag “")
+
+
+def test_a_closed_catalogue_does_not_call_an_unfinished_tag_unknown(open_page: Open) -> None:
+    settings = open_page()
+    settings.goto(f"{PLACE}/settings")
+    settings.get_by_label("Catalogue of production").select_option("closed")
+    settings.locator("tr", has_text="production").get_by_role("button", name="Save").click()
+    expect(toast(settings)).to_contain_text("The catalogue of production is now closed")
+    page = open_page("developer")
+    page.goto(f"{PLACE}/people?kind=user&user={CUSTOMER}")
+    field = page.get_by_label("Add a tag")
+
+    field.press_sequentially("fiber", delay=10)
+    expect(page.locator(".options .option").first).to_contain_text("fiber")
+    expect(page.locator("#tag-status")).to_be_empty()
+    field.fill("zebra")
+    expect(page.locator("#tag-status")).to_contain_text("There is no such tag")
+
+
 def test_a_tribes_history_is_told_in_sentences_with_json_on_demand(open_page: Open, served: Served) -> None:
     tribes, origin = served.services.tribes, Origin("bob", "night-job")
     tribe = tribes.get_tribe("main", "streamers")

@@ -145,10 +145,12 @@ def _filled(group: Group, place: Place, fields: Mapping[str, Sequence[str]]) -> 
             parts.append(_filled(part, inner, fields))
             continue
         operator = field(inner, "operator", _operator(part))
+        value = field(inner, "value", part.value).strip()
         parts.append(
             Filter(
                 part.subject,
-                field(inner, "value", part.value).strip(),
+                # Tab completes a level of a tag and leaves a slash for the next one, which may never come.
+                value.removesuffix("/") if part.subject == "tag" else value,
                 "exact" if operator.endswith("exact") else "subtree",
                 operator.startswith("not"),
             )

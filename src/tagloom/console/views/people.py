@@ -279,15 +279,18 @@ def erase(request: PageRequest) -> Answer:
 
 
 def suggest(request: PageRequest) -> Answer:
-    """Suggests known tags for the typed text, and checks the text."""
+    """Suggests known tags for the typed text, and checks the text.
+
+    A closed catalogue is mentioned only if no known tag contains the text, because the text may be unfinished.
+    """
     text = request.text("text")
     page = request.services.catalogue.list_tags(request.environment, search=text.strip(), limit=60)
     starting = [each for each in page.items if each.tag.startswith(text.lower())]
     others = [each for each in page.items if not each.tag.startswith(text.lower())]
-    return Html(
-        "suggestions.html",
-        {"options": (starting + others)[:8], "text": text, **_status(request, text)},
-    )
+    status = _status(request, text)
+    if status["is_new"] and page.items and request.environment.catalogue == "closed":
+        status["is_new"] = False
+    return Html("suggestions.html", {"options": (starting + others)[:8], "text": text, **status})
 
 
 def _status(request: PageRequest, text: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from tagloom.console.framework.rendering import day, rule_text
 from tagloom.console.views.tribes import colour_of
 from tagloom.people.export import CONTENT_TYPE_OF_FORMAT, encode_people
 from tagloom.ports.problems import TribeChanged
-from tagloom.tribes.audiences import Comparison
+from tagloom.tribes.audiences import Comparison, UnknownInRule
 from tagloom.tribes.definitions import Draft, check
 from tagloom.words.people import Kind, Person
 from tagloom.words.person_ids import parse_id
@@ -121,15 +121,21 @@ def find(request: PageRequest, tribe: Tribe, edit: Edit) -> Finding:
 
 def hints(request: PageRequest, tribe: Tribe, wanted: Definition, comparison: Comparison) -> tuple[str, ...]:
     """Returns warnings about a rule: it never matches, it equals another tribe, or it uses unknown tags."""
-    warnings = [
-        f"There is no tag “{each.tag}” here."
-        + (f" Did you mean {' or '.join(f'“{tag}”' for tag in each.nearest)}?" if each.nearest else "")
-        for each in comparison.unknown_tags
-    ]
+    warnings = [_unknown_tag_hint(request, each) for each in comparison.unknown_tags]
     warnings += [
         each.text for each in request.services.targeting.examine(request.environment, wanted, tribe.id or None)
     ]
     return tuple(warnings)
+
+
+def _unknown_tag_hint(request: PageRequest, unknown: UnknownInRule) -> str:
+    """Returns the warning about a tag that the catalogue does not have, but may have in a longer form."""
+    containing = request.services.catalogue.list_tags(request.environment, search=unknown.tag, limit=1).total
+    if containing:
+        count = "One tag contains" if containing == 1 else f"{containing:,} tags contain"
+        return f"{count} “{unknown.tag}”. Choose one."
+    nearest = f" Did you mean {' or '.join(f'“{tag}”' for tag in unknown.nearest)}?" if unknown.nearest else ""
+    return f"There is no tag “{unknown.tag}” here.{nearest}"
 
 
 # The form.
