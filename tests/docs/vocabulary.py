@@ -70,6 +70,7 @@ ALLOWED = (
     Allowed("a trial of fourteen days", "the product that a shop sells, and no preview"),
     Allowed("a million trials", "the product that a shop sells, and no preview"),
     Allowed("trial of fourteen", "the product that a shop sells, and no preview"),
+    Allowed("Users in trial", "the plan of a customer, and no preview"),
     Allowed("forgot the password", "a person does; nothing is deleted"),
     Allowed("drag and drop", "what a mouse does"),
     Allowed("leaves alone what", "a skipped tagging, in the README, where no word was introduced yet"),

@@ -70,6 +70,7 @@ PAGES: tuple[Page, ...] = (
     get(f"{PLACE}/tribes/overlap", overlap.overlap, "view"),
     get(f"{PLACE}/tribes/new", tribe.new, "tribes"),
     post(f"{PLACE}/tribes/new", tribe.edit, "tribes"),
+    post(f"{PLACE}/tribes/samples", tribes.create_samples, "tribes"),
     post(f"{PLACE}/tribes/move", tribes.move_tribe, "tribes"),
     post(f"{PLACE}/tribes/move-category", tribes.move_category, "tribes"),
     post(f"{PLACE}/tribes/paint", tribes.paint, "tribes"),

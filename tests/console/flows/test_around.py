@@ -4,8 +4,12 @@ import re
 
 from playwright.sync_api import Browser, expect
 
+from tagloom.ports.writes import PutTag
+from tagloom.words.changes import Origin
+from tagloom.words.rules import All, HasTag
+from tagloom.words.tags import TagPath
 from tests.console.conftest import Open
-from tests.console.serving import CUSTOMER, EMAILS, PASSWORD, PLACE, Served
+from tests.console.serving import CUSTOMER, EMAILS, HERE, PASSWORD, PLACE, Served
 
 
 def test_a_teammate_signs_in_looks_around_and_signs_out(open_page: Open) -> None:
@@ -38,6 +42,61 @@ def test_a_new_space_says_what_to_do_first_until_it_is_done(open_page: Open) -> 
     page.goto(f"{PLACE}/overview")
     expect(page.get_by_role("heading", name="Largest tribes")).to_be_visible()
     expect(page.get_by_role("heading", name="First steps")).to_have_count(0)
+
+
+def test_sample_tribes_are_added_on_request_and_deleted_like_any_other(open_page: Open, served: Served) -> None:
+    by = served.services.accounts.sign_in(EMAILS["administrator"], PASSWORD, HERE).signed_in
+    space = served.services.teammates.create_space(by, "Shop").id
+    page = open_page()
+    page.goto(f"/s/{space}/production/overview")
+    expect(page.get_by_role("heading", name="First steps")).to_be_visible()
+    assert served.services.tribes.list_tribes(space) == ()
+    page.get_by_role("button", name="Add sample tribes").click()
+    expect(page.locator("#toasts")).to_contain_text("3 sample tribes were added.")
+    expect(page.locator(".step").nth(1).get_by_label("Done")).to_be_visible()
+    expect(page.get_by_role("button", name="Add sample tribes")).to_have_count(0)
+    # A second page that was opened before still has the button.
+    answer = page.request.post(f"/s/{space}/production/tribes/samples", headers={"Origin": served.url})
+    assert answer.ok
+
+    tribes = {each.name: (each.rule, each.audience) for each in served.services.tribes.list_tribes(space)}
+    assert tribes == {
+        "Everyone": (All(()), "everyone"),
+        "Users in trial": (HasTag(TagPath("plan/trial")), "users"),
+        "Football fans in Australia": (HasTag(TagPath("sports/football/australia")), "everyone"),
+    }
+    for name in tribes:
+        page.goto(f"/s/{space}/production/overview")
+        page.get_by_role("link", name=name, exact=True).click()
+        page.get_by_role("link", name="Delete").click()
+        page.get_by_role("button", name="Delete tribe").click()
+        expect(page.locator("#toasts")).to_contain_text(f"The tribe “{name}” was deleted")
+    assert served.services.tribes.list_tribes(space) == ()
+    page.goto(f"/s/{space}/production/overview")
+    expect(page.get_by_role("button", name="Add sample tribes")).to_be_visible()
+
+
+def test_sample_tribes_are_offered_only_to_who_may_create_tribes_in_an_empty_environment(
+    open_page: Open, served: Served
+) -> None:
+    by = served.services.accounts.sign_in(EMAILS["administrator"], PASSWORD, HERE).signed_in
+    space = served.services.teammates.create_space(by, "Shop").id
+    accounts = {each.account.email: each.account.id for each in served.services.teammates.list_teammates(by)}
+    served.services.teammates.set_permissions(by, accounts[EMAILS["view"]], space, ("view",))
+    served.services.teammates.set_permissions(by, accounts[EMAILS["tribes"]], space, ("tribes",))
+    button = "Add sample tribes"
+
+    for role, count in (("view", 0), ("tribes", 1), ("administrator", 1)):
+        page = open_page(role)
+        page.goto(f"/s/{space}/production/overview")
+        expect(page.get_by_role("heading", name="First steps")).to_be_visible()
+        expect(page.get_by_role("button", name=button)).to_have_count(count)
+
+    environment = served.installation.control.get_environment(space, "production")
+    served.services.catalogue.put_tag(environment, PutTag(TagPath("plan/trial")), Origin("dana", "test"))
+    page.reload()
+    expect(page.get_by_role("link", name="Create a tribe")).to_be_visible()
+    expect(page.get_by_role("button", name=button)).to_have_count(0)
 
 
 def test_the_environment_is_always_visible_and_switched_in_place(open_page: Open) -> None:

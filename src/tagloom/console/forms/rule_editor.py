@@ -149,7 +149,7 @@ def _filled(group: Group, place: Place, fields: Mapping[str, Sequence[str]]) -> 
         parts.append(
             Filter(
                 part.subject,
-                # Tab completes a level of a tag and leaves a slash for the next one, which may never come.
+                # Tab completes a level of a tag and leaves a slash for the next level.
                 value.removesuffix("/") if part.subject == "tag" else value,
                 "exact" if operator.endswith("exact") else "subtree",
                 operator.startswith("not"),

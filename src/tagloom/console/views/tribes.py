@@ -8,6 +8,7 @@ from tagloom.console.framework.context import Answer, Html, PageRequest, Redirec
 from tagloom.console.framework.rendering import hue
 from tagloom.tribes.boards import COLOURS
 from tagloom.tribes.definitions import Draft
+from tagloom.tribes.samples import add_samples
 from tagloom.words.problems import RuleInvalid
 from tagloom.words.tribes import Count, Tribe
 
@@ -114,6 +115,13 @@ def duplicate(request: PageRequest) -> Answer:
     if colour is not None:
         request.services.boards.paint_tribe(request.space.id, created.id, colour)
     return Redirect(request.to(f"tribe/{created.id}"), Toast(f"“{stored.name}” was duplicated as “{name}”."))
+
+
+def create_samples(request: PageRequest) -> Answer:
+    """Adds the sample tribes to a space without tribes."""
+    added = add_samples(request.services.tribes, request.space.id, origin=request.origin)
+    text = f"{len(added)} sample tribes were added." if added else "The space has tribes already. None was added."
+    return Redirect(request.to("overview"), Toast(text))
 
 
 def ask_delete(request: PageRequest) -> Answer:
