@@ -64,6 +64,30 @@ def test_whom_the_provider_vouches_for_is_signed_in_where_they_wanted_to_go(serv
         assert browser.post("/sign-in", data=form).status_code == 401
 
 
+def test_the_first_link_ends_the_sessions_of_the_password_and_keeps_the_tokens(served: Served) -> None:
+    session = served.services.accounts.sign_in(EMAILS["view"], PASSWORD, HERE)
+    account = session.signed_in.account.id
+    _, token = served.services.access.create_token("main", "app", ("decisions",), days=1, account=account)
+
+    assert sign_in(served).status_code == 303
+
+    assert served.services.sessions.find(session.secret) is None
+    assert served.services.access.authenticate(token).account == account
+
+
+@pytest.mark.parametrize(("written", "status"), [("", 503), ("/", 303)])
+def test_an_issuer_is_written_as_the_provider_writes_it(
+    provider: Provider, tmp_path: Path, written: str, status: int
+) -> None:
+    with_slash = f"{provider.issuer}/"
+    provider.says, provider.claims = with_slash, {"iss": with_slash}
+
+    with serving(
+        tmp_path / "data", oidc=OidcSettings(provider.issuer + written, CLIENT_ID, CLIENT_SECRET), create=True
+    ) as served:
+        assert sign_in(served).status_code == status
+
+
 def test_an_identity_is_known_again_whatever_its_email_is_then(served: Served, provider: Provider) -> None:
     sign_in(served)
     provider.email, provider.email_verified = "renamed@example.com", False

@@ -12,9 +12,11 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from tagloom.accounts.access_tokens import Access
-from tagloom.bootstrap import Installation, check, copy_installation, open_installation
+from tagloom.accounts.accounts import ClientInfo
+from tagloom.bootstrap import Installation, backup, check, copy_installation, open_installation
 from tagloom.ports.problems import SchemaChanged, StoreUnavailable
 from tagloom.ports.writes import EditTag, PutTag, Undo, WriteOptions
+from tagloom.services import make_services
 from tagloom.settings import PostgresUrl, Settings
 from tagloom.stores.migrations import DEVELOPMENT_REVISIONS, SCHEMA_QUERY, VERSIONS, SchemaUnknown, newest_schema
 from tagloom.words.changes import Origin
@@ -26,6 +28,7 @@ from tests.postgres import new_installation, server
 from tests.writing import Batch, write_parts
 
 ADA = Origin("ada", "crm.csv")
+EMAIL, PASSWORD = "ada@example.com", "violet-otter-74-canoe"
 # What a next release may need: a table with rows made of those that are there, a column, and an index on it.
 NEXT = f'''
 """What comes after the newest schema."""
@@ -159,6 +162,37 @@ def test_a_process_of_the_release_before_reads_on_and_writes_no_more(settings: S
                 attempt()
         assert population.get_tag(TagPath("before")).users == 0
         assert before.control.list_tokens("main") == ()
+
+
+def test_who_has_a_token_or_a_session_reads_on_beside_a_newer_release(settings: Settings, tmp_path: Path) -> None:
+    now = [1_780_000_000.0]
+    with closing(open_installation(settings, create=True)) as before:
+        services = make_services(before, lambda: now[0])
+        services.accounts.put_administrator("main", email=EMAIL, name="Ada", password=PASSWORD)
+        session = services.accounts.sign_in(EMAIL, PASSWORD, ClientInfo("192.0.2.1", "Fox")).secret
+        token, secret = services.access.create_token("main", "app", ("decisions",), days=1)
+        open_installation(settings, versions=next_release(tmp_path)).close()
+
+        for _ in range(3):
+            # The time of the last use is stored once a minute. The older process cannot store it any more.
+            now[0] += 90
+            assert services.access.authenticate(secret).token == token.id
+            assert services.sessions.get(session).account.email == EMAIL
+        with pytest.raises(SchemaChanged):
+            services.access.revoke_token("main", token.id)
+
+
+def test_only_a_backup_by_the_older_release_leads_back_to_it(tmp_path: Path) -> None:
+    settings = Settings(database=tmp_path / "data" / "tagloom.sqlite")
+    with closing(open_installation(settings, create=True)) as older:
+        backup(older, tmp_path / "older.sqlite")
+    with closing(open_installation(settings, versions=next_release(tmp_path))) as newer:
+        backup(newer, tmp_path / "newer.sqlite")
+
+    with pytest.raises(SchemaUnknown):
+        open_installation(Settings(database=tmp_path / "newer.sqlite"))
+    with closing(open_installation(Settings(database=tmp_path / "older.sqlite"))) as restored:
+        assert list(check(restored)) == []
 
 
 def test_a_database_of_a_newer_release_is_refused(settings: Settings, tmp_path: Path) -> None:

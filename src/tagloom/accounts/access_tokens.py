@@ -3,6 +3,7 @@
 import secrets
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Protocol
 
 import msgspec
@@ -17,7 +18,13 @@ from tagloom.base.text import printable
 from tagloom.base.times import rfc3339, seconds_of
 from tagloom.ports import limits as ports_limits
 from tagloom.ports.accounts import AccountStore
-from tagloom.ports.problems import EnvironmentNotFound, OrganizationNotFound, SpaceExists, SpaceNotFound
+from tagloom.ports.problems import (
+    EnvironmentNotFound,
+    OrganizationNotFound,
+    SpaceExists,
+    SpaceNotFound,
+    StoreUnavailable,
+)
 from tagloom.ports.teammates import MembershipStore
 from tagloom.ports.tenants import TenantStore
 from tagloom.ports.tokens import TokenStore
@@ -180,7 +187,9 @@ class Access:
             last = seconds_of(token.last_used_at) if token.last_used_at else 0.0
         if now - last >= limits.TOKEN_SECONDS_BETWEEN_TOUCHES:
             self._touched[token.id] = now
-            self._control.touch_token(token.id, rfc3339(now))
+            # A full disk and the migration of a newer release refuse writes. Reads with the token continue.
+            with suppress(StoreUnavailable):
+                self._control.touch_token(token.id, rfc3339(now))
 
     def create_token(
         self,

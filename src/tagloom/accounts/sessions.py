@@ -16,7 +16,7 @@ from tagloom.base.secrets import hashed, new_id, new_secret
 from tagloom.base.text import printable
 from tagloom.base.times import rfc3339, seconds_of
 from tagloom.ports.accounts import AccountStore
-from tagloom.ports.problems import OrganizationNotFound, SessionNotFound, SpaceNotFound
+from tagloom.ports.problems import OrganizationNotFound, SessionNotFound, SpaceNotFound, StoreUnavailable
 from tagloom.ports.sessions import SessionStore
 from tagloom.ports.teammates import MembershipStore
 from tagloom.ports.tenants import TenantStore
@@ -119,7 +119,9 @@ class Sessions:
             # A teammate who is not active in any organization has nothing to see.
             return None
         if now - seconds_of(session.last_seen_at) >= limits.SESSION_SECONDS_BETWEEN_TOUCHES:
-            self._control.touch_session(found.session, rfc3339(now))
+            # A full disk and the migration of a newer release refuse writes. The console can still be read.
+            with suppress(StoreUnavailable):
+                self._control.touch_session(found.session, rfc3339(now))
         return found
 
     def get(self, secret: str | None) -> SignedIn:
