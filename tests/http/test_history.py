@@ -63,6 +63,38 @@ def test_several_versions_are_undone_together(tagloom: Tagloom, http: httpx.Clie
         tagloom.undo_all([99])
 
 
+def test_an_undo_by_source_skips_what_is_undone_already(tagloom: Tagloom) -> None:
+    tagloom.tag_people([{"user": "u1", "tags": ["plan/pro"]}], source_name="crm.csv")
+    tagloom.tag_people([{"user": "u2", "tags": ["other/x"]}], source_name="crm.csv")
+    tagloom.undo(2)
+
+    done = tagloom.undo_all(source="crm.csv")
+
+    assert (done.undoes, done.removed) == (1, 1)
+    assert tagloom.undo_all(source="crm.csv").version == done.version, "nothing was left to undo"
+
+
+def test_a_version_whose_undo_was_undone_is_not_skipped(tagloom: Tagloom) -> None:
+    tagloom.tag_people([{"user": "u1", "tags": ["plan/pro"]}], source_name="crm.csv")
+    tagloom.undo(1)
+    tagloom.undo(2)
+    assert tagloom.get_tags_of(user="u1").tags == ("plan/pro",)
+
+    # The later versions changed the same tagging.
+    assert tagloom.undo_all(source="crm.csv", dry_run=True).skipped == 1
+    done = tagloom.undo_all(source="crm.csv", override=True)
+
+    assert (done.undoes, done.removed) == (1, 1)
+
+
+def test_a_second_undo_of_a_version_names_the_first(tagloom: Tagloom) -> None:
+    tagloom.tag_people([{"user": "u1", "tags": ["plan/pro"]}])
+    tagloom.undo(1)
+
+    with pytest.raises(problems.Conflict, match="Version 1 was already undone by version 2"):
+        tagloom.undo(1)
+
+
 def test_answers_are_given_as_of_a_version_or_a_time(tagloom: Tagloom, http: httpx.Client) -> None:
     tagloom.tag_people([{"user": "u1", "tags": ["a", "b"]}, {"user": "u2", "tags": ["a"]}])
     tagloom.create_tribe("Those of a", rules.tag("a"), id="of-a")

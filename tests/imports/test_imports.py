@@ -16,7 +16,7 @@ from tagloom.imports.problems import ImportStateWrong
 from tagloom.ports.imports import Import, ImportState
 from tagloom.ports.population import Population
 from tagloom.ports.problems import IdempotencyKeyReused
-from tagloom.ports.writes import Apply, ErasePerson, MoveTag, WriteOptions
+from tagloom.ports.writes import Apply, ErasePerson, MoveTag, Undo, WriteOptions
 from tagloom.tribes.definitions import Draft, Tribes
 from tagloom.words.changes import Origin
 from tagloom.words.mappings import FlagColumn, ListColumn, Mapping, TagColumn, ValueColumn
@@ -638,3 +638,19 @@ def test_many_who_bring_the_same_at_once_get_one_import(desk: Desk) -> None:
     assert len({each.id for each in brought}) == 1
     assert len(desk.imports.list(desk.environment, limit=9)) == 1
     assert desk.imports.folder.path(brought[0].id).read_bytes() == body
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_an_import_whose_versions_are_undone_one_by_one_is_undone(desk: Desk) -> None:
+    done = desk.run(people(15), mapping=SLOWLY)
+    assert len(done.tally.versions) == 2
+
+    def undo(version: int) -> int:
+        return desk.population.write(Undo((version,)), WriteOptions(Origin("ada"))).version
+
+    second = undo(2)
+    assert desk.get(done).undone == ()
+    first = undo(1)
+    assert desk.get(done).undone == (second, first)
+    undo(first)
+    assert desk.get(done).undone == ()

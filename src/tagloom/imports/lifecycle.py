@@ -6,7 +6,7 @@ An action changes the stored import. A worker of any process reads the change an
 import hashlib
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Required, TypedDict, Unpack
 
@@ -36,6 +36,7 @@ from tagloom.ports.imports import (
 from tagloom.ports.population import Population
 from tagloom.ports.problems import IdempotencyKeyReused, ImportChanged, ImportNotFound
 from tagloom.ports.writes import Undo, WriteOptions
+from tagloom.tagging.undo import undone_by
 from tagloom.words.changes import Origin, Version
 from tagloom.words.expiry import expiry_texts
 from tagloom.words.mappings import Mapping, check_mapping
@@ -351,9 +352,17 @@ class Imports:
         if run.state == "fetching":
             remote = None if run.remote is None else run.remote.without_query()
             return replace(run, size_bytes=self.folder.size_so_far(run.id), remote=remote)
+        if run.state in ENDED and run.tally.versions and not run.undone:
+            return replace(run, undone=self._undone_by(environment, run.tally.versions))
         if run.state not in _TALLIED_BY_STEPS:
             return run
         return replace(run, tally=tally_of(self._population_of(environment).steps(run.id)))
+
+    def _undone_by(self, environment: Environment, versions: Sequence[Version]) -> tuple[Version, ...]:
+        """Returns the versions that undid an import without its own undo; none unless all its versions are undone."""
+        population = self._population_of(environment)
+        found = [undone_by(population, version) for version in versions]
+        return tuple(sorted({each for each in found if each is not None})) if None not in found else ()
 
     # Actions.
 
@@ -454,7 +463,7 @@ class Imports:
         """Returns the versions that the import made and that are not undone."""
         population = self._population_of(environment)
         versions = [step.version for step in population.steps(id) if step.version is not None]
-        return tuple(version for version in versions if population.get_change(version).undone_by is None)
+        return tuple(version for version in versions if undone_by(population, version) is None)
 
     def delete(self, environment: Environment, id: str) -> None:
         """Deletes the import and its file. The applied changes stay. Raises: ImportStateWrong."""

@@ -7,6 +7,7 @@ import msgspec
 from tagloom.base.problems import BodyInvalid
 from tagloom.base.times import moment_of
 from tagloom.ports.population import Population
+from tagloom.ports.problems import UndoConflict
 from tagloom.ports.writes import Undo, WriteOptions
 from tagloom.tagging import limits
 from tagloom.tagging.problems import UndoTooLarge
@@ -32,17 +33,20 @@ class Undos:
         self._population_of = population_of
 
     def choose(self, environment: Environment, chosen: Chosen) -> tuple[Version, ...]:
-        """Returns the chosen versions, ascending, each once. By author, erasures are left out: they cannot be undone.
+        """Returns the chosen versions, ascending, each once.
+
+        By author, erasures are left out, because they cannot be undone, and so are versions that are undone already.
 
         Raises: BodyInvalid, UndoTooLarge.
         """
         is_by_author = chosen.actor is not None or chosen.source is not None
         if (chosen.versions is not None) == is_by_author or ((chosen.since or chosen.until) and not is_by_author):
             raise BodyInvalid("Give versions; or actor or source, and from and until if you like.", field="$")
+        population = self._population_of(environment)
         if chosen.versions is not None:
             found = tuple(sorted(set(chosen.versions)))
         else:
-            found = self._population_of(environment).find_versions(
+            found = population.find_versions(
                 actor=chosen.actor,
                 source=chosen.source,
                 since=None if chosen.since is None else moment_of(chosen.since, field="$.from"),
@@ -54,7 +58,10 @@ class Undos:
                 f"At most {limits.VERSIONS_PER_UNDO_MAX} versions are undone at once; choose a shorter span.",
                 versions_max=limits.VERSIONS_PER_UNDO_MAX,
             )
-        return found
+        if chosen.versions is not None:
+            return found
+        # An undo among the chosen versions is undone together with what it undid.
+        return tuple(each for each in found if (by := undone_by(population, each)) is None or by in found)
 
     def undo(
         self,
@@ -69,4 +76,20 @@ class Undos:
 
         Raises: ChangeNotFound, UndoConflict, HistoryCompacted.
         """
-        return self._population_of(environment).write(Undo(tuple(versions), override), WriteOptions(origin, dry_run))
+        population = self._population_of(environment)
+        try:
+            return population.write(Undo(tuple(versions), override), WriteOptions(origin, dry_run))
+        except UndoConflict as problem:
+            for version in versions:
+                if (by := undone_by(population, version)) is not None and by not in versions:
+                    raise UndoConflict(
+                        f"Version {version} was already undone by version {by}. Undo version {by} to restore it.",
+                        version=version,
+                    ) from problem
+            raise
+
+
+def undone_by(population: Population, version: Version) -> Version | None:
+    """Returns the version that undid a version; None if none did, or if that undo was undone itself."""
+    by = population.get_change(version).undone_by
+    return None if by is None or undone_by(population, by) is not None else by
