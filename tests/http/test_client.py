@@ -3,8 +3,10 @@
 import asyncio
 import inspect
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Any
+from unittest.mock import create_autospec
 
 import httpx
 import pytest
@@ -22,8 +24,12 @@ from tagloom_client import (
     syncs,
     tribes,
 )
-from tagloom_client.models import Person
+from tagloom_client.async_sender import AsyncSender
+from tagloom_client.methods import Methods
+from tagloom_client.models import Person, Tag
+from tagloom_client.sender import Sender
 from tests.http.serving import Served
+from tests.ports import free_port
 
 Answerer = Callable[[httpx.Request], httpx.Response]
 BUSY = {"type": "/problems/store-unavailable", "title": "", "status": 503, "detail": "Busy."}
@@ -250,3 +256,45 @@ def test_the_readme_runs_as_it_stands(served: Served, tmp_path: Path, monkeypatc
     shown = program.replace("http://127.0.0.1:8321", served.url).replace('"main"', f'"{served.new_space()}"')
 
     exec(compile(shown, "README.md", "exec"), {"token": served.token})
+
+
+def test_the_methods_of_both_clients_look_like_functions_to_tools() -> None:
+    names = [name for name in vars(Methods) if not name.startswith("_")]
+
+    assert len(names) > 70
+    for client, sender in ((Tagloom, Sender), (AsyncTagloom, AsyncSender)):
+        for name in names:
+            found = getattr(client, name)
+            shown = list(inspect.signature(found).parameters)
+            assert (found.__name__, found.__qualname__) == (name, f"{client.__name__}.{name}")
+            assert shown[0] == "self"
+            assert "place" not in shown
+            assert found.__doc__
+            one = client("http://127.0.0.1:1")
+            assert list(inspect.signature(getattr(one, name)).parameters) == shown[1:]
+            assert getattr(one, name) == getattr(one, name)
+        assert issubclass(client, sender)
+    assert inspect.signature(Tagloom.list_tags).return_annotation == Iterator[Tag]
+    assert inspect.signature(AsyncTagloom.list_tags).return_annotation == AsyncIterator[Tag]
+    assert inspect.iscoroutinefunction(AsyncTagloom.add_tag)
+    create_autospec(Tagloom)("http://127.0.0.1:1").add_tag("a/b", user="u1")
+
+
+def test_a_client_of_a_user_keeps_the_methods_that_it_overrides() -> None:
+    class Ours(Tagloom):
+        def add_tag(self, *given: Any, **named: Any) -> Any:
+            return "ours"
+
+    assert Ours("http://127.0.0.1:1").add_tag("a", user="u1") == "ours"
+
+
+def test_a_body_that_was_not_begun_is_sent_again_when_there_was_no_connection() -> None:
+    pauses = list[float]()
+
+    def lines() -> Iterator[bytes]:
+        yield b"user,tag\nu1,a\n"
+
+    client = Tagloom(f"http://127.0.0.1:{free_port()}", retries=Retries(tries=3), sleep=pauses.append)
+    with pytest.raises(ConnectionFailed, match="It was sent 3 times"):
+        client.create_import(lines(), format="csv")
+    assert len(pauses) == 2

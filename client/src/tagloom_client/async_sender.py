@@ -1,7 +1,7 @@
 """Sends requests asynchronously."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -12,7 +12,7 @@ from tagloom_client.asking import Ask, Lines, Place, check
 from tagloom_client.models import Page
 from tagloom_client.problems import ConnectionFailed
 from tagloom_client.retries import REFUSED, UNKNOWN, Retries
-from tagloom_client.sending import DEFAULT_PLACE, arguments, reply_of, settings
+from tagloom_client.sending import DEFAULT_PLACE, Content, arguments, reply_of, settings
 
 Answer = TypeVar("Answer")
 
@@ -103,14 +103,16 @@ class AsyncSender:
         """Sends a request, with retries, and yields the response when its headers are here."""
         attempts = self._retries.begin(ask)
         while True:
-            content = None if ask.body is None else _chunks(ask.body.chunks())
+            content = None if ask.body is None else Content(ask.body.chunks())
             try:
-                request = self._http.build_request(**arguments(ask), content=content)
+                request = self._http.build_request(
+                    **arguments(ask), content=None if content is None else content.stream_async()
+                )
                 response = await self._http.send(request, stream=True)
                 if response.status_code in REFUSED | UNKNOWN:
                     await response.aread()
             except httpx.TransportError as error:
-                pause: float | None = attempts.after_error(error)
+                pause: float | None = attempts.after_error(error, has_begun=content is not None and content.has_begun)
             else:
                 pause = None
                 if response.status_code in REFUSED | UNKNOWN:
@@ -124,9 +126,3 @@ class AsyncSender:
                 await response.aclose()
             assert pause is not None, "an error without a retry is raised"
             await self._sleep(pause)
-
-
-async def _chunks(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """Reads chunks in a thread, because a file or a generator can block."""
-    while (chunk := await asyncio.to_thread(next, chunks, None)) is not None:
-        yield chunk

@@ -4,8 +4,8 @@ The synchronous client returns answers and iterators, the asynchronous client aw
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from functools import update_wrapper
-from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
+from inspect import Parameter, signature
+from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, cast, get_args, overload
 
 from tagloom_client import imports, requests, syncs, tribes
 from tagloom_client.asking import Ask, Lines, Place
@@ -19,30 +19,51 @@ Answer = TypeVar("Answer")
 
 
 class _Method(Generic[Given, Made]):
-    """A method that makes a request for the client's place and sends it by the sender's method `send`."""
+    """A method of both clients. `Methods` replaces it by a plain function in each client.
+
+    `make` makes the request for the client's place, and the sender's method `send` sends it.
+    """
 
     send: str
 
     def __init__(self, make: Callable[Concatenate[Place, Given], Made]) -> None:
-        self._make = make
-        self.__doc__ = make.__doc__
+        self.make = make
 
-    def _bind(self, client: Sender | AsyncSender) -> Callable[Given, Any]:
-        make, send, place = self._make, getattr(client, self.send), client.place
+    def _get(self, client: object) -> Any:
+        """Stands for the overloads of `__get__`, which give the types. The clients have functions instead."""
+        return self
 
-        def method(*args: Given.args, **kwargs: Given.kwargs) -> Any:
-            return send(make(place, *args, **kwargs))
+    def answer_of(self, made: Any, *, is_async: bool) -> Any:
+        """Returns the annotation of the answer, by the annotation of the request, such as `Ask[Receipt]`."""
+        raise NotImplementedError
 
-        return update_wrapper(method, make)
+    def function(self, name: str, owner: type[Any], *, is_async: bool) -> Callable[..., Any]:
+        """Returns the method of a client as a plain function, with the signature that its callers see."""
+        make, send = self.make, self.send
 
-    def _get(self, client: Sender | AsyncSender | None) -> Any:
-        return self if client is None else self._bind(client)
+        def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+            return getattr(self, send)(make(self.place, *args, **kwargs))
+
+        async def awaited(self: Any, *args: Any, **kwargs: Any) -> Any:
+            return await getattr(self, send)(make(self.place, *args, **kwargs))
+
+        made = signature(make)
+        parameters = [Parameter("self", Parameter.POSITIONAL_OR_KEYWORD), *list(made.parameters.values())[1:]]
+        answer = self.answer_of(made.return_annotation, is_async=is_async)
+        found: Any = awaited if is_async and send == "send" else method
+        found.__signature__ = made.replace(parameters=parameters, return_annotation=answer)
+        found.__name__, found.__qualname__, found.__doc__ = name, f"{owner.__qualname__}.{name}", make.__doc__
+        found.__module__ = owner.__module__
+        return cast(Callable[..., Any], found)
 
 
 class One(_Method[Given, Ask[Answer]], Generic[Given, Answer]):
     """A method with one answer."""
 
     send = "send"
+
+    def answer_of(self, made: Any, *, is_async: bool) -> Any:
+        return get_args(made)[0]
 
     @overload
     def __get__(self, client: None, owner: type[Any]) -> Self: ...
@@ -59,6 +80,9 @@ class Pages(_Method[Given, Ask[Page[Answer]]], Generic[Given, Answer]):
 
     send = "send_pages"
 
+    def answer_of(self, made: Any, *, is_async: bool) -> Any:
+        return _iterator(is_async)[get_args(get_args(made)[0])[0]]
+
     @overload
     def __get__(self, client: None, owner: type[Any]) -> Self: ...
     @overload
@@ -73,6 +97,9 @@ class Streamed(_Method[Given, Lines[Answer]], Generic[Given, Answer]):
     """A method that yields the decoded lines of a streamed answer."""
 
     send = "send_lines"
+
+    def answer_of(self, made: Any, *, is_async: bool) -> Any:
+        return _iterator(is_async)[get_args(made)[0]]
 
     @overload
     def __get__(self, client: None, owner: type[Any]) -> Self: ...
@@ -89,6 +116,9 @@ class Bytes(_Method[Given, Ask[None]]):
 
     send = "send_stream"
 
+    def answer_of(self, made: Any, *, is_async: bool) -> Any:
+        return _iterator(is_async)[bytes]
+
     @overload
     def __get__(self, client: None, owner: type[Any]) -> Self: ...
     @overload
@@ -99,8 +129,20 @@ class Bytes(_Method[Given, Ask[None]]):
         return self._get(client)
 
 
+def _iterator(is_async: bool) -> Any:
+    return AsyncIterator if is_async else Iterator
+
+
 class Methods:
     """The functions of `requests`, `imports`, `syncs` and `tribes` as methods, without their first argument."""
+
+    def __init_subclass__(cls) -> None:
+        """Gives a client its methods as plain functions, which `help` and `inspect` show like any other."""
+        super().__init_subclass__()
+        if Methods in cls.__bases__:
+            for name, each in vars(Methods).items():
+                if isinstance(each, _Method) and name not in vars(cls):
+                    setattr(cls, name, each.function(name, cls, is_async=issubclass(cls, AsyncSender)))
 
     # The installation and its tenants.
     is_ready = One(requests.is_ready)

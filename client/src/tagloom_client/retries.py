@@ -62,8 +62,8 @@ class Attempts:
             return self._pause(self._retry_after(reply))
         return None
 
-    def after_error(self, error: Exception) -> float:
-        """Returns the seconds to wait before the next attempt.
+    def after_error(self, error: Exception, *, has_begun: bool = True) -> float:
+        """Returns the seconds to wait before the next attempt. `has_begun` tells whether the body was begun to be read.
 
         Raises:
             ConnectionFailed: there is no further attempt, with the reason.
@@ -71,9 +71,10 @@ class Attempts:
         self._tried += 1
         ask = self._ask
         text = f"{ask.method} {ask.path} got no answer: {error}."
-        was_never_sent = isinstance(error, NEVER_SENT) and (ask.body is None or ask.body.can_repeat)
+        can_send = ask.body is None or ask.body.can_repeat or not has_begun
+        was_never_sent = isinstance(error, NEVER_SENT) and can_send
         if not ask.can_repeat() and not was_never_sent:
-            why = "the body cannot be read twice" if ask.is_repeatable else "the first request may have had an effect"
+            why = "the first request may have had an effect" if can_send else "the body cannot be read twice"
             raise ConnectionFailed(f"{text} It was not sent again, because {why}.") from error
         pause = self._pause(0.0)
         if pause is None:

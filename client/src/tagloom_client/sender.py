@@ -12,7 +12,7 @@ from tagloom_client.asking import Ask, Lines, Place, check
 from tagloom_client.models import Page
 from tagloom_client.problems import ConnectionFailed
 from tagloom_client.retries import REFUSED, UNKNOWN, Retries
-from tagloom_client.sending import DEFAULT_PLACE, arguments, reply_of, settings
+from tagloom_client.sending import DEFAULT_PLACE, Content, arguments, reply_of, settings
 
 Answer = TypeVar("Answer")
 
@@ -97,14 +97,16 @@ class Sender:
         """Sends a request, with retries, and yields the response when its headers are here."""
         attempts = self._retries.begin(ask)
         while True:
-            content = None if ask.body is None else ask.body.chunks()
+            content = None if ask.body is None else Content(ask.body.chunks())
             try:
-                request = self._http.build_request(**arguments(ask), content=content)
+                request = self._http.build_request(
+                    **arguments(ask), content=None if content is None else content.stream()
+                )
                 response = self._http.send(request, stream=True)
                 if response.status_code in REFUSED | UNKNOWN:
                     response.read()
             except httpx.TransportError as error:
-                pause: float | None = attempts.after_error(error)
+                pause: float | None = attempts.after_error(error, has_begun=content is not None and content.has_begun)
             else:
                 pause = None
                 if response.status_code in REFUSED | UNKNOWN:

@@ -1,5 +1,7 @@
 """The settings and arguments of httpx that both clients use."""
 
+import asyncio
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import httpx
@@ -8,6 +10,25 @@ from tagloom_client.asking import Ask, Place, Reply
 
 TIMEOUT = httpx.Timeout(30.0, read=300.0, write=300.0)
 DEFAULT_PLACE = Place("main", "production")
+
+
+class Content:
+    """The chunks of a body that is being sent. `has_begun` is true once the first chunk was read."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+        self.has_begun = False
+
+    def stream(self) -> Iterator[bytes]:
+        """Yields the chunks."""
+        self.has_begun = True
+        yield from self._chunks
+
+    async def stream_async(self) -> AsyncIterator[bytes]:
+        """Yields the chunks. Reads them in a thread, because a file or a generator can block."""
+        self.has_begun = True
+        while (chunk := await asyncio.to_thread(next, self._chunks, None)) is not None:
+            yield chunk
 
 
 def settings(url: str, token: str | None) -> dict[str, Any]:
