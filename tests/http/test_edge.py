@@ -41,6 +41,22 @@ def test_a_head_has_no_body(http: httpx.Client) -> None:
     assert (answer.status_code, answer.content) == (200, b"")
 
 
+def test_a_repeated_header_is_judged_alike_whatever_else_a_request_has(tagloom: Tagloom, http: httpx.Client) -> None:
+    address, body, good = f"{tagloom.place.address}/decisions", {"user": "u1"}, http.headers["Authorization"]
+    assert http.post(address, json=body).status_code == 200
+
+    for tokens in (["Bearer bad", good], [good, "Bearer bad"]):
+        codes = [
+            httpx.post(
+                f"{http.base_url}{address}".replace("//v2", "/v2"),
+                json=body,
+                headers=[*(("Authorization", token) for token in tokens), *more],
+            ).status_code
+            for more in ([], [("X-Request-Id", "r")])
+        ]
+        assert codes[0] == codes[1], tokens
+
+
 def test_other_origins_are_told_nothing(http: httpx.Client) -> None:
     answer = http.options(
         "/v2/limits", headers={"Origin": "https://evil.example", "Access-Control-Request-Method": "GET"}

@@ -155,10 +155,12 @@ def _usual_headers(scope: Scope) -> _Headers | None:
         return None
     secret, length = b"", b""
     for key, value in scope["headers"]:
-        if key == b"authorization":
+        if key == b"authorization" and not secret:
             secret = value
-        elif key == b"content-length":
+        elif key == b"content-length" and not length:
             length = value
+        elif key in (b"authorization", b"content-length"):
+            return None  # A repeated header.
         elif (key == b"content-type" and value != b"application/json") or key == b"x-request-id":
             return None
     if not secret.startswith(b"Bearer ") or not length.isdigit() or len(length) > LENGTH_DIGITS_MAX:
