@@ -87,6 +87,13 @@ def test_a_version_whose_undo_was_undone_is_not_skipped(tagloom: Tagloom) -> Non
     assert (done.undoes, done.removed) == (1, 1)
 
 
+@pytest.mark.parametrize("version", [2**63 - 1, 2**63, 10**30])
+def test_a_version_beyond_every_version_is_not_found(tagloom: Tagloom, http: httpx.Client, version: int) -> None:
+    for query in ({}, {"dry_run": "true"}):
+        answer = http.post(f"{tagloom.place.address}/changes/undo", json={"versions": [version]}, params=query)
+        assert answer.json()["type"] in ("/problems/change-not-found", "/problems/body-invalid"), answer.text
+
+
 def test_a_second_undo_of_a_version_names_the_first(tagloom: Tagloom) -> None:
     tagloom.tag_people([{"user": "u1", "tags": ["plan/pro"]}])
     tagloom.undo(1)

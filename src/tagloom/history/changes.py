@@ -6,7 +6,7 @@ from tagloom.base.problems import BodyInvalid, ParameterInvalid
 from tagloom.base.times import moment_of
 from tagloom.ports.population import Population
 from tagloom.ports.problems import ChangeNotFound
-from tagloom.words.changes import Change, Horizon, Version
+from tagloom.words.changes import VERSION_MAX, Change, Horizon, Version
 from tagloom.words.people import Person
 from tagloom.words.tags import TagPath
 from tagloom.words.tenants import Environment
@@ -49,8 +49,8 @@ class Changes:
         return self._population_of(environment).list_changes(
             person=person,
             tag=tag,
-            after=after,
-            before=before,
+            after=min(after, VERSION_MAX),
+            before=None if before is None else min(before, VERSION_MAX),
             newest_first=newest_first,
             actor=actor,
             source=source,
@@ -60,6 +60,8 @@ class Changes:
 
     def get_change(self, environment: Environment, version: Version) -> Change:
         """Returns one version. Raises: ChangeNotFound."""
+        if version > VERSION_MAX:
+            raise ChangeNotFound(f"There is no version {version}.")
         return self._population_of(environment).get_change(version)
 
     def version_as_of(self, environment: Environment, text: str | None) -> Version | None:

@@ -7,11 +7,11 @@ import msgspec
 from tagloom.base.problems import BodyInvalid
 from tagloom.base.times import moment_of
 from tagloom.ports.population import Population
-from tagloom.ports.problems import UndoConflict
+from tagloom.ports.problems import ChangeNotFound, UndoConflict
 from tagloom.ports.writes import Undo, WriteOptions
 from tagloom.tagging import limits
 from tagloom.tagging.problems import UndoTooLarge
-from tagloom.words.changes import Origin, Version
+from tagloom.words.changes import VERSION_MAX, Origin, Version
 from tagloom.words.receipts import Receipt
 from tagloom.words.tenants import Environment
 
@@ -45,6 +45,8 @@ class Undos:
         population = self._population_of(environment)
         if chosen.versions is not None:
             found = tuple(sorted(set(chosen.versions)))
+            if found and found[-1] > VERSION_MAX:
+                raise ChangeNotFound(f"There is no version {found[-1]}.")
         else:
             found = population.find_versions(
                 actor=chosen.actor,

@@ -5,6 +5,7 @@ from typing import TypeAlias
 import msgspec
 
 Version: TypeAlias = int
+VERSION_MAX = 2**63 - 1  # Databases store a version in 64 bits.
 
 
 class Origin(msgspec.Struct, frozen=True):
