@@ -537,3 +537,51 @@ def test_a_list_of_ids_as_json_gets_the_tag_that_is_named(load: Loader) -> None:
     assert load('["u1", 1001]', "--tag", "a", name="ids.json").code == 0
 
     assert [load.tags("u1"), load.tags("1001")] == [["a"]] * 2
+
+
+@pytest.mark.parametrize("option", ["--rejected", "--rejected-rows"])
+def test_the_imported_file_is_never_written_over(load: Loader, tmp_path: Path, option: str) -> None:
+    file = write(tmp_path / "a.csv", BAD)
+    link = tmp_path / "link.csv"
+    link.symlink_to(file)
+    before = file.read_bytes()
+
+    for source, target in ((file, file), (file, link), (link, file)):
+        said = run("import", source, "--data", load.data, option, target)
+        assert (said.code, file.read_bytes()) == (2, before), said
+        assert "Choose another name" in said.err
+
+
+def test_one_file_is_not_used_for_both_lists_of_rejected_lines(load: Loader, tmp_path: Path) -> None:
+    file, both = write(tmp_path / "a.csv", BAD), tmp_path / "both.csv"
+
+    said = run("import", file, "--data", load.data, "--rejected", both, "--rejected-rows", both)
+
+    assert said.code == 2
+    assert not both.exists()
+
+
+def test_a_list_of_rejected_lines_is_kept_when_nothing_was_imported(load: Loader, tmp_path: Path) -> None:
+    kept = write(tmp_path / "kept.csv", "from yesterday")
+    empty = write(tmp_path / "a.csv", "")
+
+    assert run("import", empty, "--data", load.data, "--rejected", kept).code == 1
+    assert kept.read_text() == "from yesterday"
+
+
+def test_an_interrupt_after_the_end_of_an_import_says_what_was_applied(load: Loader, tmp_path: Path) -> None:
+    file = write(tmp_path / "a.csv", "user,tag\nu1,a\n")
+
+    with at_site(load.data, None, None, "main", "production") as site:
+        wanted = Wanted(file=file, format="csv")
+
+        def interrupt(read: int, total: int | None) -> None:
+            while load.imports()[0].state != "done":
+                time.sleep(0.01)
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt), imported(site, wanted, lambda count: None, interrupt):
+            pass
+
+        assert "Stopped after the end of the import. Applied: 1 step, 1 tagging added" in stop_message()
+        assert site.version() == 1

@@ -28,7 +28,7 @@ from tagloom.imports.folder import chunks_of, compression_at
 from tagloom.imports.lifecycle import import_format_of
 from tagloom.imports.problems import ImportHeld, ImportStateWrong
 from tagloom.ports import limits as ports_limits
-from tagloom.ports.imports import ImportFormat
+from tagloom.ports.imports import ENDED, ImportFormat
 from tagloom.words.mappings import Encoding, ListColumn, Mapping, TagColumn, parse_mapping, parse_mapping_toml
 from tagloom.words.problems import MappingInvalid, MirrorEmpty
 from tagloom.words.receipts import Mode, Receipt, Rejected
@@ -142,8 +142,15 @@ def imported(site: Site, wanted: Wanted, on_bytes: OnBytes, on_rows: OnRows) -> 
             is_kept = not wanted.is_dry_run
             yield _imported(site, wanted, run), id
         except KeyboardInterrupt:
-            site.ask_import(id, "cancel")
-            set_stop_message(_stopped_sentence(site.wait_for_import(id, lambda rows, total: None)["tally"]))
+            try:
+                site.ask_import(id, "cancel")
+            except Problem:
+                # The import may have ended in the meantime. Then there is nothing to cancel.
+                run = site.wait_for_import(id, lambda rows, total: None)
+                if run["state"] not in ENDED:
+                    raise
+            run = site.wait_for_import(id, lambda rows, total: None)
+            set_stop_message(_stopped_sentence(run["tally"], is_done=run["state"] == "done"))
             raise
         finally:
             if is_kept or _has_applied(site, id):
@@ -174,16 +181,18 @@ def _fetched(site: Site, wanted: Wanted, remote: Remote, on_bytes: OnBytes) -> s
     return str(run["id"])
 
 
-def _stopped_sentence(tally: Plain) -> str:
+def _stopped_sentence(tally: Plain, *, is_done: bool) -> str:
     """Returns the message about an interrupted import, with the effect of its steps."""
     steps, versions = tally["steps"], tally["versions"]
     if not steps:
         return "Stopped. Nothing was applied. Run the same command again to import the file."
     named = ", ".join(f"{version:,}" for version in versions) or "none"
+    applied = f"{steps:,} {'step' if steps == 1 else 'steps'}"
+    added = f"{tally['added']:,} {'tagging' if tally['added'] == 1 else 'taggings'} added"
+    next_step = "" if is_done else "Run the same command again to continue: nothing is applied twice. "
     return (
-        f"Stopped. Applied: {steps:,} {'step' if steps == 1 else 'steps'}, {tally['added']:,} "
-        f"taggings added, {tally['removed']:,} removed. Versions: {named}. Run the same command again to continue: "
-        "nothing is applied twice. `tagloom undo` undoes versions."
+        f"Stopped{' after the end of the import' if is_done else ''}. Applied: {applied}, {added}, "
+        f"{tally['removed']:,} removed. Versions: {named}. {next_step}`tagloom undo` undoes versions."
     )
 
 

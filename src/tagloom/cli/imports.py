@@ -128,7 +128,7 @@ def import_file(
         expires_at=expires_at,
         ttl=ttl,
     )
-    _check_writable(rejected, rejected_rows)
+    _check_writable(source, rejected, rejected_rows)
     with (
         with_regular_file(wanted) as wanted,
         with_suggestions(wanted, context),
@@ -167,11 +167,25 @@ def _write_rows(target: Path | None, site: Site, id: str) -> None:
             file.writelines(site.rejected_rows(id))
 
 
-def _check_writable(*places: Path | None) -> None:
-    """Creates the files for rejected lines, so that a path that cannot be written fails before the import."""
+def _check_writable(source: Path | Remote, *places: Path | None) -> None:
+    """Checks before the import that the files for rejected lines can be written, and changes none of them.
+
+    Raises: BadParameter: one of them is the imported file, or both are one file; OSError.
+    """
+    others = [source] if isinstance(source, Path) else []
     for place in places:
-        if place is not None:
-            place.write_bytes(b"")
+        if place is None:
+            continue
+        is_there = place.exists()
+        with place.open("ab"):
+            is_taken = any(each.exists() and place.samefile(each) for each in others)
+        if not is_there:
+            place.unlink()
+        if is_taken or place in others:
+            raise typer.BadParameter(
+                f"{place} is the imported file, or the other file of rejected lines. Choose another name."
+            )
+        others.append(place)
 
 
 def _tell_rejected(count: int, reasons: Path | None, listed: int, rows: Path | None) -> None:
