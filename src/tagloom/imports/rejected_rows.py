@@ -39,8 +39,9 @@ _NEWLINE = b"\n"
 def read_rejected_rows(path: Path, run: Import, rejected: Iterator[Rejected]) -> Iterator[bytes]:
     """Yields the rejected rows of an import's file, in its format, uncompressed and in UTF-8.
 
-    CSV has the header and the delimiter of the file. A row that cannot be split into cells becomes one quoted cell. A
-    line of NDJSON that is not an object is unchanged and has no reasons. `rejected` must ascend by line. Cost: one pass
+    CSV has the header and the delimiter of the file. The reasons are always in their columns: missing cells are empty,
+    and surplus cells follow the reasons. A row that cannot be split into cells is one quoted surplus cell. A line of
+    NDJSON that is not an object is unchanged and has no reasons. `rejected` must ascend by line. Cost: one pass
     over the file up to the last rejected line. Memory is bounded.
 
     Raises: BodyInvalid: the file is damaged.
@@ -80,15 +81,15 @@ class _CsvWriter:
         self._special = (delimiter, quote, b"\n", b"\r")
         self.header = self._line([*self._kept(header), *(name.encode() for name in REASON_COLUMNS)])
 
-    def row(self, cells: Sequence[bytes], why: Rejected) -> bytes:
-        """Returns a row with its reasons. A wrong number of cells is not corrected."""
+    def row(self, cells: Sequence[bytes], surplus: Sequence[bytes], why: Rejected) -> bytes:
+        """Returns a row with its reasons. Cells that no column has follow the reasons."""
+        surplus = [*cells[self._width :], *surplus]
+        padded = [*cells, *[b""] * (self._width - len(cells))]
         reasons = (str(why.line), why.problem, why.detail, why.suggestion or "")
-        return self._line([*self._kept(cells), *(reason.encode("utf-8", "replace") for reason in reasons)])
+        return self._line([*self._kept(padded), *(reason.encode("utf-8", "replace") for reason in reasons), *surplus])
 
     def _kept(self, cells: Sequence[bytes]) -> list[bytes]:
-        if len(cells) == self._width:
-            return [cells[place] for place in self._own]
-        return list(cells[: max(1, len(cells) - self._width + len(self._own))])
+        return [cells[place] for place in self._own]
 
     def _line(self, cells: Sequence[bytes]) -> bytes:
         return self._delimiter.join(map(self._quoted, cells)) + _NEWLINE
@@ -113,9 +114,9 @@ def _csv(text: Generator[bytes, None, None], run: Import, rejected: Iterator[Rej
             yield writer.header
         rows = _Rows(table)
         for why in rejected:
-            cells = rows.at(why.line)
-            if cells is not None:
-                yield writer.row(cells, why)
+            found = rows.at(why.line)
+            if found is not None:
+                yield writer.row(*found, why)
 
 
 class _Rows:
@@ -125,9 +126,10 @@ class _Rows:
         self._table = table
         self._line = table.line
 
-    def at(self, line: int) -> list[bytes] | None:
-        """Returns the cells of the record that begins on a line. If the record cannot be read, the line is one cell.
+    def at(self, line: int) -> tuple[list[bytes], list[bytes]] | None:
+        """Returns the cells of the record that begins on a line, and surplus cells.
 
+        If the record cannot be read, the line is one surplus cell, because an id column with it would name a person.
         Returns None if the file ends before the line.
         """
         stream = self._table.stream
@@ -143,12 +145,12 @@ class _Rows:
         if isinstance(record, Record):
             self._line += stream.buffer.count(_NEWLINE, begin, record.end)
             stream.begin = record.end
-            return record.cells
+            return record.cells, []
         newline = stream.buffer.find(_NEWLINE, begin, min(stream.end, begin + _PIECE_BYTES))
         first = bytes(stream.buffer[begin : min(stream.end, begin + _PIECE_BYTES) if newline < 0 else newline])
         stream.skip_line()
         self._line += 1
-        return [first.rstrip(b"\r")]
+        return [], [first.rstrip(b"\r")]
 
 
 # NDJSON.
