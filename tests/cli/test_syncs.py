@@ -108,6 +108,15 @@ def test_a_held_run_is_approved_or_cancelled(client: Tagloom, where: tuple[str, 
     assert "'crm' has no held run." in run("sync", "cancel", "crm", *where).err
 
 
+def test_a_run_that_failed_is_told_so_with_exit_code_1(where: tuple[str, ...], tmp_path: Path) -> None:
+    pulled = CRM | {"source": {"type": "url", "url": "http://nowhere.invalid/crm.csv"}}
+    assert run("sync", "put", "crm", write(tmp_path / "crm.json", json.dumps(pulled)), *where).code == 0
+
+    said = run("sync", "run", "crm", "--wait", *where)
+
+    assert (said.code, said.out.startswith("Run 1 of crm has failed. ")) == (1, True), said
+
+
 def test_a_run_that_requires_approval_waits_with_its_plan_until_it_is_approved(
     client: Tagloom, where: tuple[str, ...]
 ) -> None:

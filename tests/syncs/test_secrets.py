@@ -30,8 +30,11 @@ def test_no_name_leads_to_another_organization_or_to_a_variable_that_is_no_secre
 
 
 def test_a_secret_that_is_not_there_says_where_it_was_looked_for(tmp_path: Path) -> None:
-    with pytest.raises(SourceUnreadable, match="TAGLOOM_SECRET_ACME_SHOP__CRM, nor a file"):
+    with pytest.raises(SourceUnreadable, match="neither a variable TAGLOOM_SECRET_ACME_SHOP__CRM nor a file /"):
         Secrets(tmp_path, {}).read("acme-shop", "crm")
+    with pytest.raises(SourceUnreadable) as caught:
+        Secrets(None, {}).read("main", "crm")
+    assert caught.value.detail == "The server has no variable TAGLOOM_SECRET_MAIN__CRM for the secret 'crm'."
 
 
 def test_no_two_organizations_share_a_variable() -> None:

@@ -2,10 +2,10 @@
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 import typer
@@ -29,6 +29,14 @@ sync_app = typer.Typer(
 app.add_typer(sync_app, name="sync")
 
 UNDER_WAY = ("reading", "importing")
+_SAID: Final[Mapping[str, str]] = {
+    "reading": "is reading its source",
+    "importing": "is importing its rows",
+    "held": "is held",
+    "done": "is done",
+    "failed": "has failed",
+    "cancelled": "was cancelled",
+}
 _SECONDS_BETWEEN_READS = 0.2
 
 UrlOption = Annotated[str, typer.Option("--url", help="The server.")]
@@ -309,7 +317,7 @@ def _say_ended(client: Tagloom, run: SyncRun, *, as_json: bool) -> None:
         )
     else:
         why = (_why_held(brought) if brought is not None else None) or run.problem or ""
-        tell(f"Run {run.id} of {run.sync} is {run.state}. {why}".strip())
+        tell(f"Run {run.id} of {run.sync} {_SAID[run.state]}. {why}".strip())
         if run.state == "held":
             tell(_remedy(run.sync))
     is_only_planned = brought is not None and brought.state == "planned"

@@ -46,8 +46,8 @@ class Secrets:
                     return opened.read(_BYTES_MAX).strip()
             except (OSError, UnicodeDecodeError) as error:
                 raise SourceUnreadable(f"The file of the secret '{name}' cannot be read.") from error
-        places = variable if file is None else f"{variable}, nor a file {file}"
-        raise SourceUnreadable(f"The server has neither a variable {places} for the secret '{name}'.", value=name)
+        places = f"no variable {variable}" if file is None else f"neither a variable {variable} nor a file {file}"
+        raise SourceUnreadable(f"The server has {places} for the secret '{name}'.", value=name)
 
 
 def variable_of(organization: str, name: str) -> str:

@@ -507,7 +507,8 @@ class Imports:
             run = self.get(environment, id)
             if run.state not in states:
                 raise ImportStateWrong(
-                    f"The import is {run.state}. This action needs the state {' or '.join(states)}.", state=run.state
+                    f"The import has the state {run.state}. This action needs the state {' or '.join(states)}.",
+                    state=run.state,
                 )
             if needs_file and not run.has_file:
                 raise ImportFileGone("The file was deleted. Upload it again.")
