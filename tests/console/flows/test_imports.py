@@ -64,6 +64,7 @@ def test_a_file_is_uploaded_mapped_previewed_applied_corrected_and_undone(
 
     # The rejected rows are corrected, and uploaded with the saved mapping.
     assert rejected.name == "rejected-crm.csv"
+    expect(page.locator("main")).to_contain_text("your columns and four more")
     rejected.write_text(rejected.read_text().replace("perhaps", "yes"))
     upload(page, rejected)
     page.get_by_label("Start from a saved mapping").select_option("customers")
