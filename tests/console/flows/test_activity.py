@@ -76,6 +76,9 @@ def test_the_undo_of_all_from_a_source_is_counted_after_the_page_is_there(
     monkeypatch.setattr(history, "TAGGINGS_PREVIEWED_AT_ONCE", 1_000)
     page = open_page("developer")
     page.goto(f"{PLACE}/activity/undo")
+    expect(page.get_by_role("alert")).to_have_count(0)
+    page.get_by_role("button", name="Preview").click()
+    expect(page.get_by_role("alert")).to_have_text("Enter an author or a source.")
     page.get_by_label("From", exact=True).fill(source)
     page.get_by_role("button", name="Preview").click()
 

@@ -24,6 +24,7 @@ def ask(request: PageRequest) -> Answer:
         "filters": filters,
         "override": request.text("override") == "yes",
         "is_filtered": bool(filters["actor"] or filters["source"]),
+        "is_empty": request.text("preview") == "yes" and not (filters["actor"] or filters["source"]),
         "versions": (),
         "preview": None,
         "problem": None,
