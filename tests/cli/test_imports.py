@@ -187,7 +187,7 @@ def test_rejected_lines_are_shown_and_the_rest_counted(load: Loader) -> None:
     said = load("user,tag\n" + "".join(f"u{n},A\n" for n in range(12)))
 
     assert said.code == 3
-    assert said.out.count("has a capital") == 10
+    assert said.out.count("has a capital letter") == 10
     assert "… and 2 more. Use --rejected FILE to list them." in said.out
 
 

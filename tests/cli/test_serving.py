@@ -45,7 +45,9 @@ def test_a_second_server_on_a_port_says_that_the_address_is_in_use_and_exits_1(t
         shared = run_process("serve", "--data", tmp_path / "two", "--port", port, "--share-port")
 
     assert (second.code, shared.code) == (1, 1)
-    assert f"127.0.0.1:{port} is in use" in second.err
+    assert f"The address is already in use. Another server listens on 127.0.0.1:{port}. Stop" in " ".join(
+        second.err.split()
+    )
     assert "Traceback" not in second.err
 
 

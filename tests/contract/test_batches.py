@@ -184,7 +184,7 @@ def test_a_bad_line_is_rejected_alone_with_its_number_problem_and_suggestion(pop
             line=2,
             value="Sports/Golf",
             problem="tag-has-capital",
-            detail="'Sports/Golf' has a capital at character 1. Use 'sports/golf'.",
+            detail="'Sports/Golf' has a capital letter at character 1. Use 'sports/golf'.",
             suggestion="sports/golf",
         ),
     )

@@ -276,7 +276,7 @@ CASES: list[tuple[str, Spoil, str]] = [
     (
         "a path that is none",
         sql_text("UPDATE row SET path='Plan' WHERE path='plan/p2'"),
-        "is invalid: 'Plan' has a capital",
+        "is invalid: 'Plan' has a capital letter",
     ),
     (
         "a path that is not composed",

@@ -228,7 +228,7 @@ def one_rejected(body: bytes) -> tuple[int, str, str, str]:
 
 
 def test_a_row_with_a_missing_cell_is_rejected_alone() -> None:
-    assert one_rejected(b"u1\n") == (3, "line-invalid", "u1", "Line 3 has 1 cells, but the header has 2 columns.")
+    assert one_rejected(b"u1\n") == (3, "line-invalid", "u1", "Line 3 has 1 cell, but the header has 2 columns.")
 
 
 def test_a_row_with_a_surplus_cell_is_rejected_alone_and_its_person_held() -> None:

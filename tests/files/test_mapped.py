@@ -366,7 +366,7 @@ def test_a_mapping_that_cannot_be_carried_out_is_refused(form: str, says: str) -
         ('user = "id"\n[columns.a]\nfrom = 3\nbands = [{ to = 2, tag = "x" }]', "2 comes after 3"),
         ('user = "id"\n[columns.a]\nbands = [{ to = nan, tag = "x" }]', "is not a finite number"),
         ('user = "id"\nignore = ["id"]\n[columns.a]\nvalues = {}', "'id' is named more than once"),
-        ('user = "id"\n[columns.a]\nvalues = { x = "Plan/Gold" }', "has a capital at character 1"),
+        ('user = "id"\n[columns.a]\nvalues = { x = "Plan/Gold" }', "has a capital letter at character 1"),
         ('user = "id"\n[columns.a]\nbands = [{ tag = "a/b/c/d" }]', "has 4 levels"),
         ('user = "id"\n[columns.a]\nvalues = { x = "cafe\u0301" }', "is not in NFC"),
     ],

@@ -100,7 +100,7 @@ def test_rows_of_a_wide_file_are_mended_by_a_mapping_that_refuses_unnamed_column
 
 
 def test_reasons_are_in_their_columns_for_rows_with_too_few_or_too_many_cells(desk: Desk) -> None:
-    run = desk.run(b"user,tag\nu1\nu2,a,b\n\"u3\",\"c\",,\"d,e\"\nu4,ok\n")
+    run = desk.run(b'user,tag\nu1\nu2,a,b\n"u3","c",,"d,e"\nu4,ok\n')
     assert (run.tally.added, run.tally.rejected_count) == (1, 3)
 
     found = rows_of(desk, run)

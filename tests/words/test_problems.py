@@ -40,13 +40,13 @@ def test_every_room_with_problems_is_in_the_registry() -> None:
 
 
 def test_the_document_says_type_title_status_and_detail_before_its_members() -> None:
-    problem = TagHasCapital("'A' has a capital at character 1.", value="A", position=0, suggestion="a")
+    problem = TagHasCapital("'A' has a capital letter at character 1.", value="A", position=0, suggestion="a")
 
     assert list(problem.document().items()) == [
         ("type", "/problems/tag-has-capital"),
         ("title", "A tag cannot contain capital letters."),
         ("status", 422),
-        ("detail", "'A' has a capital at character 1."),
+        ("detail", "'A' has a capital letter at character 1."),
         ("value", "A"),
         ("position", 0),
         ("suggestion", "a"),

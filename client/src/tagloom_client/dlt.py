@@ -173,7 +173,7 @@ class LoadClient(DestinationClient):
             logger.warning(f"The import {run.id} of '{name}' was cancelled. The package {load_id} is finished.")
             return
         if rejected := ended.tally["rejected_count"]:
-            logger.warning(f"{rejected:,} rows of '{name}' were rejected. See the import {run.id}.")
+            logger.warning(f"Rejected rows of '{name}': {rejected:,}. See the import {run.id}.")
         logger.info(f"The import {run.id} of '{name}' is done.")
 
     def _run_to_end(self, tagloom: Tagloom, run: Import) -> Import:

@@ -1,6 +1,15 @@
-"""Makes text from outside safe to show."""
+"""Makes text from outside safe to show, and writes numbers with their nouns."""
 
 from tagloom.base import limits
+
+
+def plural(count: int, one: str, many: str | None = None) -> str:
+    """Returns a number with its noun.
+
+    >>> plural(1, "tag"), plural(2, "person", "people")
+    ('1 tag', '2 people')
+    """
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
 def printable(text: str) -> str:

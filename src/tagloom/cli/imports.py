@@ -22,6 +22,7 @@ from rich.progress import (
 from rich.text import Text
 
 from tagloom.base.problems import ParameterInvalid
+from tagloom.base.text import plural
 from tagloom.cli.import_progress import (
     STANDARD_INPUT,
     Imported,
@@ -190,7 +191,7 @@ def _check_writable(source: Path | Remote, *places: Path | None) -> None:
 
 def _tell_rejected(count: int, reasons: Path | None, listed: int, rows: Path | None) -> None:
     if reasons is not None:
-        tell(f"{listed:,} of {count:,} rejected lines are listed in {reasons}.")
+        tell(f"{listed:,} of {plural(count, 'rejected line')} {'is' if listed == 1 else 'are'} listed in {reasons}.")
     if rows is not None and count:
         tell(f"Correct the rows in {rows}, and import that file with the same options.")
 
@@ -255,7 +256,7 @@ def _say_plan(wanted: Wanted, plan: Plain) -> None:
         say_table(("tag", "add", "remove"), rows, numbers=(1, 2))
         more = preview["tags_changed"] - len(rows)
         if more > 0:
-            say(f"… and {more:,} more tags.")
+            say(f"… and {plural(more, 'more tag')}.")
     if plan["emptied_tags"]:
         tell(f"Nobody would still have these tags: {', '.join(plan['emptied_tags'])}.")
     if preview["tribes"]:
@@ -266,7 +267,7 @@ def _say_plan(wanted: Wanted, plan: Plain) -> None:
         limit = wanted.share_removed_max
         is_held = limit is not None and plan["share_removed"] > limit
         held = f", which is more than the {limit} % allowed" if is_held else ""
-        say(f"{plan['share_removed']:.1f} % of {plan['taggings']:,} taggings would be removed{held}.")
+        say(f"{plan['share_removed']:.1f} % of {plural(plan['taggings'], 'tagging')} would be removed{held}.")
 
 
 class _Rate(ProgressColumn):

@@ -8,6 +8,7 @@ import typer
 
 from tagloom.accounts.access_tokens import Access
 from tagloom.base.problems import ParameterInvalid
+from tagloom.base.text import plural
 from tagloom.bootstrap import ORGANIZATION, SPACE, Installation, backup, check, copy_installation
 from tagloom.cli.options import DataOption, JsonOption, installed
 from tagloom.cli.output import progress, say, say_json, say_table, tell
@@ -185,7 +186,7 @@ def sweep_installation(data: DataOption = None, as_json: JsonOption = False) -> 
         )
         return
     for where, receipt in swept:
-        tell(f"{where.space} / {where.name}: {receipt.removed:,} taggings expired, version {receipt.version}.")
+        tell(f"{where.space} / {where.name}: {plural(receipt.removed, 'tagging')} expired, version {receipt.version}.")
     if not swept:
         tell("No tagging has expired.")
 
@@ -217,5 +218,6 @@ def copy_database(
     if as_json:
         say_json(msgspec.structs.asdict(copied))
         return
-    tell(f"Copied {copied.versions:,} versions of {copied.environments} environments; {copied.changes:,} changes now.")
-    tell(f"Compared {copied.rows_compared:,} rows: both databases are equal.")
+    environments = plural(copied.environments, "environment")
+    tell(f"Copied {plural(copied.versions, 'version')} of {environments}; {plural(copied.changes, 'change')} now.")
+    tell(f"Compared {plural(copied.rows_compared, 'row')}: both databases are equal.")

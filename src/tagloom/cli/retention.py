@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from tagloom.base.text import plural
 from tagloom.cli.options import (
     DataOption,
     EnvironmentOption,
@@ -91,6 +92,6 @@ def _freed_sentence(freed: dict[str, Any], verb: str) -> str:
     at = freed["horizon"]["at"]
     until = f" History is complete from version {freed['horizon']['version']:,}, of {at}." if at else ""
     return (
-        f"{freed['versions']:,} versions lose undo and time travel: "
-        f"{least}{freed['changes']:,} changes and {freed['bytes']:,} bytes of bitmaps {verb}.{until}"
+        f"{plural(freed['versions'], 'version loses', 'versions lose')} undo and time travel: "
+        f"{least}{plural(freed['changes'], 'change')} and {plural(freed['bytes'], 'byte')} of bitmaps {verb}.{until}"
     )

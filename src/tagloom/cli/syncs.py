@@ -11,6 +11,7 @@ import msgspec
 import typer
 
 from tagloom.base.problems import BodyInvalid
+from tagloom.base.text import plural
 from tagloom.cli.options import EnvironmentOption, JsonOption, SpaceOption, TokenOption, token_for
 from tagloom.cli.output import err, say_json, say_table, tell
 from tagloom.cli.remote_site import problems_of_server
@@ -229,12 +230,12 @@ def push_singer(
     ):
         tap.read()
         for name, count in tap.passed_over.items():
-            err.print(f"{count:,} records of '{name}' were skipped.", markup=False)
+            err.print(f"{plural(count, 'record')} of '{name}' {'was' if count == 1 else 'were'} skipped.", markup=False)
         if not tap.records_count:
             raise BodyInvalid("The tap wrote no record, so nothing was pushed. Check its output on standard error.")
         doubt = _doubt(tap) if client.get_sync(sync).draft.get("mode", "mirror") == "mirror" else None
         run = client.push_records(sync, tap.records(), requires_approval=requires_approval or doubt is not None)
-    err.print(f"Run {run.id} of {sync} started with {tap.records_count:,} records.", markup=False)
+    err.print(f"Run {run.id} of {sync} started with {plural(tap.records_count, 'record')}.", markup=False)
     if doubt is not None:
         err.print(f"It is held: {doubt}", markup=False)
         err.print(_remedy(sync), markup=False)
@@ -310,9 +311,10 @@ def _say_ended(client: Tagloom, run: SyncRun, *, as_json: bool) -> None:
         say_json(_plain(run) | {"import": _plain(brought)})
     elif run.state == "done" and brought is not None:
         tally = brought.tally
+        done = f"{plural(run.rows, 'row')}, {plural(tally['added'], 'tagging')} added, {tally['removed']:,} removed"
+        new_people = plural(tally["new_people"], "new person", "new people")
         tell(
-            f"Run {run.id} of {run.sync} is done: {run.rows:,} rows, {tally['added']:,} taggings added, "
-            f"{tally['removed']:,} removed, {tally['new_people']:,} new people, {tally['rejected_count']:,} rejected"
+            f"Run {run.id} of {run.sync} is done: {done}, {new_people}, {tally['rejected_count']:,} rejected"
             f"{_versions(tally['versions'])}."
         )
     else:
@@ -330,7 +332,7 @@ def _why_held(brought: Import) -> str | None:
     if brought.state != "planned" or brought.plan is None:
         return brought.detail
     preview = brought.plan["preview"]["receipt"]
-    return f"It would add {preview['added']:,} taggings and remove {preview['removed']:,}."
+    return f"It would add {plural(preview['added'], 'tagging')} and remove {preview['removed']:,}."
 
 
 def _versions(versions: Sequence[int]) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from tagloom.base.problems import ParameterInvalid
+from tagloom.base.text import plural
 from tagloom.cli.options import (
     DataOption,
     EnvironmentOption,
@@ -100,7 +101,7 @@ def show_history(
 def _undone(change: Mapping[str, Any]) -> str:
     if change["undoes"]:
         return f" of {change['undoes']}"
-    return f" of {change['undoes_count']} versions" if change["undoes_count"] else ""
+    return f" of {plural(change['undoes_count'], 'version')}" if change["undoes_count"] else ""
 
 
 def signed(change: Mapping[str, Any]) -> str:
@@ -134,7 +135,7 @@ def undo_versions(
     if as_json:
         say_json(receipt)
         return
-    what = f"Version {receipt['undoes']:,}" if receipt["undoes"] else f"{receipt['undoes_count']:,} versions"
+    what = f"Version {receipt['undoes']:,}" if receipt["undoes"] else plural(receipt["undoes_count"], "version")
     say_receipt(receipt, title=f"{what} {'would be ' if dry_run else ''}undone")
     if receipt["conflicts"]:
         named = ", ".join(map(str, receipt["conflicts"]))

@@ -17,7 +17,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tagloom.base.problems import Problem
-from tagloom.base.text import printable
+from tagloom.base.text import plural, printable
 from tagloom.files import limits
 from tagloom.files.delimited_records import Broken, Record, read_record
 from tagloom.files.doubtful_people import keys_in_row
@@ -250,7 +250,7 @@ class _Reader:
             says = f"Line {line} repeats the header, as files that were joined do."
             raise LineFault(LineInvalid(says), self._head(begin, end))
         if len(cells) != form.width:
-            says = f"has {len(cells)} cells, but the header has {form.width} columns"
+            says = f"has {plural(len(cells), 'cell')}, but the header has {plural(form.width, 'column')}"
             raise self._fault(LineInvalid, line, says, cells, begin, end)
         people: dict[Kind, str] = {}
         for kind, place in self._people():

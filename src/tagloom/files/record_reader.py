@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from tagloom.base import limits as base_limits
 from tagloom.base.problems import BodyInvalid
+from tagloom.base.text import plural
 from tagloom.files.decoding import Remark, opened
 from tagloom.files.decompression import FileFormat, Records, Row, Squeezed, open_plain, parquet_records, read_bytes
 from tagloom.files.delimited_records import Record, columns_missing, read_record
@@ -128,7 +129,8 @@ def _table_row(table: Table, number: int, cells: list[bytes], places: Sequence[i
     if table.is_header(cells):
         fault = f"Line {number} repeats the header, as files that were joined do."
     elif len(cells) != len(table.names):
-        fault = f"Line {number} has {len(cells)} cells, but the header has {len(table.names)} columns."
+        columns = plural(len(table.names), "column")
+        fault = f"Line {number} has {plural(len(cells), 'cell')}, but the header has {columns}."
     else:
         try:
             return Row(number, [cells[place].decode() for place in places], None)

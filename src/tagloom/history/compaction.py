@@ -8,6 +8,7 @@ import structlog
 
 from tagloom.accounts.access_tokens import Access
 from tagloom.base.counters import Compactions
+from tagloom.base.text import plural
 from tagloom.base.times import seconds_of, with_milliseconds
 from tagloom.history import limits
 from tagloom.jobs.loop import BackgroundLoop
@@ -147,7 +148,8 @@ class Retentions:
             return environment, freed
         if freed.versions and not delete_history:
             raise RetentionDeletesHistory(
-                f"{freed.versions:,} versions are older, up to version {freed.horizon.version} of {freed.horizon.at}. "
+                f"{plural(freed.versions, 'version is', 'versions are')} older, "
+                f"up to version {freed.horizon.version} of {freed.horizon.at}. "
                 "They could not be undone any more, and time travel could not reach them. "
                 "Confirm with delete_history=true.",
                 versions=freed.versions,

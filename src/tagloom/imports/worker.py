@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from tagloom.base import limits as base_limits
 from tagloom.base.problems import Problem
+from tagloom.base.text import plural
 from tagloom.base.times import rfc3339
 from tagloom.files.decoding import Remark
 from tagloom.files.suspicious_ids import OddIds
@@ -249,7 +250,7 @@ class Worker:
             return None
         where = f"below '{run.prefix}'" if run.prefix else "of the environment"
         return (
-            f"It would remove {plan.preview.receipt.removed:,} of the {plan.taggings:,} taggings {where}: "
+            f"It would remove {plan.preview.receipt.removed:,} of the {plural(plan.taggings, 'tagging')} {where}: "
             f"{plan.share_removed:.1f} %. Without an approval it may remove {run.share_removed_max:g} %."
         )
 

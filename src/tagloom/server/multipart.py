@@ -10,7 +10,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from tagloom.base.problems import BodyInvalid, BodyTruncated
-from tagloom.base.text import printable
+from tagloom.base.text import plural, printable
 from tagloom.server import limits
 
 Kept = TypeVar("Kept")
@@ -183,7 +183,7 @@ class _Reader:
             chunk = next(self._chunks, None)
             if chunk is None:
                 raise BodyTruncated(
-                    f"The form ended after {self._size} bytes, before its last boundary; nothing was taken.",
+                    f"The form ended after {plural(self._size, 'byte')}, before its last boundary; nothing was taken.",
                     received=self._size,
                 )
             self._size += len(chunk)

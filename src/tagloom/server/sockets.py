@@ -34,7 +34,7 @@ def listening(host: str, port: int, *, share_port: bool = False) -> Iterator[soc
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise AddressInUse(
-                f"The address {host}:{port} is in use by another server. Stop that one, or choose another --port."
+                f"Another server listens on {host}:{port}. Stop that server, or choose another --port."
             ) from error
         raise
     listener.setblocking(False)

@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 from tagloom.base.problems import Problem
+from tagloom.base.text import plural
 from tagloom.egress.policy import EgressPolicy
 from tagloom.egress.remotes import Remotes
 from tagloom.egress.secrets import NAME
@@ -70,7 +71,9 @@ class Sources:
         with self._lock:
             own, all_together = self._beginnings[organization], self._beginnings.total()
             if own >= limits.BEGINNINGS_PER_ORGANIZATION_MAX or all_together >= limits.BEGINNINGS_AT_ONCE_MAX:
-                raise TooManyBeginnings(f"This process previews {max(own, 1)} sources already.", retry_after=5)
+                raise TooManyBeginnings(
+                    f"This process previews {plural(max(own, 1), 'source')} already.", retry_after=5
+                )
             self._beginnings[organization] += 1
         try:
             return begin(

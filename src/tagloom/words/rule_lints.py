@@ -10,6 +10,7 @@ from typing import TypeAlias, assert_never
 
 import msgspec
 
+from tagloom.base.text import plural
 from tagloom.words import limits
 from tagloom.words.people import KINDS, Kind
 from tagloom.words.rules import All, AnyOf, Definition, HasTag, InTribe, Not, Rule, takes, tribes_named, walk
@@ -261,5 +262,5 @@ def _same(wanted: Definition, tribes: Mapping[str, Definition], itself: str | No
 
 def _listed(tribes: Sequence[str]) -> str:
     named = " and ".join(f"'{tribe}'" for tribe in tribes[:_TRIBES_NAMED_MAX])
-    more = f" and {len(tribes) - _TRIBES_NAMED_MAX} others" if len(tribes) > _TRIBES_NAMED_MAX else ""
+    more = f" and {plural(len(tribes) - _TRIBES_NAMED_MAX, 'other')}" if len(tribes) > _TRIBES_NAMED_MAX else ""
     return f"the tribe{'s' if len(tribes) > 1 else ''} {named}{more}"

@@ -52,7 +52,9 @@ def parse_tag(text: str) -> TagPath:
         raise TagIsEmpty("The tag is empty.", value="", rule="not empty", position=0)
     for position, character in enumerate(path):
         if character.isupper() or character.istitle():
-            raise _refused(TagHasCapital, path, position, f"has a capital at character {position + 1}", "lower case")
+            raise _refused(
+                TagHasCapital, path, position, f"has a capital letter at character {position + 1}", "lower case"
+            )
         if unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp"):
             code = f"U+{ord(character):04X}"
             raise _refused(

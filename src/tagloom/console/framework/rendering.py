@@ -13,7 +13,7 @@ import jinja2
 import msgspec
 from markupsafe import Markup
 
-from tagloom.base.text import printable
+from tagloom.base.text import plural, printable
 from tagloom.console.forms.rule_editor import opened
 from tagloom.console.forms.times import shown_day, shown_moment
 from tagloom.console.problems import AssetsMissing
@@ -142,15 +142,6 @@ def share(part: int, of: int) -> str:
         return "100 %"
     percent = 100 * part / of
     return "<0.1 %" if percent < 0.1 else ">99.9 %" if percent > 99.9 else f"{percent:.1f} %"
-
-
-def plural(count: int, one: str, many: str | None = None) -> str:
-    """Returns a number with its noun.
-
-    >>> plural(1, "tag"), plural(2, "person", "people")
-    ('1 tag', '2 people')
-    """
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
 def hue(path: str) -> int:

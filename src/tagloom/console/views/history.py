@@ -3,8 +3,8 @@
 from typing import Any
 
 from tagloom.base.problems import Problem
+from tagloom.base.text import plural
 from tagloom.console.framework.context import Answer, Html, PageRequest, Redirect, toast_of
-from tagloom.console.framework.rendering import plural
 from tagloom.ports.problems import UndoConflict
 from tagloom.ports.writes import Undo
 from tagloom.words.changes import Change

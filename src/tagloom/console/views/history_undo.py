@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from tagloom.base.problems import BodyInvalid, ParameterInvalid
+from tagloom.base.text import plural
 from tagloom.console.framework.context import Answer, Html, PageRequest, Redirect, toast_of
-from tagloom.console.framework.rendering import plural
 from tagloom.console.views.history import effect_sentence, is_previewed
 from tagloom.ports.problems import UndoConflict
 from tagloom.ports.writes import Undo

@@ -3,6 +3,7 @@
 from typing import Any, get_args
 
 from tagloom.base.problems import ParameterInvalid
+from tagloom.base.text import plural
 from tagloom.console.framework.context import Answer, Html, PageRequest, Redirect, toast_of
 from tagloom.ports.problems import TooManyTags
 from tagloom.words.problems import TagProblem, UnknownTag
@@ -46,7 +47,7 @@ def tag_members(request: PageRequest) -> Answer:
     tribe = request.services.tribes.get_tribe(request.space.id, request.values["tribe"])
     tag, mode = request.tag(), _mode(request)
     receipt = request.services.taggings.tag_tribe(request.environment, tribe.id, tag, mode, request.origin)
-    text = f"“{tribe.name}”: {receipt.added:,} taggings added, {receipt.removed:,} removed."
+    text = f"“{tribe.name}”: {plural(receipt.added, 'tagging')} added, {receipt.removed:,} removed."
     return Redirect(request.to(f"tribe/{tribe.id}"), toast_of(receipt, text))
 
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeVar, assert_never
 
 import msgspec
 
+from tagloom.base.text import plural
 from tagloom.ports import limits
 from tagloom.ports.problems import (
     ChangeNotFound,
@@ -260,7 +261,7 @@ class MemoryPopulation(Answers):
                 return done.receipt
         if step.number != len(steps) + 1:
             raise StepTaken(
-                f"{len(steps)} steps of the import are committed; this one is not the next.", steps=len(steps)
+                f"{plural(len(steps), 'step was', 'steps were')} committed; this one is not the next.", steps=len(steps)
             )
         return None
 
