@@ -134,9 +134,9 @@ def openapi_document(routes: Sequence[Route]) -> Json:
         "info": {
             "title": "Tagloom Platform API",
             "version": __version__,
-            "description": "Keeps a set of tags on every user of a product, and answers who is in a tribe. "
-            "Every failure is a problem document; every list has pages; every answer about a population carries the "
-            "`version` it holds for.",
+            "description": "Stores tags for every user of a product, and decides which tribes a user is in. "
+            "Every error is a problem document (RFC 9457). Every list is paged. Every answer about people has the "
+            "`version` that it is true for.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
