@@ -64,6 +64,14 @@ def test_tokens_are_created_listed_and_revoked(data: Path) -> None:
     assert run("token", "revoke", made["id"], "--data", data).code == 1
 
 
+@pytest.mark.parametrize("words", [("create", "--scopes", "admin", "--json"), ("list",), ("revoke", "a" * 24)])
+def test_a_token_command_names_an_organization_that_does_not_exist(data: Path, words: tuple[str, ...]) -> None:
+    said = run("token", *words, "--data", data, "--organization", "other")
+
+    assert said.code == 1
+    assert "There is no organization 'other'." in said.err
+
+
 def test_a_token_for_people_is_shown_with_what_it_may(data: Path) -> None:
     said = run("token", "create", "--data", data, "--scopes", "tags:write", "--expires", "30")
 

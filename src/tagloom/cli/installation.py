@@ -10,7 +10,7 @@ from tagloom.accounts.access_tokens import Access
 from tagloom.base.problems import ParameterInvalid
 from tagloom.base.text import plural
 from tagloom.bootstrap import ORGANIZATION, SPACE, Installation, backup, check, copy_installation
-from tagloom.cli.options import DataOption, JsonOption, installed
+from tagloom.cli.options import DataOption, JsonOption, OrganizationOption, installed, organization_of
 from tagloom.cli.output import progress, say, say_json, say_table, tell
 from tagloom.server.sockets import check_free, check_neighbour, listening
 from tagloom.services import make_services
@@ -116,13 +116,14 @@ def create_token(
     data: DataOption = None,
     expires: Annotated[str, typer.Option(help="Days until the token expires, such as 90d.")] = "90d",
     name: Annotated[str, typer.Option(help="The name of the token.")] = "command line",
-    organization: Annotated[str, typer.Option(help="The organization.")] = ORGANIZATION.id,
+    organization: OrganizationOption = ORGANIZATION.id,
     as_json: JsonOption = False,
 ) -> None:
     """Create an access token and print it once."""
     wanted, days = parse_scopes(scopes), parse_days(expires)
     with installed(data) as installation:
-        token, secret = Access(installation.control).create_token(organization, name, wanted, days=days)
+        owner = organization_of(installation, organization).id
+        token, secret = Access(installation.control).create_token(owner, name, wanted, days=days)
     if as_json:
         say_json(_token_plain(token, secret))
         return
@@ -133,12 +134,12 @@ def create_token(
 @token_app.command("list")
 def list_tokens(
     data: DataOption = None,
-    organization: Annotated[str, typer.Option(help="The organization.")] = ORGANIZATION.id,
+    organization: OrganizationOption = ORGANIZATION.id,
     as_json: JsonOption = False,
 ) -> None:
     """List the tokens of an organization, without their secrets."""
     with installed(data) as installation:
-        tokens = installation.control.list_tokens(organization)
+        tokens = installation.control.list_tokens(organization_of(installation, organization).id)
     if as_json:
         say_json([_token_plain(token) for token in tokens])
         return
@@ -150,11 +151,11 @@ def list_tokens(
 def revoke_token(
     token: Annotated[str, typer.Argument(help="The id of the token; `token list` shows it.")],
     data: DataOption = None,
-    organization: Annotated[str, typer.Option(help="The organization.")] = ORGANIZATION.id,
+    organization: OrganizationOption = ORGANIZATION.id,
 ) -> None:
     """Revoke a token. It stops working within two seconds."""
     with installed(data) as installation:
-        Access(installation.control).revoke_token(organization, token)
+        Access(installation.control).revoke_token(organization_of(installation, organization).id, token)
     tell(f"Token {token} was revoked.")
 
 

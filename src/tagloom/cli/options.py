@@ -8,10 +8,13 @@ from typing import Annotated
 import typer
 
 from tagloom.base.problems import ParameterInvalid
+from tagloom.base.text import printable
 from tagloom.bootstrap import Installation, open_installation
 from tagloom.cli.site import LocalSite, Site
+from tagloom.ports.problems import OrganizationNotFound
 from tagloom.settings import read_settings, read_token
 from tagloom.words.people import Kind, Person
+from tagloom.words.tenants import Organization
 
 DataOption = Annotated[
     Path | None, typer.Option("--data", help="Data directory of an installation (or set TAGLOOM_DATABASE_URL).")
@@ -65,6 +68,7 @@ EncodingOption = Annotated[
     str,
     typer.Option("--encoding", help="utf-8, utf-16 or windows-1252, for a file without a byte order mark."),
 ]
+OrganizationOption = Annotated[str, typer.Option("--organization", help="The organization.")]
 VisitorOption = Annotated[bool, typer.Option("--visitor", help="The id is a visitor id, not a user id.")]
 
 
@@ -114,6 +118,15 @@ def token_for(url: str, token: str | None) -> str:
     if not found:
         raise ParameterInvalid("A server needs a token. Use --token, or set TAGLOOM_TOKEN.")
     return found
+
+
+def organization_of(installation: Installation, id: str) -> Organization:
+    """Returns the organization that an option names. Raises: OrganizationNotFound."""
+    for each in installation.control.list_organizations():
+        if each.id == id:
+            return each
+    shown = printable(id)
+    raise OrganizationNotFound(f"There is no organization '{shown}'.", value=shown)
 
 
 def person_of(identity: str, *, is_visitor: bool) -> Person:

@@ -9,9 +9,9 @@ from tagloom.accounts.access_tokens import Access
 from tagloom.accounts.teammates import InviteOutcome, Operator, Teammates
 from tagloom.base.problems import ParameterInvalid, Problem
 from tagloom.bootstrap import ORGANIZATION, SPACE, Installation
-from tagloom.cli.options import DataOption, JsonOption, installed
+from tagloom.cli.options import DataOption, JsonOption, OrganizationOption, installed, organization_of
 from tagloom.cli.output import say, say_json, say_table
-from tagloom.ports.problems import OrganizationNotFound, TeammateExists, TeammateNotFound, TooManyTeammates
+from tagloom.ports.problems import TeammateExists, TeammateNotFound, TooManyTeammates
 from tagloom.words.accounts import PERMISSIONS, Permission, Teammate
 from tagloom.words.problems import EmailInvalid
 
@@ -19,15 +19,11 @@ app = typer.Typer()
 teammate_app = typer.Typer(help="Teammates: list, invite, reset a password.", no_args_is_help=True)
 app.add_typer(teammate_app, name="teammate")
 
-OrganizationOption = Annotated[str, typer.Option("--organization", help="The organization.")]
-
 
 def acting(installation: Installation, organization: str) -> tuple[Teammates, Operator]:
     """Returns the use cases of teammates, and the operator of an organization. Raises: OrganizationNotFound."""
-    for each in installation.control.list_organizations():
-        if each.id == organization:
-            return Teammates(installation.control, Access(installation.control)), Operator(each)
-    raise OrganizationNotFound(f"There is no organization '{organization}'.", value=organization)
+    operator = Operator(organization_of(installation, organization))
+    return Teammates(installation.control, Access(installation.control)), operator
 
 
 def parse_permissions(names: list[str] | None) -> tuple[Permission, ...]:
