@@ -95,7 +95,8 @@ class Imported(msgspec.Struct, frozen=True, kw_only=True):
 def name_of(file: Path | Remote) -> str:
     """Returns the name of a file, or of the file at an address. Raises: AddressRefused."""
     if isinstance(file, Path):
-        return _NAMES.get(file, file.name)
+        # Python reads bytes of a file name that are not UTF-8 as lone surrogates. No database stores them.
+        return _NAMES.get(file, file.name.encode("utf-8", "backslashreplace").decode())
     address = parse_address(file.url)
     return address.name or address.host
 

@@ -53,6 +53,7 @@ from tagloom.cli.options import (
     TtlOption,
     UrlOption,
     at_site,
+    unicode_text,
 )
 from tagloom.cli.output import ProgressLines, err, say, say_json, say_receipt, say_table, tell, warn
 from tagloom.cli.site import OnRows, Plain, Site
@@ -95,9 +96,9 @@ def import_file(
     allow_unreadable: AllowUnreadableOption = False,
     share_removed_max: ShareRemovedOption = None,
     format: FormatOption = None,
-    user_column: Annotated[str, typer.Option(help="The column of user ids.")] = "user",
-    visitor_column: Annotated[str, typer.Option(help="The column of visitor ids.")] = "visitor",
-    tag_column: Annotated[str, typer.Option(help="The column of tags.")] = "tag",
+    user_column: Annotated[str, typer.Option(help="The column of user ids.", callback=unicode_text)] = "user",
+    visitor_column: Annotated[str, typer.Option(help="The column of visitor ids.", callback=unicode_text)] = "visitor",
+    tag_column: Annotated[str, typer.Option(help="The column of tags.", callback=unicode_text)] = "tag",
     tag: TagForAllOption = None,
     encoding: EncodingOption = "utf-8",
     mapping: MappingOption = None,

@@ -10,7 +10,7 @@ from tagloom.accounts.access_tokens import Access
 from tagloom.base.problems import ParameterInvalid
 from tagloom.base.text import plural
 from tagloom.bootstrap import ORGANIZATION, SPACE, Installation, backup, check, copy_installation
-from tagloom.cli.options import DataOption, JsonOption, OrganizationOption, installed, organization_of
+from tagloom.cli.options import DataOption, JsonOption, OrganizationOption, installed, organization_of, unicode_text
 from tagloom.cli.output import progress, say, say_json, say_table, tell
 from tagloom.server.sockets import check_free, check_neighbour, listening
 from tagloom.services import make_services
@@ -149,7 +149,7 @@ def list_tokens(
 
 @token_app.command("revoke")
 def revoke_token(
-    token: Annotated[str, typer.Argument(help="The id of the token; `token list` shows it.")],
+    token: Annotated[str, typer.Argument(help="The id of the token; `token list` shows it.", callback=unicode_text)],
     data: DataOption = None,
     organization: OrganizationOption = ORGANIZATION.id,
 ) -> None:

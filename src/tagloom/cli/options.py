@@ -14,15 +14,33 @@ from tagloom.cli.site import LocalSite, Site
 from tagloom.ports.problems import OrganizationNotFound
 from tagloom.settings import read_settings, read_token
 from tagloom.words.people import Kind, Person
+from tagloom.words.person_ids import parse_id
 from tagloom.words.tenants import Organization
+
+
+def unicode_text(value: str | None) -> str | None:
+    """Returns the value of an argument or option unchanged. It is the callback of texts that reach the database.
+
+    Python reads bytes that are not UTF-8 as lone surrogates, which no database stores.
+
+    Raises: typer.BadParameter: the value is not UTF-8.
+    """
+    try:
+        (value or "").encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise typer.BadParameter(f"'{printable(value or '')}' is not UTF-8.") from error
+    return value
+
 
 DataOption = Annotated[
     Path | None, typer.Option("--data", help="Data directory of an installation (or set TAGLOOM_DATABASE_URL).")
 ]
 UrlOption = Annotated[str | None, typer.Option("--url", help="Use a server instead of a data directory.")]
 TokenOption = Annotated[str | None, typer.Option("--token", help="Access token for --url (or set TAGLOOM_TOKEN).")]
-SpaceOption = Annotated[str, typer.Option("--space", help="The space.")]
-EnvironmentOption = Annotated[str, typer.Option("--environment", help="development, staging or production.")]
+SpaceOption = Annotated[str, typer.Option("--space", help="The space.", callback=unicode_text)]
+EnvironmentOption = Annotated[
+    str, typer.Option("--environment", help="development, staging or production.", callback=unicode_text)
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 AsOfOption = Annotated[
     str | None,
@@ -130,6 +148,6 @@ def organization_of(installation: Installation, id: str) -> Organization:
 
 
 def person_of(identity: str, *, is_visitor: bool) -> Person:
-    """Returns the person whom an argument names."""
+    """Returns the person whom an argument names. Raises: PersonIdInvalid."""
     kind: Kind = "visitor" if is_visitor else "user"
-    return Person(kind, identity)
+    return Person(kind, parse_id(identity, field=kind))

@@ -19,6 +19,7 @@ from tagloom.cli.options import (
     VisitorOption,
     at_site,
     person_of,
+    unicode_text,
 )
 from tagloom.cli.output import say_json, say_receipt, say_table, tell
 from tagloom.tagging.undo import Chosen
@@ -118,8 +119,10 @@ def undo_versions(
     token: TokenOption = None,
     space: SpaceOption = "main",
     environment: EnvironmentOption = "production",
-    actor: Annotated[str | None, typer.Option(help="Undo the versions of this actor.")] = None,
-    source: Annotated[str | None, typer.Option(help="Undo the versions from this source.")] = None,
+    actor: Annotated[str | None, typer.Option(help="Undo the versions of this actor.", callback=unicode_text)] = None,
+    source: Annotated[
+        str | None, typer.Option(help="Undo the versions from this source.", callback=unicode_text)
+    ] = None,
     since: Annotated[str | None, typer.Option("--from", help="Only versions at or after this time.")] = None,
     until: Annotated[str | None, typer.Option(help="Only versions before this time.")] = None,
     override: Annotated[bool, typer.Option("--override", help="Also undo taggings that others changed since.")] = False,

@@ -9,7 +9,7 @@ from tagloom.accounts.access_tokens import Access
 from tagloom.accounts.teammates import InviteOutcome, Operator, Teammates
 from tagloom.base.problems import ParameterInvalid, Problem
 from tagloom.bootstrap import ORGANIZATION, SPACE, Installation
-from tagloom.cli.options import DataOption, JsonOption, OrganizationOption, installed, organization_of
+from tagloom.cli.options import DataOption, JsonOption, OrganizationOption, installed, organization_of, unicode_text
 from tagloom.cli.output import say, say_json, say_table
 from tagloom.ports.problems import TeammateExists, TeammateNotFound, TooManyTeammates
 from tagloom.words.accounts import PERMISSIONS, Permission, Teammate
@@ -123,7 +123,7 @@ def _refused(outcome: InviteOutcome) -> Problem:
 
 @teammate_app.command("reset")
 def reset(
-    email: Annotated[str, typer.Argument(help="The e-mail address of the teammate.")],
+    email: Annotated[str, typer.Argument(help="The e-mail address of the teammate.", callback=unicode_text)],
     data: DataOption = None,
     organization: OrganizationOption = ORGANIZATION.id,
     as_json: JsonOption = False,

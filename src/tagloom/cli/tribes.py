@@ -20,6 +20,7 @@ from tagloom.cli.options import (
     VisitorOption,
     at_site,
     person_of,
+    unicode_text,
 )
 from tagloom.cli.output import say, say_json, say_receipt, say_table, tell
 from tagloom.cli.site import ExportKind, TribeDraft
@@ -91,7 +92,7 @@ def list_tribes(
 
 @tribe_app.command("count")
 def count_tribe(
-    tribe: Annotated[str, typer.Argument(help="The id of the tribe.")],
+    tribe: Annotated[str, typer.Argument(help="The id of the tribe.", callback=unicode_text)],
     data: DataOption = None,
     url: UrlOption = None,
     token: TokenOption = None,
@@ -146,7 +147,7 @@ def create_tribe(
 
 @tribe_app.command("delete")
 def delete_tribe(
-    tribe: Annotated[str, typer.Argument(help="The id of the tribe.")],
+    tribe: Annotated[str, typer.Argument(help="The id of the tribe.", callback=unicode_text)],
     data: DataOption = None,
     url: UrlOption = None,
     token: TokenOption = None,
@@ -161,7 +162,7 @@ def delete_tribe(
 
 @tribe_app.command("tag")
 def tag_members(
-    tribe: Annotated[str, typer.Argument(help="The id of the tribe.")],
+    tribe: Annotated[str, typer.Argument(help="The id of the tribe.", callback=unicode_text)],
     tag: Annotated[str, typer.Argument(help="The tag.")],
     data: DataOption = None,
     url: UrlOption = None,
@@ -191,7 +192,10 @@ def tag_members(
 def export(
     kind: Annotated[str, typer.Argument(help="tribe, tag or taggings.")],
     name: Annotated[
-        str | None, typer.Argument(help="The id of the tribe or the path of the tag. Leave it out for taggings.")
+        str | None,
+        typer.Argument(
+            help="The id of the tribe or the path of the tag. Leave it out for taggings.", callback=unicode_text
+        ),
     ] = None,
     data: DataOption = None,
     url: UrlOption = None,
