@@ -1,6 +1,8 @@
 """A form with a file is read as a stream, and nothing stays of a form that is wrong."""
 
 import itertools
+import subprocess
+import sys
 from contextlib import AbstractContextManager
 
 import pytest
@@ -79,3 +81,21 @@ def test_a_form_without_a_file_is_refused_in_the_words_of_its_reader() -> None:
 def kept(body: bytes, discarded: list[bytes]) -> AbstractContextManager[Form[bytes]]:
     """Reads a form, keeps its file in memory, and notes what is discarded."""
     return kept_form(iter([body]), b"end", keep=b"".join, discard=discarded.append, no_file="Choose a file.")
+
+
+@pytest.mark.parametrize(
+    ("body", "boundary"),
+    [(b"preamble\r\n" + WHOLE, b"end"), (WHOLE.replace(b"\r\n", b"\n"), b"end"), (WHOLE, b"other")],
+    ids=["preamble", "LF", "boundary"],
+)
+def test_a_form_with_faults_writes_no_line_to_the_log(body: bytes, boundary: bytes) -> None:
+    code = (
+        "from tagloom.base.problems import Problem\n"
+        "from tagloom.server.multipart import read_form\n"
+        f"try: read_form(iter([{body!r}]), {boundary!r}, b''.join)\n"
+        "except Problem: pass\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60, check=True)
+
+    assert done.stderr == b""

@@ -1,5 +1,6 @@
 """Reads forms with a file (RFC 7578) as a stream: the file is passed on in chunks, and is never held whole."""
 
+import logging
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,8 @@ from tagloom.server import limits
 
 Kept = TypeVar("Kept")
 MULTIPART = "multipart/form-data"
+# The parser logs faults of a form as plain lines, also those that it raises. The lines of the server's log are JSON.
+logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
 
 
 @dataclass
