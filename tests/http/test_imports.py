@@ -1,8 +1,10 @@
 """Imports and mappings over HTTP: a file is brought, planned, run, held, approved, and undone."""
 
+import gzip
 import time
 from typing import Any
 
+import httpx
 import pytest
 
 from tagloom.http import limits
@@ -16,6 +18,9 @@ PLANS: dict[str, Any] = {
     "columns": [{"type": "value", "column": "plan", "branch": "plan"}],
     "prefix": "crm",
 }
+
+
+FILE = b"user,tag\nu1,a\n"
 
 
 def ended(tagloom: Tagloom, run: Import, *states: str) -> Import:
@@ -307,3 +312,59 @@ def test_a_key_brings_one_import_however_often_it_is_sent(tagloom: Tagloom, serv
     assert sent[0].json()["id"] == sent[1].json()["id"]
     assert asked[0].json()["id"] == asked[1].json()["id"]
     assert len(tagloom.list_imports()) == 3
+
+
+@pytest.mark.parametrize("door", ["taggings", "imports"])
+@pytest.mark.parametrize(
+    ("headers", "body", "status", "says"),
+    [
+        ({"Content-Type": "text/csv; charset=zzz"}, FILE, 415, "not in 'zzz'"),
+        ({"Content-Type": "text/csv", "Content-Encoding": "br"}, FILE, 415, "not by 'br'"),
+        ({"Content-Type": "text/csv", "Content-Encoding": "gzip"}, FILE, 422, "announced as gzip but is not"),
+    ],
+    ids=["charset", "unknown", "uncompressed"],
+)
+def test_both_doors_judge_the_headers_of_a_body_alike(
+    tagloom: Tagloom, served: Served, door: str, headers: dict[str, str], body: bytes, status: int, says: str
+) -> None:
+    with served.http() as http:
+        answer = http.post(f"{tagloom.place.address}/{door}", content=body, headers=headers)
+
+    assert answer.status_code == status
+    assert says in answer.json()["detail"]
+
+
+def test_a_body_that_is_compressed_twice_is_refused_at_both_doors(tagloom: Tagloom, served: Served) -> None:
+    twice = gzip.compress(gzip.compress(FILE))
+    with served.http() as http:
+        answer = http.post(f"{tagloom.place.address}/taggings", content=twice, headers={"Content-Type": "text/csv"})
+    brought = tagloom.create_import(twice, format="csv")
+    tagloom.ask_import(brought.id, "run")
+    failed = ended(tagloom, brought, "failed", "done")
+
+    assert answer.status_code == 422
+    assert "compressed twice" in answer.json()["detail"]
+    assert failed.state == "failed"
+    assert "compressed twice" in failed.detail
+
+
+@pytest.mark.parametrize("as_form", [False, True])
+def test_an_import_is_read_in_the_charset_of_its_content_type(tagloom: Tagloom, served: Served, as_form: bool) -> None:
+    body, kind = "ü\n".encode("cp1252"), "text/csv; charset=windows-1252"
+    address = f"{tagloom.place.address}/imports"
+    with served.http() as http:
+
+        def post(query: str) -> httpx.Response:
+            if as_form:
+                return http.post(address + query, files={"file": ("a.csv", body, kind)})
+            return http.post(address + query, content=body, headers={"Content-Type": kind})
+
+        brought, refused = post("?tag=a"), post("")
+
+    assert brought.status_code == 201
+    run = tagloom.get_import(brought.json()["id"])
+    tagloom.ask_import(run.id, "run")
+    ended(tagloom, run, "done")
+    assert tagloom.get_person(user="ü").tags == ("a",)
+    assert refused.status_code == 415
+    assert "without a mapping cannot be read as windows-1252" in refused.json()["detail"]

@@ -61,6 +61,30 @@ def opened(
     yield from chunks
 
 
+def check_declared(source: Iterator[bytes], named: str | None) -> Iterator[bytes]:
+    """Yields the chunks of a body unchanged. `named` is the declared compression.
+
+    Raises, while it is iterated: BodyInvalid: the first bytes show that the body is not compressed.
+    """
+    if named is None:
+        yield from source
+        return
+    head, rest = _head_of(source, 4)
+    if head and not head.startswith(tuple(_MAGIC)):
+        raise _not_compressed(named)
+    yield from _joined(head, rest)
+
+
+def _not_compressed(named: str) -> BodyInvalid:
+    return BodyInvalid(f"The body is announced as {named} but is not. Send it without Content-Encoding.", rule=named)
+
+
+def refuse_compressed(head: bytes) -> None:
+    """Checks that a decompressed body does not begin like another compressed one. Raises: BodyInvalid."""
+    if head.startswith(tuple(_MAGIC)):
+        raise BodyInvalid("The body is compressed twice. Compress it once.", rule="compressed once")
+
+
 def decompressed(
     source: Iterator[bytes], *, named: str | None = None, remark: Remark | None = None
 ) -> Generator[bytes, None, None]:
@@ -72,9 +96,7 @@ def decompressed(
     found = next((name for magic, name in _MAGIC.items() if head.startswith(magic)), None)
     if found is None:
         if named is not None and head:
-            raise BodyInvalid(
-                f"The body is announced as {named} but is not. Send it without Content-Encoding.", rule=named
-            )
+            raise _not_compressed(named)
         yield from _joined(head, rest)
         return
     if remark is not None:
@@ -167,6 +189,7 @@ def _joined(head: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
 
 def _refuse_binary(head: bytes) -> None:
     """Checks that a body does not begin like a binary file. Raises: BodyInvalid."""
+    refuse_compressed(head)
     if head.startswith(_OLD_EXCEL):
         raise BodyInvalid(
             "This is an old Excel file (.xls). Open it in Excel and save it as CSV UTF-8 or as .xlsx.", rule="a text"

@@ -10,6 +10,7 @@ import pyarrow as pa
 from tagloom.base import limits
 from tagloom.base.problems import BodyInvalid
 from tagloom.base.text import printable
+from tagloom.files.decoding import refuse_compressed
 from tagloom.files.parquet_file import ParquetFile
 from tagloom.files.parquet_rows import KIND_PREFIX, parquet_cells, parquet_names
 from tagloom.files.parquet_texts import is_text
@@ -48,10 +49,14 @@ def open_plain(path: Path, squeezed: Squeezed) -> pa.NativeFile:
 
 
 def read_bytes(path: Path, squeezed: Squeezed) -> Generator[bytes, None, None]:
-    """Yields the chunks of a file, decompressed. Raises: BodyInvalid: the file is cut off or damaged."""
+    """Yields the chunks of a file, decompressed. Raises: BodyInvalid: the file is damaged or compressed twice."""
+    is_first = squeezed != "none"
     try:
         with open_plain(path, squeezed) as file:
             while chunk := file.read(limits.UPLOAD_CHUNK_BYTES):
+                if is_first:
+                    refuse_compressed(chunk)
+                    is_first = False
                 yield chunk
     except (pa.ArrowException, OSError) as error:
         raise _damaged(squeezed, error) from error

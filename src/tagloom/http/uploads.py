@@ -4,11 +4,14 @@ from collections.abc import Iterator
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from tagloom.base.problems import BodyInvalid, ContentTypeUnsupported, ParameterInvalid
 from tagloom.base.text import printable
 from tagloom.files import ids_mapping
+from tagloom.files.decoding import check_declared
 from tagloom.http.framework.bodies import JSON, content_type, decode, read_body, received
+from tagloom.http.framework.body_headers import declared_compression, declared_encoding
 from tagloom.http.framework.context import Answer, Call
 from tagloom.http.framework.schemas import ImportOptions, UrlImport
 from tagloom.imports.folder import Stored
@@ -18,7 +21,7 @@ from tagloom.ports import limits
 from tagloom.ports.imports import Import, ImportFormat
 from tagloom.server.body_reader import media_type
 from tagloom.server.multipart import MULTIPART, Form, boundary_of, kept_form
-from tagloom.words.mappings import Mapping
+from tagloom.words.mappings import Encoding, Mapping
 from tagloom.words.source_addresses import Remote
 from tagloom.words.tags import parse_tag
 
@@ -30,6 +33,9 @@ OPTIONS = "options"  # The field of a form that has all options as JSON.
 async def create_import(call: Call) -> Answer:
     """Creates an import from a file, to be planned or run later."""
     options = _merged(ImportOptions, call.query)
+    compression = declared_compression(call.header(b"content-encoding"))
+    if compression is not None and content_type(call) in (JSON, MULTIPART):
+        raise ContentTypeUnsupported("Only a file can be compressed, not the form or the JSON around it.", supported=[])
     if content_type(call) == JSON:
         body = decode(await read_body(call), dict[str, Any])
         asked = _merged(UrlImport, msgspec.structs.asdict(options), body)
@@ -44,9 +50,13 @@ async def create_import(call: Call) -> Answer:
     else:
         format = format_of_body(call, MULTIPART, JSON)
         name = options.name or f"body.{format}"
-        run = await received(
-            call, limits.IMPORT_BYTES_MAX, lambda chunks: _create(call, chunks, options, name=name, format=format)
-        )
+        encoding = declared_encoding(call.header(b"content-type"))
+
+        def create(chunks: Iterator[bytes]) -> Import:
+            file = check_declared(chunks, compression)
+            return _create(call, file, options, name=name, format=format, encoding=encoding)
+
+        run = await received(call, limits.IMPORT_BYTES_MAX, create)
     environment = call.environment
     place = f"/v2/spaces/{environment.space}/environments/{environment.name}/imports/{run.id}"
     return Answer(run, status=201, headers=((b"location", place.encode("ascii")),))
@@ -102,7 +112,8 @@ def _create_from_form(call: Call, chunks: Iterator[bytes], *, boundary: bytes, o
     ) as form:
         wanted = _options_of(form, options)
         format = wanted.format or FORMATS.get(media_type(form.content_type))
-        return _create(call, form.file, wanted, name=wanted.name or form.name, format=format)
+        encoding = declared_encoding(form.content_type)
+        return _create(call, form.file, wanted, name=wanted.name or form.name, format=format, encoding=encoding)
 
 
 def _options_of(form: Form[Stored], options: ImportOptions) -> ImportOptions:
@@ -114,10 +125,33 @@ def _options_of(form: Form[Stored], options: ImportOptions) -> ImportOptions:
 
 
 def _create(
-    call: Call, source: Iterator[bytes] | Stored, options: ImportOptions, *, name: str, format: ImportFormat | None
+    call: Call,
+    source: Iterator[bytes] | Stored,
+    options: ImportOptions,
+    *,
+    name: str,
+    format: ImportFormat | None,
+    encoding: Encoding,
 ) -> Import:
-    how: How = {**_how(call, options, *_saved_mapping(call, options)), "name": name, "format": format}
+    named, mapping = _saved_mapping(call, options)
+    mapping = _with_encoding(mapping, encoding)
+    how: How = {**_how(call, options, named, mapping), "name": name, "format": format}
     return call.services.imports.create_import(call.environment, source, **how)
+
+
+def _with_encoding(mapping: Mapping | None, encoding: Encoding) -> Mapping | None:
+    """Returns the mapping with the declared encoding, unless the mapping names another one than UTF-8.
+
+    Raises: ContentTypeUnsupported: the text is not UTF-8, and there is no mapping.
+    """
+    if encoding == "utf-8":
+        return mapping
+    if mapping is None:
+        raise ContentTypeUnsupported(
+            f"An import without a mapping cannot be read as {encoding}. Use a mapping, or convert the file to UTF-8.",
+            supported=["utf-8"],
+        )
+    return replace(mapping, encoding=encoding) if mapping.encoding == "utf-8" else mapping
 
 
 def _create_from_url(call: Call, asked: UrlImport) -> Import:
