@@ -150,6 +150,15 @@ def test_headings_stand_at_one_height_on_every_page(open_page: Open) -> None:
     assert set(heights.values()) == {heights["overview"]}, heights
 
 
+def test_a_chip_on_a_phone_does_not_break_inside_a_level(open_page: Open) -> None:
+    page = open_page("developer", width=390)
+    settled(page, PAGES["people"])
+
+    levels = page.locator(".chip .level:not(.long)")
+    assert levels.count() > 20
+    assert levels.evaluate_all("all => all.every(each => each.getClientRects().length === 1)")
+
+
 def test_hues_of_tags_are_none_of_a_state() -> None:
     styles = (ROOT / "src/tagloom/console/assets/styles/tokens.css").read_text(encoding="utf-8")
     hues = [int(hue) for hue in re.findall(r"\.hue-\d+ { --hue: (\d+); }", styles)]
