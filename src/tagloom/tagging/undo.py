@@ -41,7 +41,7 @@ class Undos:
         """
         is_by_author = chosen.actor is not None or chosen.source is not None
         if (chosen.versions is not None) == is_by_author or ((chosen.since or chosen.until) and not is_by_author):
-            raise BodyInvalid("Give versions; or actor or source, and from and until if you like.", field="$")
+            raise BodyInvalid("Set versions, or set actor, source or both. from and until are optional.", field="$")
         population = self._population_of(environment)
         if chosen.versions is not None:
             found = tuple(sorted(set(chosen.versions)))
@@ -62,8 +62,7 @@ class Undos:
             )
         if chosen.versions is not None:
             return found
-        # An undo among the chosen versions is undone together with what it undid.
-        return tuple(each for each in found if (by := undone_by(population, each)) is None or by in found)
+        return _without_undone(population, found, chosen)
 
     def undo(
         self,
@@ -89,6 +88,29 @@ class Undos:
                         version=version,
                     ) from problem
             raise
+
+
+def _without_undone(population: Population, versions: tuple[Version, ...], chosen: Chosen) -> tuple[Version, ...]:
+    """Returns the chosen versions that are not undone. `versions` ascend, and `chosen` names their author.
+
+    A version stays if its undo is chosen too, because both are then undone together. Cost: one read for all versions,
+    and one more for each undone version.
+    """
+    if not versions:
+        return ()
+    first, last, together = versions[0], versions[-1], set(versions)
+    changes = population.list_changes(
+        after=first - 1, before=last + 1, actor=chosen.actor, source=chosen.source, limit=last - first + 1
+    )
+    undone = {
+        change.version
+        for change in changes
+        if change.undone_by is not None
+        and change.version in together
+        and (by := undone_by(population, change.version)) is not None
+        and by not in together
+    }
+    return tuple(each for each in versions if each not in undone)
 
 
 def undone_by(population: Population, version: Version) -> Version | None:
