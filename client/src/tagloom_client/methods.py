@@ -3,6 +3,7 @@
 The synchronous client returns answers and iterators, the asynchronous client awaitables and asynchronous iterators.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from inspect import Parameter, signature
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, cast, get_args, overload
@@ -18,8 +19,10 @@ Made = TypeVar("Made")
 Answer = TypeVar("Answer")
 
 
-class _Method(Generic[Given, Made]):
+class _Method(ABC, Generic[Given, Made]):
     """A method of both clients. `Methods` replaces it by a plain function in each client.
+
+    The overloads of `__get__` give the types of these functions.
 
     `make` makes the request for the client's place, and the sender's method `send` sends it.
     """
@@ -29,13 +32,9 @@ class _Method(Generic[Given, Made]):
     def __init__(self, make: Callable[Concatenate[Place, Given], Made]) -> None:
         self.make = make
 
-    def _get(self, client: object) -> Any:
-        """Stands for the overloads of `__get__`, which give the types. The clients have functions instead."""
-        return self
-
+    @abstractmethod
     def answer_of(self, made: Any, *, is_async: bool) -> Any:
         """Returns the annotation of the answer, by the annotation of the request, such as `Ask[Receipt]`."""
-        raise NotImplementedError
 
     def function(self, name: str, owner: type[Any], *, is_async: bool) -> Callable[..., Any]:
         """Returns the method of a client as a plain function, with the signature that its callers see."""
@@ -72,7 +71,7 @@ class One(_Method[Given, Ask[Answer]], Generic[Given, Answer]):
     @overload
     def __get__(self, client: AsyncSender, owner: type[Any]) -> Callable[Given, Awaitable[Answer]]: ...
     def __get__(self, client: Sender | AsyncSender | None, owner: type[Any]) -> Any:
-        return self._get(client)
+        return self
 
 
 class Pages(_Method[Given, Ask[Page[Answer]]], Generic[Given, Answer]):
@@ -90,7 +89,7 @@ class Pages(_Method[Given, Ask[Page[Answer]]], Generic[Given, Answer]):
     @overload
     def __get__(self, client: AsyncSender, owner: type[Any]) -> Callable[Given, AsyncIterator[Answer]]: ...
     def __get__(self, client: Sender | AsyncSender | None, owner: type[Any]) -> Any:
-        return self._get(client)
+        return self
 
 
 class Streamed(_Method[Given, Lines[Answer]], Generic[Given, Answer]):
@@ -108,7 +107,7 @@ class Streamed(_Method[Given, Lines[Answer]], Generic[Given, Answer]):
     @overload
     def __get__(self, client: AsyncSender, owner: type[Any]) -> Callable[Given, AsyncIterator[Answer]]: ...
     def __get__(self, client: Sender | AsyncSender | None, owner: type[Any]) -> Any:
-        return self._get(client)
+        return self
 
 
 class Bytes(_Method[Given, Ask[None]]):
@@ -126,7 +125,7 @@ class Bytes(_Method[Given, Ask[None]]):
     @overload
     def __get__(self, client: AsyncSender, owner: type[Any]) -> Callable[Given, AsyncIterator[bytes]]: ...
     def __get__(self, client: Sender | AsyncSender | None, owner: type[Any]) -> Any:
-        return self._get(client)
+        return self
 
 
 def _iterator(is_async: bool) -> Any:

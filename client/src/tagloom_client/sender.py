@@ -12,12 +12,12 @@ from tagloom_client.asking import Ask, Lines, Place, check
 from tagloom_client.models import Page
 from tagloom_client.problems import ConnectionFailed
 from tagloom_client.retries import REFUSED, UNKNOWN, Retries
-from tagloom_client.sending import DEFAULT_PLACE, Content, arguments, reply_of, settings
+from tagloom_client.sending import DEFAULT_PLACE, Content, Placed, arguments, reply_of, settings
 
 Answer = TypeVar("Answer")
 
 
-class Sender:
+class Sender(Placed):
     """Sends requests, retries them where that is safe, and reads the answers."""
 
     def __init__(
@@ -35,13 +35,6 @@ class Sender:
         self._http = http or httpx.Client(**settings(url, token))
         self._retries = retries or Retries()
         self._sleep = sleep
-
-    def at(self, *, space: str | None = None, environment: str | None = None) -> Self:
-        """Returns a client for another space or environment, with the same connections."""
-        other = object.__new__(type(self))
-        other.__dict__.update(self.__dict__)
-        other.place = Place(space or self.place.space, environment or self.place.environment)
-        return other
 
     def close(self) -> None:
         """Closes the connections."""

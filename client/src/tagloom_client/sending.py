@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
@@ -10,6 +10,19 @@ from tagloom_client.asking import Ask, Place, Reply
 
 TIMEOUT = httpx.Timeout(30.0, read=300.0, write=300.0)
 DEFAULT_PLACE = Place("main", "production")
+
+
+class Placed:
+    """A client for one space and environment."""
+
+    place: Place
+
+    def at(self, *, space: str | None = None, environment: str | None = None) -> Self:
+        """Returns a client for another space or environment, with the same connections."""
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        other.place = Place(space or self.place.space, environment or self.place.environment)
+        return other
 
 
 class Content:
