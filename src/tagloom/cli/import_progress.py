@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from tagloom.base import limits as base_limits
 from tagloom.base.problems import BodyInvalid, ParameterInvalid, Problem, all_problems
+from tagloom.base.text import plural
 from tagloom.cli.interrupts import on_stop, set_stop_message
 from tagloom.cli.site import ImportRequest, OnRows, Plain, Site
 from tagloom.files import ids_mapping, plain_mapping
@@ -143,14 +144,7 @@ def imported(site: Site, wanted: Wanted, on_bytes: OnBytes, on_rows: OnRows) -> 
             is_kept = not wanted.is_dry_run
             yield _imported(site, wanted, run), id
         except KeyboardInterrupt:
-            try:
-                site.ask_import(id, "cancel")
-            except Problem:
-                # The import may have ended in the meantime. Then there is nothing to cancel.
-                run = site.wait_for_import(id, lambda rows, total: None)
-                if run["state"] not in ENDED:
-                    raise
-            run = site.wait_for_import(id, lambda rows, total: None)
+            run = _cancelled(site, id)
             set_stop_message(_stopped_sentence(run["tally"], is_done=run["state"] == "done"))
             raise
         finally:
@@ -182,17 +176,28 @@ def _fetched(site: Site, wanted: Wanted, remote: Remote, on_bytes: OnBytes) -> s
     return str(run["id"])
 
 
+def _cancelled(site: Site, id: str) -> Plain:
+    """Cancels an import, unless it ended in the meantime. Returns the import. Raises: the problem of the cancelling."""
+    try:
+        site.ask_import(id, "cancel")
+    except Problem:
+        run = site.wait_for_import(id, lambda rows, total: None)
+        if run["state"] in ENDED:
+            return run
+        raise
+    return site.wait_for_import(id, lambda rows, total: None)
+
+
 def _stopped_sentence(tally: Plain, *, is_done: bool) -> str:
     """Returns the message about an interrupted import, with the effect of its steps."""
     steps, versions = tally["steps"], tally["versions"]
     if not steps:
         return "Stopped. Nothing was applied. Run the same command again to import the file."
     named = ", ".join(f"{version:,}" for version in versions) or "none"
-    applied = f"{steps:,} {'step' if steps == 1 else 'steps'}"
-    added = f"{tally['added']:,} {'tagging' if tally['added'] == 1 else 'taggings'} added"
+    applied = f"{plural(steps, 'step')}, {plural(tally['added'], 'tagging')} added"
     next_step = "" if is_done else "Run the same command again to continue: nothing is applied twice. "
     return (
-        f"Stopped{' after the end of the import' if is_done else ''}. Applied: {applied}, {added}, "
+        f"Stopped{' after the end of the import' if is_done else ''}. Applied: {applied}, "
         f"{tally['removed']:,} removed. Versions: {named}. {next_step}`tagloom undo` undoes versions."
     )
 

@@ -238,7 +238,7 @@ def _say(wanted: Wanted, found: Imported, *, is_plan: bool, as_json: bool) -> No
         say(f"Applied in {len(found.versions):,} steps, as versions {', '.join(map(str, found.versions))}.")
     if found.receipt.normalized:
         count = found.receipt.normalized
-        say(f"{count:,} {'path was' if count == 1 else 'paths were'} lower-cased.")
+        say(f"{plural(count, 'path was', 'paths were')} lower-cased.")
     if is_plan and found.plan is not None:
         _say_plan(wanted, found.plan)
 

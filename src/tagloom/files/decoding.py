@@ -71,12 +71,8 @@ def check_declared(source: Iterator[bytes], named: str | None) -> Iterator[bytes
         return
     head, rest = _head_of(source, 4)
     if head and not head.startswith(tuple(_MAGIC)):
-        raise _not_compressed(named)
+        raise BodyInvalid(f"The body is announced as {named} but is not. Send it without Content-Encoding.", rule=named)
     yield from _joined(head, rest)
-
-
-def _not_compressed(named: str) -> BodyInvalid:
-    return BodyInvalid(f"The body is announced as {named} but is not. Send it without Content-Encoding.", rule=named)
 
 
 def refuse_compressed(head: bytes) -> None:
@@ -92,11 +88,11 @@ def decompressed(
 
     Raises, while it is iterated: BodyInvalid, BodyTooLarge.
     """
+    if named is not None:
+        source = check_declared(source, named)
     head, rest = _head_of(source, 4)
     found = next((name for magic, name in _MAGIC.items() if head.startswith(magic)), None)
     if found is None:
-        if named is not None and head:
-            raise _not_compressed(named)
         yield from _joined(head, rest)
         return
     if remark is not None:

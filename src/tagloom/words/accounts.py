@@ -1,6 +1,6 @@
 """Access tokens, teammates, sessions and the audit log."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
@@ -14,24 +14,9 @@ Scope = Literal[
     "decisions",
     "admin",
 ]
-
-
-SCOPES: tuple[Scope, ...] = (
-    "tags:read",
-    "tags:write",
-    "people:read",
-    "people:write",
-    "tribes:read",
-    "tribes:write",
-    "decisions",
-    "admin",
-)
-
-
+SCOPES: tuple[Scope, ...] = get_args(Scope)
 Permission = Literal["view", "tribes", "developer"]
-
-
-PERMISSIONS: tuple[Permission, ...] = ("view", "tribes", "developer")
+PERMISSIONS: tuple[Permission, ...] = get_args(Permission)
 
 
 class Token(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,11 +8,7 @@ from tagloom.words.changes import Version
 from tagloom.words.tags import TagPath
 
 Kind = Literal["user", "visitor"]
-
-
 KINDS: tuple[Kind, Kind] = ("user", "visitor")
-
-
 Ordinal = NewType("Ordinal", int)
 
 

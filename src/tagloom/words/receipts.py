@@ -7,8 +7,6 @@ import msgspec
 from tagloom.words.changes import Version
 
 Mode = Literal["add", "remove", "change", "set", "mirror"]
-
-
 TribeMode = Literal["add", "remove", "snapshot"]
 
 
