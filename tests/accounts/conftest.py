@@ -63,7 +63,7 @@ class House:
             password=PASSWORD,
             organization="Acme",
             space="Shop",
-            visitor=HERE,
+            client=HERE,
         )
 
     def joined(self, by: SignedIn, name: str, *permissions: Permission, is_administrator: bool = False) -> Opened:
@@ -72,7 +72,7 @@ class House:
             by, f"{name}@example.com", space="main", permissions=permissions, is_administrator=is_administrator
         )[0]
         assert outcome.secret is not None
-        return self.accounts.join(outcome.secret, name=name.title(), password=OTHER_PASSWORD, visitor=HERE)
+        return self.accounts.join(outcome.secret, name=name.title(), password=OTHER_PASSWORD, client=HERE)
 
     def actions(self, by: SignedIn) -> list[str]:
         """What was done, the newest first."""

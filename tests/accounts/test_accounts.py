@@ -22,7 +22,7 @@ ISSUER = "https://id.example.com"
 
 def by_identity(house: House, subject: str, email: str | None, *, verified: bool = True) -> Opened:
     return house.accounts.sign_in_by_identity(
-        ISSUER, subject, email=email, email_verified=verified, name="Eve", visitor=HERE
+        ISSUER, subject, email=email, email_verified=verified, name="Eve", client=HERE
     )
 
 
@@ -53,7 +53,7 @@ def test_only_the_newest_code_sets_up_and_nothing_does_afterwards(house: House) 
     house.accounts.begin_set_up(second)
     with pytest.raises(PasswordInvalid):
         house.accounts.set_up(
-            second, email="a@b.c", name="A", password="short", organization="O", space="S", visitor=HERE
+            second, email="a@b.c", name="A", password="short", organization="O", space="S", client=HERE
         )
     assert house.accounts.needs_set_up()
 
@@ -79,7 +79,7 @@ def test_of_two_who_set_up_at_once_one_wins(house: House) -> None:
                 password=PASSWORD,
                 organization=name,
                 space=name,
-                visitor=HERE,
+                client=HERE,
             )
             said.append("won")
         except SetUpDone:
@@ -141,7 +141,7 @@ def test_an_e_mail_is_the_same_in_any_spelling_and_a_password_is_not(house: Hous
 
 
 def test_a_password_is_the_same_however_the_keyboard_composes_it(house: House, ada: SignedIn) -> None:
-    house.accounts.change_password(ada, current=PASSWORD, new="caf\u00e9 on the second moon", visitor=HERE)
+    house.accounts.change_password(ada, current=PASSWORD, new="caf\u00e9 on the second moon", client=HERE)
 
     assert house.accounts.sign_in("ada@example.com", "cafe\u0301 on the second moon", HERE).secret
 
@@ -236,7 +236,7 @@ def test_an_invitation_by_default_gives_sight_of_its_space(house: House, ada: Si
     assert outcome.secret is not None
     assert house.accounts.get_invitation(outcome.secret).organization.name == "Acme"
 
-    bob = house.accounts.join(outcome.secret, name="Bob", password=OTHER_PASSWORD, visitor=HERE).signed_in
+    bob = house.accounts.join(outcome.secret, name="Bob", password=OTHER_PASSWORD, client=HERE).signed_in
 
     assert bob.membership.permissions == {"main": ("view",)}
     assert (bob.may("main", "view"), bob.may("main", "tribes"), bob.may("ghost", "view")) == (True, False, False)
@@ -252,15 +252,15 @@ def test_a_link_works_once_until_it_expires_and_not_after_a_newer_one(house: Hou
         house.accounts.get_invitation(first.secret)
     house.clock.seconds += limits.INVITATION_DAYS * 86_400
     with pytest.raises(InvitationNotFound):
-        house.accounts.join(again.secret, name="Bob", password=OTHER_PASSWORD, visitor=HERE)
+        house.accounts.join(again.secret, name="Bob", password=OTHER_PASSWORD, client=HERE)
 
     assert again.invitation is not None
     resent = house.teammates.resend(ada, again.invitation.id)
 
     assert resent.secret is not None
-    house.accounts.join(resent.secret, name="Bob", password=OTHER_PASSWORD, visitor=HERE)
+    house.accounts.join(resent.secret, name="Bob", password=OTHER_PASSWORD, client=HERE)
     with pytest.raises(InvitationNotFound):
-        house.accounts.join(resent.secret, name="Bob", password=OTHER_PASSWORD, visitor=HERE)
+        house.accounts.join(resent.secret, name="Bob", password=OTHER_PASSWORD, client=HERE)
 
 
 def test_an_existing_account_joins_another_organization_with_its_own_password_only(house: House, ada: SignedIn) -> None:
@@ -271,8 +271,8 @@ def test_an_existing_account_joins_another_organization_with_its_own_password_on
     assert outcome.secret is not None
 
     with pytest.raises(SignInFailed):
-        house.accounts.join(outcome.secret, name="Not Bob", password="another good password", visitor=HERE)
-    joined = house.accounts.join(outcome.secret, name="ignored", password=OTHER_PASSWORD, visitor=HERE).signed_in
+        house.accounts.join(outcome.secret, name="Not Bob", password="another good password", client=HERE)
+    joined = house.accounts.join(outcome.secret, name="ignored", password=OTHER_PASSWORD, client=HERE).signed_in
 
     assert (joined.account.id, joined.account.name) == (bob.signed_in.account.id, "Bob")
     assert joined.organization.id == beta.id
@@ -332,7 +332,7 @@ def test_whoever_made_an_account_of_my_e_mail_before_me_is_out_when_my_provider_
     with pytest.raises(SignInFailed):
         house.accounts.sign_in("eve@example.com", OTHER_PASSWORD, HERE)
     # The owner may set one again, which stays.
-    house.accounts.change_password(mine.signed_in, current="", new=PASSWORD, visitor=HERE)
+    house.accounts.change_password(mine.signed_in, current="", new=PASSWORD, client=HERE)
     by_identity(house, "7", "eve@example.com")
     assert house.accounts.sign_in("eve@example.com", PASSWORD, HERE)
 
@@ -344,9 +344,9 @@ def test_a_changed_password_renews_this_session_and_ends_the_others(house: House
     here = house.accounts.sign_in("ada@example.com", PASSWORD, HERE)
     there = house.accounts.sign_in("ada@example.com", PASSWORD, ELSEWHERE)
     with pytest.raises(SignInFailed):
-        house.accounts.change_password(here.signed_in, current="wrong", new=OTHER_PASSWORD, visitor=HERE)
+        house.accounts.change_password(here.signed_in, current="wrong", new=OTHER_PASSWORD, client=HERE)
 
-    renewed = house.accounts.change_password(here.signed_in, current=PASSWORD, new=OTHER_PASSWORD, visitor=HERE)
+    renewed = house.accounts.change_password(here.signed_in, current=PASSWORD, new=OTHER_PASSWORD, client=HERE)
 
     assert house.sessions.get(renewed.secret).session.id == here.signed_in.session.id
     assert house.sessions.find(here.secret) is None

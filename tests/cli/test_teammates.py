@@ -37,7 +37,7 @@ def test_an_invitations_path_makes_an_account(data: Path) -> None:
     assert (listed["teammates"], [each["email"] for each in listed["invitations"]]) == ([], ["Ada@example.com"])
     assert "path" not in listed["invitations"][0]
     with installed(data) as installation:
-        accounts_of(installation).join(made["path"].partition("=")[2], name="Ada", password=PASSWORD, visitor=HERE)
+        accounts_of(installation).join(made["path"].partition("=")[2], name="Ada", password=PASSWORD, client=HERE)
     found = ask("teammate", "list", "--data", data)["teammates"]
     assert [(each["email"], each["state"], each["is_administrator"]) for each in found] == [
         ("Ada@example.com", "active", False)
@@ -53,7 +53,7 @@ def test_an_administrator_is_invited_and_sets_a_new_password_by_a_link(data: Pat
     path = re.search(r"/join\?invitation=(\S+)", said.out)
     assert path is not None
     with installed(data) as installation:
-        opened = accounts_of(installation).join(path[1], name="Ada", password=PASSWORD, visitor=HERE)
+        opened = accounts_of(installation).join(path[1], name="Ada", password=PASSWORD, client=HERE)
         assert opened.signed_in.is_administrator
 
     link = ask("teammate", "reset", "ADA@example.com", "--data", data)["path"]
@@ -85,7 +85,7 @@ def test_what_cannot_be_done_is_said(data: Path, arguments: tuple[str, ...], cod
 def test_a_teammate_is_not_invited_again(data: Path) -> None:
     path = ask("teammate", "invite", "ada@example.com", "--data", data)["path"]
     with installed(data) as installation:
-        accounts_of(installation).join(path.partition("=")[2], name="Ada", password=PASSWORD, visitor=HERE)
+        accounts_of(installation).join(path.partition("=")[2], name="Ada", password=PASSWORD, client=HERE)
 
     done = run("teammate", "invite", "ADA@example.com", "--data", data)
 
@@ -106,7 +106,7 @@ def test_a_server_has_a_new_code_at_each_start_until_somebody_has_an_account(dat
     with pytest.raises(SetUpCodeWrong):
         accounts.begin_set_up(codes[0] or "")
     accounts.set_up(
-        codes[1] or "", email="a@b.c", name="Ada", password=PASSWORD, organization="Acme", space="Shop", visitor=HERE
+        codes[1] or "", email="a@b.c", name="Ada", password=PASSWORD, organization="Acme", space="Shop", client=HERE
     )
     installation.close()
 

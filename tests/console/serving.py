@@ -118,7 +118,7 @@ def invite_teammates(services: Services) -> None:
         space = "main" if permissions else None
         (outcome,) = services.teammates.invite(by, EMAILS[role], space=space, permissions=permissions)
         assert outcome.secret is not None
-        services.accounts.join(outcome.secret, name=EMAILS[role].split("@")[0].title(), password=PASSWORD, visitor=HERE)
+        services.accounts.join(outcome.secret, name=EMAILS[role].split("@")[0].title(), password=PASSWORD, client=HERE)
 
 
 @contextmanager

@@ -110,7 +110,7 @@ class Accounts:
             raise SetUpCodeWrong("The server prints an address with a new code at each start; use the newest one.")
 
     def set_up(
-        self, code: str, *, email: str, name: str, password: str, organization: str, space: str, visitor: ClientInfo
+        self, code: str, *, email: str, name: str, password: str, organization: str, space: str, client: ClientInfo
     ) -> Opened:
         """Creates the first account, an administrator, and names the organization and its space.
 
@@ -141,19 +141,19 @@ class Accounts:
             space=replace(first, name=space),
             audit=[self._event(home.id, account.email, "set up", organization, {"space": space})],
         )
-        return self._open(account, "password", visitor)
+        return self._open(account, "password", client)
 
     # Signing in.
 
-    def sign_in(self, email: str, password: str, visitor: ClientInfo) -> Opened:
+    def sign_in(self, email: str, password: str, client: ClientInfo) -> Opened:
         """Signs in with an e-mail and a password.
 
         Raises: SignInFailed, the same whether the account exists or not; TooManyAttempts; NoOrganization.
         """
-        return self._open(self._verified(email, password, visitor), "password", visitor)
+        return self._open(self._verified(email, password, client), "password", client)
 
     def sign_in_by_identity(
-        self, issuer: str, subject: str, *, email: str | None, email_verified: bool, name: str, visitor: ClientInfo
+        self, issuer: str, subject: str, *, email: str | None, email_verified: bool, name: str, client: ClientInfo
     ) -> Opened:
         """Signs in with an identity of an OpenID Connect provider.
 
@@ -167,7 +167,7 @@ class Accounts:
         account = None if known is None else self._control.find_account(known)
         if account is None:
             account = self._linked(issuer, subject, email if email_verified else None, name)
-        return self._open(account, "identity", visitor)
+        return self._open(account, "identity", client)
 
     def _linked(self, issuer: str, subject: str, email: str | None, name: str) -> Account:
         """Returns the account of a verified e-mail; creates one if there are invitations. Raises: IdentityRefused."""
@@ -207,7 +207,7 @@ class Accounts:
         organizations = {each.id: each for each in self._control.list_organizations()}
         return Invited(invitation, organizations[invitation.organization])
 
-    def join(self, secret: str, *, name: str, password: str, visitor: ClientInfo) -> Opened:
+    def join(self, secret: str, *, name: str, password: str, client: ClientInfo) -> Opened:
         """Accepts an invitation with a password: that of the existing account, or a new one for a new account.
 
         Raises:
@@ -217,14 +217,14 @@ class Accounts:
         invited = self.get_invitation(secret)
         invitation = invited.invitation
         if self._control.find_account_of(invitation.email) is not None:
-            account = self._verified(invitation.email, password, visitor)
+            account = self._verified(invitation.email, password, client)
             self._accept(invitation, account, None)
         else:
             account = self._new_account(invitation.email, name)
             own = (invited.organization.name,)
             self._passwords.check(password, email=account.email, name=account.name, organizations=own)
             self._accept(invitation, account, self._passwords.hash(password))
-        return self._open(account, "password", visitor, invitation.organization)
+        return self._open(account, "password", client, invitation.organization)
 
     def join_as(self, by: SignedIn, secret: str) -> SignedIn:
         """Accepts an invitation to the e-mail of the session's account, and chooses its organization.
@@ -246,7 +246,7 @@ class Accounts:
 
     # Passwords and names.
 
-    def change_password(self, by: SignedIn, *, current: str, new: str, visitor: ClientInfo) -> Opened:
+    def change_password(self, by: SignedIn, *, current: str, new: str, client: ClientInfo) -> Opened:
         """Sets a new password, deletes the account's other sessions, and renews the secret of this session.
 
         For an account without a password, `current` is empty.
@@ -257,7 +257,7 @@ class Accounts:
             raise SignInNeeded("The account is gone.")
         self._check_password(new, account)
         if account.has_password:
-            self._verified(account.email, current, visitor)
+            self._verified(account.email, current, client)
         secret = new_secret(self._random_bytes)
         self._control.put_password(
             account.id,
@@ -330,7 +330,7 @@ class Accounts:
         names = [each.name for each in self._control.list_organizations() if each.id in joined]
         self._passwords.check(password, email=account.email, name=account.name, organizations=names)
 
-    def _verified(self, email: str, password: str, visitor: ClientInfo) -> Account:
+    def _verified(self, email: str, password: str, client: ClientInfo) -> Account:
         """Returns the account of an e-mail and a password. Raises: SignInFailed, TooManyAttempts."""
         try:
             key = email_key(parse_email(email))
@@ -340,29 +340,29 @@ class Accounts:
         # whether an account exists.
         account = self._control.find_account_of(key)
         known = self._control.list_sessions("" if account is None else account.id)
-        network = network_of(visitor.address)
+        network = network_of(client.address)
         is_familiar = network != UNKNOWN and any(network_of(each.address) == network for each in known)
-        self._throttle.begin(key, visitor.address, is_familiar=is_familiar)
+        self._throttle.begin(key, client.address, is_familiar=is_familiar)
         password_hash = self._control.find_password_hash("" if account is None else account.id)
         try:
             is_right = self._passwords.verify(password, password_hash)
         except TooManyAttempts:
-            self._throttle.withdraw(key, visitor.address, is_familiar=is_familiar)
+            self._throttle.withdraw(key, client.address, is_familiar=is_familiar)
             raise
         if account is None or password_hash is None or not is_right:
             raise SignInFailed("The e-mail or the password is wrong.")
-        self._throttle.succeed(key, visitor.address, is_familiar=is_familiar)
+        self._throttle.succeed(key, client.address, is_familiar=is_familiar)
         if self._passwords.is_outdated(password_hash):
             self._control.replace_password_hash(account.id, password_hash, self._passwords.hash(password))
         return account
 
-    def _open(self, account: Account, how: str, visitor: ClientInfo, organization: str | None = None) -> Opened:
+    def _open(self, account: Account, how: str, client: ClientInfo, organization: str | None = None) -> Opened:
         return self._sessions.open(
             account,
             how=how,
-            address=visitor.address,
-            agent=visitor.agent,
-            previous=visitor.cookie,
+            address=client.address,
+            agent=client.agent,
+            previous=client.cookie,
             organization=organization,
         )
 

@@ -13,7 +13,7 @@ from tagloom.accounts.problems import (
 )
 from tagloom.base.problems import BodyInvalid, ParameterInvalid, Problem
 from tagloom.console.framework.context import Answer, Html, PageRequest, Redirect, Toast
-from tagloom.console.views.sign_in import start_of, visitor_of
+from tagloom.console.views.sign_in import client_of, start_of
 from tagloom.ports.problems import LastAdministrator, TokenNotFound
 from tagloom.words.accounts import SCOPES, Scope
 
@@ -66,7 +66,7 @@ def change_password(request: PageRequest) -> Answer:
     """Changes the password and ends every other session of the account."""
     try:
         opened = request.services.accounts.change_password(
-            request.signed, current=request.text("current"), new=request.text("new"), visitor=visitor_of(request)
+            request.signed, current=request.text("current"), new=request.text("new"), client=client_of(request)
         )
     except (
         SignInFailed,

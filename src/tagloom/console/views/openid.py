@@ -7,7 +7,7 @@ import msgspec
 from tagloom.accounts.openid import OpenId, Ticket
 from tagloom.accounts.problems import NoOrganization
 from tagloom.console.framework.context import Answer, Html, PageRequest, Redirect
-from tagloom.console.views.sign_in import start_of, visitor_of, wanted_next, with_session
+from tagloom.console.views.sign_in import client_of, start_of, wanted_next, with_session
 from tagloom.ports.problems import IdentityRefused
 from tagloom.server.problems import RouteNotFound
 from tagloom.words.problems import EmailInvalid
@@ -36,7 +36,7 @@ def finish(request: PageRequest) -> Answer:
             email=identity.email,
             email_verified=identity.email_verified,
             name=identity.name,
-            visitor=visitor_of(request),
+            client=client_of(request),
         )
     except (IdentityRefused, NoOrganization, EmailInvalid) as problem:
         context = {

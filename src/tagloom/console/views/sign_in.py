@@ -48,7 +48,7 @@ def set_up(request: PageRequest) -> Answer:
     fields = {name: request.text(name).strip() for name in ("organization", "space", "name", "email")}
     try:
         opened = request.services.accounts.set_up(
-            request.text("code").strip(), **fields, password=request.text("password"), visitor=visitor_of(request)
+            request.text("code").strip(), **fields, password=request.text("password"), client=client_of(request)
         )
     except SetUpDone:
         return Redirect("/sign-in")
@@ -81,7 +81,7 @@ def sign_in(request: PageRequest) -> Answer:
     """Opens a session, or shows a problem that does not tell whether the e-mail or the password is wrong."""
     try:
         opened = request.services.accounts.sign_in(
-            request.text("email").strip(), request.text("password"), visitor_of(request)
+            request.text("email").strip(), request.text("password"), client_of(request)
         )
     except Problem as problem:
         return _sign_in_form(request, problem)
@@ -124,7 +124,7 @@ def join(request: PageRequest) -> Answer:
         return Redirect(start_of(request.services.accounts.join_as(request.found, secret)))
     try:
         opened = request.services.accounts.join(
-            secret, name=request.text("name").strip(), password=request.text("password"), visitor=visitor_of(request)
+            secret, name=request.text("name").strip(), password=request.text("password"), client=client_of(request)
         )
     except InvitationNotFound:
         raise
@@ -160,7 +160,7 @@ def with_session(opened: Opened, to: str) -> Redirect:
     return Redirect(to, session=opened.secret)
 
 
-def visitor_of(request: PageRequest) -> ClientInfo:
+def client_of(request: PageRequest) -> ClientInfo:
     """Returns the address, the browser and the session of the request."""
     return ClientInfo(request.client, request.agent, request.secret or None)
 
