@@ -164,7 +164,7 @@ def test_a_body_that_comes_slowly_but_steadily_is_taken(impatient: Served) -> No
 
 def test_a_body_that_drips_is_refused_although_it_never_stands_still() -> None:
     """The spare seconds shrink by what the sender is waited for, and grow by what it sends."""
-    pace = Paces().of(_nothing)
+    pace = Paces().of(_nothing, _nowhere)
     spent = limits.BODY_SECONDS_SPARE * limits.BODY_BYTES_PER_SECOND_MIN
 
     assert pace.spare_after(spent, waited_seconds=2 * limits.BODY_SECONDS_SPARE - 1) > 0
@@ -175,8 +175,12 @@ async def _nothing() -> Message:
     raise AssertionError("nobody receives")
 
 
+async def _nowhere(message: Message) -> None:
+    raise AssertionError("nobody sends")
+
+
 def test_nothing_of_a_request_that_is_over_holds_its_connection() -> None:
-    """The server closes a connection with an unread body once nothing refers to its `receive` any more."""
+    """The server closes a connection with an unread body once nothing refers to its `receive` or `send` any more."""
 
     class Receive:
         async def __call__(self) -> Message:
@@ -188,11 +192,12 @@ def test_nothing_of_a_request_that_is_over_holds_its_connection() -> None:
         kept.append(request)
         return Response()
 
-    async def send(message: Message) -> None:
-        sent.append(message)
+    class Send:
+        async def __call__(self, message: Message) -> None:
+            sent.append(message)
 
-    sent, receive = list[Message](), Receive()
-    connection = weakref.ref(receive)
+    sent, receive, send = list[Message](), Receive(), Send()
+    connection = weakref.ref(receive), weakref.ref(send)
     installation = MemoryInstallation()
     app = create_app(installation, pages=lambda *_: [Route("/keep", keep, methods=["POST"])])
     scope = {
@@ -206,8 +211,8 @@ def test_nothing_of_a_request_that_is_over_holds_its_connection() -> None:
     }
     asyncio.run(app(scope, receive, send))
     installation.close()
-    del receive
+    del receive, send
 
     assert sent[0]["status"] == 200
     assert kept
-    assert connection() is None
+    assert [each() for each in connection] == [None, None]

@@ -4,7 +4,7 @@ import asyncio
 import threading
 from time import monotonic
 
-from starlette.types import Message, Receive
+from starlette.types import Message, Receive, Send
 
 from tagloom.base.problems import Problem
 from tagloom.server import limits
@@ -44,9 +44,9 @@ class Paces:
         self._is_watched = False
         self.is_closed = False
 
-    def of(self, receive: Receive) -> "Pace":
-        """Returns the receiver of one request's messages."""
-        return Pace(self, receive)
+    def of(self, receive: Receive, send: Send) -> "Pace":
+        """Returns the receiver of one request's messages, which also passes on its answer."""
+        return Pace(self, receive, send)
 
     def watch(self) -> None:
         """Starts the timer, which runs as long as a request waits."""
@@ -76,11 +76,12 @@ class Pace:
     Only the time in which the server waits for the sender counts. A failure is final: every later call raises it again.
     """
 
-    __slots__ = ("_failure", "_has_body", "_paces", "_receive", "_seconds_left", "_task")
+    __slots__ = ("_failure", "_has_body", "_paces", "_receive", "_seconds_left", "_send", "_task")
 
-    def __init__(self, paces: Paces, receive: Receive) -> None:
+    def __init__(self, paces: Paces, receive: Receive, send: Send) -> None:
         self._paces = paces
         self._receive = receive
+        self._send = send
         self._seconds_left = float(limits.BODY_SECONDS_SPARE)
         self._has_body = True
         self._failure: Problem | None = None
@@ -112,13 +113,18 @@ class Pace:
         self._has_body = message["type"] == "http.request" and message.get("more_body", False)
         return message
 
-    def close(self) -> None:
-        """Releases the connection after the request. Every later call of `receive` reports a disconnect.
+    async def send(self, message: Message) -> None:
+        """Sends a message of the answer."""
+        await self._send(message)
 
-        The server keeps a connection with an unread body open as long as anything refers to its `receive`. A reference
-        cycle, such as that of an exception and its traceback, would keep it open until the garbage collector runs.
+    def close(self) -> None:
+        """Releases the connection after the request. Then `receive` reports a disconnect, and `send` does nothing.
+
+        The server keeps a connection with an unread body open as long as anything refers to its `receive` or `send`. A
+        reference cycle, such as that of an exception and its traceback, would keep it open until the garbage collector
+        runs.
         """
-        self._receive, self._has_body, self._failure = _disconnected, False, None
+        self._receive, self._send, self._has_body, self._failure = _disconnected, _sent_to_nobody, False, None
 
     def spare_after(self, sent_bytes: int, waited_seconds: float) -> float:
         """Returns for how many more seconds the sender may be slow, after it sent `sent_bytes` in `waited_seconds`."""
@@ -137,6 +143,10 @@ class Pace:
 
 async def _disconnected() -> Message:
     return {"type": "http.disconnect"}
+
+
+async def _sent_to_nobody(message: Message) -> None:
+    pass
 
 
 def _too_slow() -> BodyTooSlow:

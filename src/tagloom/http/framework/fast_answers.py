@@ -20,7 +20,7 @@ from tagloom.http.framework.cache_refresh import Renewals
 from tagloom.http.framework.context import ApiState
 from tagloom.http.framework.middleware import last_on_connection
 from tagloom.http.framework.routing import FastAnswer, Route, Tree
-from tagloom.server.body_pace import BodyTooSlow, ServerStops
+from tagloom.server.body_pace import BodyTooSlow, Pace, ServerStops
 from tagloom.words.accounts import Scope as ScopeName
 
 ENCODER = msgspec.json.Encoder()
@@ -56,15 +56,18 @@ class FastAnswers:
         if scope["type"] != "http":
             await self._otherwise(scope, receive, send)
             return
-        pace = self._state.paces.of(receive)
+        if self._state.is_draining():
+            send = last_on_connection(send)
+        pace = self._state.paces.of(receive, send)
         try:
-            await self._respond(scope, pace.receive, last_on_connection(send) if self._state.is_draining() else send)
+            await self._respond(scope, pace, send)
         finally:
             pace.close()
 
-    async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _respond(self, scope: Scope, pace: Pace, send: Send) -> None:
+        """Answers one request. A fast answer needs no `Pace.send`, because nothing of it can outlive the request."""
         if scope["method"] != "POST" or not scope["raw_path"].endswith(self._endings):
-            await self._otherwise(scope, receive, send)
+            await self._otherwise(scope, pace.receive, pace.send)
             return
         started, taken = time.perf_counter(), list[Message]()
         target = self._find_target(scope["raw_path"])
@@ -73,15 +76,15 @@ class FastAnswers:
         if target is not None and headers is not None and headers.body_bytes <= target.fast.body_bytes_max:
             place = self._find_place(target, headers.secret)
             if place is not None:
-                body = await _received(receive, headers.body_bytes, taken)
+                body = await _received(pace.receive, headers.body_bytes, taken)
                 if len(body) == headers.body_bytes:
                     answer = await self._answer(target, place, body)
         if target is None or answer is None:
 
             async def receive_again() -> Message:
-                return taken.pop(0) if taken else await receive()
+                return taken.pop(0) if taken else await pace.receive()
 
-            await self._otherwise(scope, receive_again, send)
+            await self._otherwise(scope, receive_again, pace.send)
             return
         path = scope["tagloom.route"] = target.path
         sent = [JSON_HEADER, (b"content-length", b"%d" % len(answer)), (b"x-request-id", b"%016x" % getrandbits(64))]
