@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tagloom.ports import limits
 from tagloom.words.changes import Origin, Version
+from tagloom.words.events import Event
 from tagloom.words.expiry import Expiry
 from tagloom.words.people import Person
 from tagloom.words.receipts import Done, Mode, Preview, Receipt, Rejected, TribeMode
@@ -282,6 +283,18 @@ class Undo(msgspec.Struct, frozen=True):
     override: bool = False
 
 
+class RecordEvents(msgspec.Struct, frozen=True):
+    """Records events, in order. Unknown people are created, without tags.
+
+    An event is dropped as a repeat if an event with its id was recorded in the last EVENT_ID_DAYS days, or comes before
+    it in `events`. An event of a new type is rejected if the environment has EVENT_TYPES_MAX types. The line of a
+    rejected event is its place in `events`, from 1. An event that is later than now gets the time of now. The write
+    makes a version if at least one event was recorded. It cannot be undone.
+    """
+
+    events: Sequence[Event]
+
+
 class Expire(msgspec.Struct, frozen=True):
     """Removes expired taggings, and expired tags with all tags below them.
 
@@ -290,7 +303,20 @@ class Expire(msgspec.Struct, frozen=True):
     """
 
 
-Write = Apply | PutPerson | ErasePerson | PutTag | EditTag | MoveTag | MergeTags | DeleteTag | TagTribe | Undo | Expire
+Write = (
+    Apply
+    | PutPerson
+    | ErasePerson
+    | PutTag
+    | EditTag
+    | MoveTag
+    | MergeTags
+    | DeleteTag
+    | TagTribe
+    | Undo
+    | RecordEvents
+    | Expire
+)
 
 
 class Writes(Protocol):

@@ -130,6 +130,12 @@ class MappingInvalid(Problem):
     status = 422
 
 
+class EventTypeInvalid(Problem):
+    """An event type must have a category and an action."""
+
+    status = 422
+
+
 class EmailInvalid(Problem):
     """This is not an e-mail address."""
 

@@ -1,0 +1,119 @@
+"""Events: what an end user did in the app, and the parsing of event types.
+
+The type of an event has a category and an action: `ad/clicked`. Both are levels as in a tag path.
+"""
+
+import re
+import unicodedata
+from typing import NewType
+
+import msgspec
+
+from tagloom.base.text import printable
+from tagloom.words import limits
+from tagloom.words.changes import Version
+from tagloom.words.people import Person
+from tagloom.words.problems import EventTypeInvalid, TagProblem
+from tagloom.words.tags import parse_tag
+
+EventType = NewType("EventType", str)
+"""A string that `parse_event_type` returned: a category and an action, joined by `/`."""
+
+DAY_MS = 86_400_000
+RESERVED_CATEGORIES = frozenset({"group", "identity", "page", "screen", "session", "tagloom"})
+_PLAIN = re.compile(r"[a-z0-9_.-]{1,64}/[a-z0-9_.-]{1,64}")
+# A word of a name: an acronym before a capitalized word, a capitalized or lower-case word, or digits.
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[^\W\d_]?[^\W\d_A-Z]+|[A-Z]|\d+")
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """One event. Times are in milliseconds since 1970, in UTC.
+
+    `at` is when the event happened. `original_at` is the time that the sender gave, if it was corrected. `sent_at` is
+    when the sender sent the event, by the sender's clock. `id` identifies the message: an event with the id of an
+    event of the last EVENT_ID_DAYS days is dropped. `properties` is a JSON object.
+    """
+
+    person: Person
+    type: EventType
+    at: int
+    id: str
+    properties: bytes = b"{}"
+    original_at: int | None = None
+    sent_at: int | None = None
+
+
+class RecordedEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """An event of one person in the log. `version` is the version that recorded it, at `received_at`."""
+
+    type: EventType
+    at: int
+    id: str
+    properties: bytes
+    received_at: int
+    version: Version
+    original_at: int | None = None
+    sent_at: int | None = None
+
+
+class EventTypeRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """An event type, the number of its events, and the times of the first and the last one."""
+
+    type: EventType
+    events: int
+    first_at: int
+    last_at: int
+
+
+def day_of(at: int) -> int:
+    """Returns the day of a time in milliseconds, in days since 1970. Days are those of UTC."""
+    return at // DAY_MS
+
+
+def parse_event_type(text: str) -> EventType:
+    """Returns the type of a text, in NFC.
+
+    >>> parse_event_type("ad/clicked")
+    'ad/clicked'
+
+    Raises: EventTypeInvalid.
+    """
+    if _PLAIN.fullmatch(text):
+        return EventType(text)
+    try:
+        path = parse_tag(text)
+    except TagProblem as problem:
+        suggestion = find_event_type(text)
+        raise EventTypeInvalid(
+            f"The event type '{printable(text)}' is invalid: {problem.detail}",
+            value=printable(text),
+            suggestion=suggestion,
+        ) from problem
+    if path.count("/") != 1:
+        suggestion = find_event_type(text)
+        raise EventTypeInvalid(
+            f"The event type '{printable(text)}' must have a category and an action, for example 'ad/clicked'.",
+            value=printable(text),
+            suggestion=suggestion,
+        )
+    return EventType(path)
+
+
+def find_event_type(name: str) -> EventType | None:
+    """Returns the type of an event name as trackers send it, or None if the name has no letter or digit.
+
+    The first word is the category, and the other words are the action. A name of one word gets the category `event`. A
+    name that is a type already stays as it is.
+
+    >>> find_event_type("Product List Viewed"), find_event_type("adClicked"), find_event_type("Signup")
+    ('product/list-viewed', 'ad/clicked', 'event/signup')
+    """
+    if _PLAIN.fullmatch(name):
+        return EventType(name)
+    text = unicodedata.normalize("NFC", name[: 4 * limits.CHARACTERS_PER_LEVEL_MAX])
+    words = [unicodedata.normalize("NFC", word.lower()) for word in _WORD.findall(text)]
+    if not words:
+        return None
+    category, action = (words[0], "-".join(words[1:])) if len(words) > 1 else ("event", words[0])
+    most = limits.CHARACTERS_PER_LEVEL_MAX
+    return parse_event_type(f"{category[:most]}/{action[:most].rstrip('-')}")
