@@ -101,7 +101,7 @@ class Installation:
             found = self._populations.get(environment.key)
             if found is None:
                 storage = self.database.storage(environment.key)
-                state = EnvironmentState(environment.key, storage, self.settings.index_bytes_max)
+                state = EnvironmentState(environment.key, storage, self.now, self.settings.index_bytes_max)
                 found = environment, BitmapPopulation(state, self.committer, self.now)
                 self._populations[environment.key] = found
         return found[1]

@@ -21,7 +21,7 @@ def production_on(
     key = installation.control.get_environment("main", "production").key
     committer = Committer(database or installation.database)
     try:
-        state = EnvironmentState(key, storage or installation.database.storage(key))
+        state = EnvironmentState(key, storage or installation.database.storage(key), installation.now)
         yield BitmapPopulation(state, committer, installation.now)
     finally:
         committer.close()

@@ -13,6 +13,7 @@ import numpy as np
 
 from tagloom.base.problems import Problem
 from tagloom.base.times import with_milliseconds
+from tagloom.engine.events.log import list_events
 from tagloom.engine.history import compaction, log
 from tagloom.engine.keys.hashing import binary_array, key_of
 from tagloom.engine.read import queries, trends
@@ -26,13 +27,14 @@ from tagloom.engine.write.aggregate_few import aggregate_few, are_few
 from tagloom.engine.write.committer import Committer, Job
 from tagloom.engine.write.diff import diff_of, receipt_of
 from tagloom.engine.write.draft import PEOPLE_SHARED_MAX, View
+from tagloom.engine.write.event_recording import record_events
 from tagloom.engine.write.lookups import ReadLookups, StateLookups, TransactionLookups, holds
 from tagloom.engine.write.preview import preview_of
 from tagloom.engine.write.tribe_tagging import resolved_batch_of
 from tagloom.engine.write.undo import check_versions, undo_diff
 from tagloom.ports import limits
 from tagloom.ports.pages import Page
-from tagloom.ports.problems import BodyOutdated, IdempotencyKeyReused, PlanOutdated
+from tagloom.ports.problems import BodyOutdated, IdempotencyKeyReused, PersonNotFound, PlanOutdated
 from tagloom.ports.writes import (
     Apply,
     BatchRules,
@@ -45,6 +47,7 @@ from tagloom.ports.writes import (
     Part,
     PutPerson,
     PutTag,
+    RecordEvents,
     TagTribe,
     Undo,
     Write,
@@ -54,6 +57,7 @@ from tagloom.words import rejections
 from tagloom.words.catalogue import Branch, Match, Source, Tag
 from tagloom.words.changes import Change, Freed, Horizon, Origin, Version
 from tagloom.words.decisions import Decision
+from tagloom.words.events import EventType, EventTypeRecord, RecordedEvent
 from tagloom.words.people import Kind, Person, PersonRecord
 from tagloom.words.receipts import Done, Preview, Receipt, Rejected
 from tagloom.words.rules import Definition
@@ -148,13 +152,7 @@ class BitmapPopulation:
             self._remember(options, receipt, view)
             return receipt
 
-        is_shared = (
-            isinstance(write, Apply)
-            and aggregated is not None
-            and aggregated.lines <= PEOPLE_SHARED_MAX
-            and write.rules.mode != "mirror"
-        )
-        return run, is_shared
+        return run, _is_small(write, aggregated)
 
     def _execute(self, write: Write, origin: Origin, view: View) -> Receipt:
         """Executes a write without lines."""
@@ -172,6 +170,9 @@ class BitmapPopulation:
                 return catalogue.merge(tag, into, view, origin, at)
             case DeleteTag(tag):
                 return catalogue.delete(tag, view, origin, at)
+            case RecordEvents(events):
+                environment = self._environment
+                return record_events(events, view, environment.lock, environment.key_hash, self._now(), origin)
             case Expire():
                 return expire.expire(view, self._now(), origin)
             case TagTribe(expiry=expiry):
@@ -326,6 +327,27 @@ class BitmapPopulation:
                 cursor=cursor,
             )
         )
+
+    def list_events(self, person: Person, *, limit: int, cursor: str | None = None) -> Page[RecordedEvent]:
+        """See the port."""
+
+        def read() -> Page[RecordedEvent]:
+            ordinal = queries.find_ordinal(self._environment, person)
+            if ordinal is None:
+                raise PersonNotFound(f"There is no {person.kind} with this id.")
+            return list_events(self._environment.snapshot(), ordinal, limit=limit, cursor=cursor)
+
+        return self._environment.read(read)
+
+    def list_event_types(self) -> tuple[EventTypeRecord, ...]:
+        """See the port."""
+        with self._environment.reading() as snapshot:
+            return tuple(
+                EventTypeRecord(
+                    type=EventType(each.type), events=each.events, first_at=each.first_at, last_at=each.last_at
+                )
+                for each in snapshot.event_types()
+            )
 
     def list_tags(
         self, *, search: str = "", prefix: TagPath | None = None, limit: int, cursor: str | None = None
@@ -508,6 +530,18 @@ class BitmapPopulation:
         """See the port."""
         with self._environment.reading() as snapshot:
             return compaction.preview(version, snapshot)
+
+
+def _is_small(write: Write, aggregated: Aggregated | None) -> bool:
+    """Returns whether a write may share its transaction with others."""
+    if isinstance(write, RecordEvents):
+        return len(write.events) <= PEOPLE_SHARED_MAX
+    return (
+        isinstance(write, Apply)
+        and aggregated is not None
+        and aggregated.lines <= PEOPLE_SHARED_MAX
+        and write.rules.mode != "mirror"
+    )
 
 
 def _person_part(person: Person) -> Part:

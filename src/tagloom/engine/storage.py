@@ -137,6 +137,7 @@ class BatchRecord(NamedTuple):
     undone_by: int | None
     is_final: bool
     undoes_count: int = 0
+    events: int = 0
 
 
 class RowTotal(NamedTuple):
@@ -184,6 +185,31 @@ class StepRecord(NamedTuple):
     through: int
     version: int | None
     receipt: bytes
+
+
+class EventBlock(NamedTuple):
+    """The events that one version recorded, see `events.blocks`. Times are in milliseconds since 1970.
+
+    `people` are roaring bytes. `ids` has the hashes of the ids. `first_at` and `last_at` are the times of the first and
+    the last event.
+    """
+
+    version: int
+    recorded_at: int
+    first_at: int
+    last_at: int
+    people: bytes
+    ids: bytes
+    columns: bytes
+
+
+class EventTypeTotal(NamedTuple):
+    """An event type, the number of its events, and the times of the first and the last one."""
+
+    type: str
+    events: int
+    first_at: int
+    last_at: int
 
 
 class Compacted(NamedTuple):
@@ -348,7 +374,25 @@ class ReplayReads(Protocol):
         """Returns the lines that a step rejected, as `put_step` stored them."""
 
 
-class Snapshot(DictionaryReads, ChunkReads, KeyReads, BatchReads, ChangeReads, ReplayReads, Protocol):
+class EventReads(Protocol):
+    """The reads of the event log."""
+
+    def event_blocks(self, *, after: int = 0, since: int | None = None) -> Iterator[EventBlock]:
+        """Yields the blocks of versions above `after` that have an event at `since` or later, by version."""
+
+    def event_ids(self, since: int) -> Iterator[tuple[int, bytes]]:
+        """Yields (`recorded_at`, `ids`) of the blocks that were recorded at `since` or later."""
+
+    def event_people(self, before: int) -> Iterator[tuple[int, bytes]]:
+        """Yields (version, `people`) of the blocks of versions below `before`, newest first."""
+
+    def event_block(self, version: int) -> EventBlock | None: ...
+
+    def event_types(self) -> list[EventTypeTotal]:
+        """Returns the totals of all event types, by type."""
+
+
+class Snapshot(DictionaryReads, ChunkReads, KeyReads, BatchReads, ChangeReads, ReplayReads, EventReads, Protocol):
     """A snapshot: the reads of one environment as of one committed version."""
 
     def state(self) -> State: ...
@@ -429,7 +473,19 @@ class ReplayWrites(Protocol):
     def put_step(self, run: str, step: StepRecord, rejected: bytes) -> None: ...
 
 
-class Transaction(Snapshot, DictionaryWrites, ChunkWrites, LogWrites, ReplayWrites, Protocol):
+class EventWrites(Protocol):
+    """The writes of the event log."""
+
+    def add_event_block(self, block: EventBlock) -> None: ...
+
+    def put_event_block(self, block: EventBlock) -> None:
+        """Replaces the people and the columns of a block."""
+
+    def add_event_types(self, totals: Sequence[EventTypeTotal]) -> None:
+        """Adds to the totals of these types: the numbers of events, and earlier first and later last times."""
+
+
+class Transaction(Snapshot, DictionaryWrites, ChunkWrites, LogWrites, ReplayWrites, EventWrites, Protocol):
     """A transaction: the writes of one environment. They become visible together, or not at all."""
 
 

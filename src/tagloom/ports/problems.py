@@ -233,6 +233,10 @@ class SchemaChanged(StoreUnavailable):
     """The database schema is being migrated, or is of another release."""
 
 
+class EventsNotCounted(StoreUnavailable):
+    """The events that a rule names are not counted yet."""
+
+
 class BodyOutdated(StoreUnavailable):
     """The catalogue changed while the body was being read. Send it again."""
 

@@ -16,7 +16,7 @@ _BATCH_COLUMNS = (
     "WHERE later.environment = batch.environment AND later.undoes = batch.version "
     "UNION ALL SELECT max(undone.by) FROM undone "
     "WHERE undone.environment = batch.environment AND undone.version = batch.version) AS undoing), is_final, "
-    "(SELECT count(*) FROM undone WHERE undone.environment = batch.environment AND undone.by = batch.version)"
+    "(SELECT count(*) FROM undone WHERE undone.environment = batch.environment AND undone.by = batch.version), events"
 )
 
 
@@ -56,7 +56,7 @@ class ColdReads(ABC):
     def _batches(self, condition: str, *values: Any) -> list[BatchRecord]:
         query = f"SELECT {_BATCH_COLUMNS} FROM batch WHERE environment=%s AND {condition}"
         return [
-            BatchRecord._make((*found[:10], bool(found[10]), found[11]))
+            BatchRecord._make((*found[:10], bool(found[10]), *found[11:]))
             for found in self._all(query, self._environment, *values)
         ]
 

@@ -281,7 +281,17 @@ batch = sql.Table(
     sql.Column("is_final", sql.Boolean, nullable=False),
     sql.Column("first_change", sql.BigInteger, nullable=False),
     sql.Column("change_count", sql.Integer, nullable=False),
+    sql.Column("events", sql.BigInteger, nullable=False, server_default="0"),
     sqlite_with_rowid=False,
+)
+
+# Lists of changes leave out the versions that recorded events, of which there may be millions.
+sql.Index(
+    "batch_listed",
+    batch.c.environment,
+    batch.c.version,
+    sqlite_where=sql.text("action <> 'events'"),
+    postgresql_where=sql.text("action <> 'events'"),
 )
 
 sql.Index(
@@ -400,6 +410,34 @@ segment = sql.Table(
     sql.Column("first", sql.BigInteger, primary_key=True),
     sql.Column("size", sql.Integer, nullable=False),
     sql.Column("keys", sql.LargeBinary, nullable=False),
+)
+
+# The events that a version recorded, as packed columns. Times are in milliseconds since 1970. `people` are roaring
+# bytes, and `ids` has the hashes of the ids.
+event_block = sql.Table(
+    "event_block",
+    metadata,
+    sql.Column("environment", sql.Integer, sql.ForeignKey("environment.key"), primary_key=True),
+    sql.Column("version", sql.BigInteger, primary_key=True),
+    sql.Column("recorded_at", sql.BigInteger, nullable=False),
+    sql.Column("first_at", sql.BigInteger, nullable=False),
+    sql.Column("last_at", sql.BigInteger, nullable=False),
+    sql.Column("people", sql.LargeBinary, nullable=False),
+    sql.Column("ids", sql.LargeBinary, nullable=False),
+    sql.Column("columns", sql.LargeBinary, nullable=False),
+)
+sql.Index("event_block_last", event_block.c.environment, event_block.c.last_at)
+sql.Index("event_block_recorded", event_block.c.environment, event_block.c.recorded_at)
+
+# The number of events of each type, and the times of the first and the last one. Erasures do not lower them.
+event_type = sql.Table(
+    "event_type",
+    metadata,
+    sql.Column("environment", sql.Integer, sql.ForeignKey("environment.key"), primary_key=True),
+    sql.Column("type", sql.Text, primary_key=True),
+    sql.Column("events", sql.BigInteger, nullable=False),
+    sql.Column("first_at", sql.BigInteger, nullable=False),
+    sql.Column("last_at", sql.BigInteger, nullable=False),
 )
 
 replay = sql.Table(

@@ -7,6 +7,9 @@ import msgspec
 Version: TypeAlias = int
 VERSION_MAX = 2**63 - 1  # Databases store a version in 64 bits.
 
+EVENTS = "events"
+"""The action of versions that recorded events. Lists of changes leave them out, unless this action is asked for."""
+
 
 class Origin(msgspec.Struct, frozen=True):
     """The writer of a batch: `actor` is the name of a token or a teammate, and `source` is a file or an interface."""
@@ -20,7 +23,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
     `tags_renewed` are tags that the person had before and after, with a new expiry. `undoes` is the version that this
     version undid. If it undid several versions, `undoes_count` is their number. A compacted version cannot be undone.
-    It lists only the tags that somebody still had at the horizon.
+    It lists only the tags that somebody still had at the horizon. `events` counts the recorded events.
     """
 
     version: Version
@@ -38,6 +41,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     undoes_count: int = 0
     tags_renewed: tuple[str, ...] = ()
     is_compacted: bool = False
+    events: int = 0
 
 
 class Horizon(msgspec.Struct, frozen=True, kw_only=True):

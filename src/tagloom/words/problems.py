@@ -136,6 +136,12 @@ class EventTypeInvalid(Problem):
     status = 422
 
 
+class TooManyEventTypes(Problem):
+    """The environment has the maximum number of event types."""
+
+    status = 422
+
+
 class EmailInvalid(Problem):
     """This is not an e-mail address."""
 

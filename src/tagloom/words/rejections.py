@@ -4,7 +4,16 @@ from collections.abc import Sequence
 
 from tagloom.base.problems import Problem
 from tagloom.base.text import printable
-from tagloom.words.problems import AddedAndRemoved, ExclusiveBranch, MirrorEmpty, TagOutsidePrefix, TagOwned, UnknownTag
+from tagloom.words import limits
+from tagloom.words.problems import (
+    AddedAndRemoved,
+    ExclusiveBranch,
+    MirrorEmpty,
+    TagOutsidePrefix,
+    TagOwned,
+    TooManyEventTypes,
+    UnknownTag,
+)
 from tagloom.words.receipts import Rejected
 from tagloom.words.tags import TagPath
 
@@ -39,6 +48,15 @@ def mirror_unreadable(lines: int, first: int, prefix: str | None) -> MirrorUnrea
         "lines. Correct the file. To continue anyway, approve the import, or send the body with allow_unreadable=true.",
         lines=lines,
         line=first,
+    )
+
+
+def too_many_event_types() -> TooManyEventTypes:
+    """Returns the problem of an event of a new type in an environment with the maximum number of types."""
+    return TooManyEventTypes(
+        f"The environment has {limits.EVENT_TYPES_MAX:,} event types, the maximum. Put values into properties instead "
+        "of types.",
+        types_max=limits.EVENT_TYPES_MAX,
     )
 
 

@@ -11,7 +11,7 @@ from tagloom.engine.state.environment import EnvironmentState
 from tagloom.engine.storage import BatchRecord, ChunkChange, Span
 from tagloom.ports.problems import ChangeNotFound, StoreCorrupt, TagNotFound
 from tagloom.words.catalogue import Source
-from tagloom.words.changes import Change, Version
+from tagloom.words.changes import EVENTS, Change, Version
 from tagloom.words.decisions import Provenance
 from tagloom.words.people import Person
 from tagloom.words.tags import TagPath, is_at_or_below
@@ -139,7 +139,7 @@ def _is_wanted(batch: BatchRecord, span: Span) -> bool:
     return (
         span.actor in (None, batch.actor)
         and span.source in (None, batch.source)
-        and span.action in (None, batch.action)
+        and (batch.action == span.action if span.action else batch.action != EVENTS)
     )
 
 
@@ -179,4 +179,5 @@ def _change(
         tags_renewed=tuple(tags_renewed),
         undoes_count=batch.undoes_count,
         is_compacted=batch.version <= horizon,
+        events=batch.events,
     )

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 from tagloom.engine.storage import Row
 from tagloom.words.tags import TagPath, branches_above, is_at_or_below, nearest, resolve
 
-FACTS = ("everyone", "users", "visitors", "erased")
+FACTS = ("everyone", "users", "visitors", "erased", "with_events")
 
 
 class Dictionary:

@@ -6,10 +6,13 @@ Every read runs inside `read`: with the lock, after all commits of this process 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
 from typing import TypeVar
 
 from tagloom.engine import limits
 from tagloom.engine.bitmaps import BitMap, buckets_of, from_bytes, holding
+from tagloom.engine.events.counts import NotCounted, count_days, merged
+from tagloom.engine.events.log import EventLog
 from tagloom.engine.keys.directory import Directory
 from tagloom.engine.keys.hashing import KeyHash
 from tagloom.engine.limits import ORDINALS_PER_CHUNK
@@ -18,6 +21,8 @@ from tagloom.engine.state.dictionary import Dictionary
 from tagloom.engine.storage import Moved, Row, Snapshot, Stamp, State, Storage, Transaction
 from tagloom.engine.write.draft import View
 from tagloom.ports.problems import StoreUnavailable
+from tagloom.words.event_predicates import EventPredicate
+from tagloom.words.events import day_of
 from tagloom.words.problems import TagProblem
 from tagloom.words.tags import TagPath, branches_above
 
@@ -27,6 +32,8 @@ _TRIES = 100  # A read fails after so many attempts that commits of other proces
 _ROWS_AT_ONCE = 4_096  # Rows whose chunks are read together: some megabytes at most, unless they are dense.
 _ROWS_WARMED_AT_ONCE = 128
 _PUBLISHED_SECONDS = 0.2  # A waiting read checks again after this time when it is not notified.
+EVENTS = -1
+"""The place of the people whose event counts changed, among the rows that watchers receive."""
 _NOBODY = BitMap()
 _UNKNOWN = Stamp(-1, -1, -1)
 
@@ -38,8 +45,15 @@ class WouldWait(Exception):
 class EnvironmentState:
     """The in-memory state of one environment. `lock` guards all of it."""
 
-    def __init__(self, key: int, storage: Storage, index_bytes_max: int = limits.INDEX_BYTES_DEFAULT) -> None:
+    def __init__(
+        self,
+        key: int,
+        storage: Storage,
+        now: Callable[[], datetime],
+        index_bytes_max: int = limits.INDEX_BYTES_DEFAULT,
+    ) -> None:
         self.key = key
+        self.events = EventLog(lambda: day_of(int(now().timestamp() * 1_000)))
         self.lock = threading.RLock()
         self._published = threading.Condition(self.lock)
         self._is_committing = False
@@ -79,13 +93,26 @@ class EnvironmentState:
         return self._storage.reading()
 
     def read(self, answer: Callable[[], Answer]) -> Answer:
-        """Returns what `answer` returns at the newest version. Calls `answer` again if the store changed meanwhile."""
+        """Returns what `answer` returns at the newest version. Calls `answer` again if the store changed meanwhile.
+
+        Events that are not counted yet are counted without the lock, so other reads go on.
+        """
+        for _ in range(_TRIES):
+            try:
+                return self._read(answer)
+            except NotCounted as missing:
+                self._count_events(missing.predicate, missing.since)
+        raise StoreUnavailable("The events of these rules are counted again and again.", retry_after=1)
+
+    def _read(self, answer: Callable[[], Answer]) -> Answer:
         with self.lock:
             for _ in range(_TRIES):
                 try:
                     # Unfinished commits of this process are not read: they are published when they are durable.
                     if not self._is_committing and self._storage.stamp() != self.stamp:
                         self._follow()
+                    if not self.events.counts.is_current():
+                        self._notify({EVENTS: self.events.counts.move()})
                     return answer()
                 except Moved:
                     if self._is_committing:
@@ -103,6 +130,8 @@ class EnvironmentState:
             return None
         try:
             if not self._is_committing and self._storage.find_stamp() != self.stamp:
+                return None
+            if not self.events.counts.is_current():
                 return None
             self._is_at_once = True
             return answer()
@@ -158,6 +187,7 @@ class EnvironmentState:
                 self.directory.load(snapshot, now.keys_generation)
             if before is _UNKNOWN or now.version < before.version:
                 self.index.clear()
+                self.events.clear()
                 self._clear_leaves()
                 self.beginnings += 1
             else:
@@ -167,6 +197,7 @@ class EnvironmentState:
                 # A row that is not in the dictionary is an expiry row, which may have become live or not live.
                 if expiries := changed.keys() - self.dictionary.rows.keys():
                     self.dictionary.put_expiries(snapshot.expiries_of_ids(sorted(expiries)))
+                changed[EVENTS] = self.events.catch_up(snapshot, before.version)
                 self._notify(changed)
             self.state, self.stamp = state, now
 
@@ -176,6 +207,8 @@ class EnvironmentState:
 
     def _change(self, row: int, added: BitMap, removed: BitMap, changed: dict[int, BitMap]) -> None:
         changed[row] = BitMap.union(added, removed, changed.get(row, _NOBODY))
+        if row == self.dictionary.facts["erased"]:
+            self.events.counts.remove(added)
         self.index.change(row, added, removed)
         for path in self._unions.get(row, ()):
             union = self._leaves[path, "subtree"]
@@ -295,6 +328,33 @@ class EnvironmentState:
         self._requested.add(today)
         return bitmap
 
+    def people_of_events(self, predicate: EventPredicate, times: int, days: int) -> BitMap:
+        """Returns the people with at least `times` events of a predicate in the last days; see `EventCounts.people`.
+
+        The bitmap must not be changed. Call it inside `read` or `find`. Raises: NotCounted.
+        """
+        if not self.events.counts.is_ready(predicate, times, days):
+            self.check_may_wait()
+        return self.events.counts.people(predicate, times, days)
+
+    def _count_events(self, predicate: EventPredicate, since: int) -> None:
+        """Counts the events of a predicate from a day on. The log is read without the lock."""
+        with self._storage.reading() as snapshot:
+            version = snapshot.state().version
+            days = count_days(snapshot, predicate, since)
+
+        def adopt() -> None:
+            if self.stamp.version < version:
+                raise Moved("the version")
+            later = count_days(self.snapshot(), predicate, since, after=version)
+            counted = merged(days, later) if later else days
+            for each in counted.values():
+                each.remove(self.fact("erased"))
+            if not self.events.counts.adopt(predicate, since, counted):
+                self._clear_leaves()
+
+        self.read(adopt)
+
     # Writing.
 
     def view(self, tx: Transaction, *, loads_rows: bool) -> View:
@@ -314,7 +374,9 @@ class EnvironmentState:
                 with self.lock:
                     return self._load(row, lambda: tx.chunks(row))
 
-            return View(tx, self.state, load if loads_rows else peek, self.dictionary, self.directory)
+            if not self.events.counts.is_current():
+                self._notify({EVENTS: self.events.counts.move()})
+            return View(tx, self.state, load if loads_rows else peek, self.dictionary, self.directory, self.events)
 
     def _is_requested(self, row: Row) -> bool:
         """Returns whether `tag` was called for the tag or a branch above it, by its current or its new path."""
@@ -346,6 +408,8 @@ class EnvironmentState:
             for draft in view.drafts:
                 for row_id, added, removed in (*draft.rows(), *draft.expiry_shifts()):
                     self._change(row_id, added, removed, changed)
+            if view.recorded:
+                changed[EVENTS] = BitMap.union(_NOBODY, *map(self.events.add, view.recorded))
             self._notify(changed)
             self.state, self.stamp = view.state, _stamp(view.state)
             if self.directory.generation == -1:

@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from tagloom.base.problems import Problem
 from tagloom.engine.bitmaps import BitMap
+from tagloom.engine.events.log import erase_events
 from tagloom.engine.keys.directory import Page, pack_keys, pack_page, unpack_keys, unpack_page
 from tagloom.engine.keys.hashing import KeyHash, key_of
 from tagloom.engine.storage import Row
@@ -188,6 +189,8 @@ def erase(person: Person, view: View, key_hash: KeyHash, origin: Origin, at: str
         if row.path != "erased" or row.kind == "tag":
             draft.remove(row.id, view.near(row.id, alone) & alone)
     draft.add(view.fact("erased"), alone)
+    if ordinal in view.near(view.fact("with_events"), alone):
+        erase_events(ordinal, view.tx)
     _wipe_hash(high, low, view)
     for segment in view.directory.segments:
         if segment.first <= ordinal < segment.first + segment.size:

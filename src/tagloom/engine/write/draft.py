@@ -16,12 +16,24 @@ from numpy.typing import NDArray
 
 from tagloom.engine import limits
 from tagloom.engine.bitmaps import BitMap, buckets_of, chunk_of, from_bytes, to_bytes
+from tagloom.engine.events.log import EventLog, Recorded, added_up
 from tagloom.engine.keys.directory import Growth, add_keys
 from tagloom.engine.keys.hashing import Hashed, Keyed
-from tagloom.engine.storage import BatchRecord, ChunkChange, Entry, Footprint, Row, RowTotal, State, Transaction
+from tagloom.engine.storage import (
+    BatchRecord,
+    ChunkChange,
+    Entry,
+    EventBlock,
+    EventTypeTotal,
+    Footprint,
+    Row,
+    RowTotal,
+    State,
+    Transaction,
+)
 from tagloom.ports import limits as ports_limits
 from tagloom.ports.problems import StoreUnavailable, TooManyTags
-from tagloom.words.changes import Origin
+from tagloom.words.changes import EVENTS, Origin
 from tagloom.words.tags import TagPath, branches_above, is_at_or_below
 
 if TYPE_CHECKING:
@@ -35,6 +47,7 @@ _PEOPLE_IN_PARTS = 4_096
 _CHANGES_PER_PART = 32
 PEOPLE_SHARED_MAX = 1_000  # Batches that share a commit have at most so many people each, whom later ones look up.
 _FEW_SOUGHT = 64  # Up to this number, keys are looked up one by one.
+_FINAL_ACTIONS = ("erase", EVENTS)  # Versions with these actions cannot be undone.
 _FEW_BUCKETS = 8  # Up to this number, chunks are read one by one; beyond it, the whole row is read.
 
 
@@ -186,8 +199,10 @@ class View:
         committed: Callable[[int], BitMap | None],
         dictionary: "Dictionary",
         directory: "Directory",
+        events: EventLog,
     ) -> None:
         self.tx = tx
+        self.events = events
         self.state = state
         self.dictionary = dictionary
         self.directory = directory
@@ -209,6 +224,10 @@ class View:
         self._totals: list[RowTotal] = []
         self._footprints: list[tuple[int, Footprint]] = []
         self._undone: list[tuple[int, Sequence[int]]] = []
+        self._event_blocks: list[EventBlock] = []
+        self.event_ids: set[tuple[int, int]] = set()
+        self.event_types: list[EventTypeTotal] = []
+        self.recorded: list[Recorded] = []
         self.growth: Growth | None = None
         self.rewrote_keys = False
 
@@ -380,7 +399,16 @@ class View:
             draft.entries.append(Entry("alias", path, before, target or ""))
             self.aliases[path] = target
 
-    def record(self, draft: Draft, origin: Origin, action: str, at: str, undoes: Sequence[int] = ()) -> int:
+    def add_events(self, block: EventBlock, recorded: Recorded, totals: Sequence[EventTypeTotal]) -> None:
+        """Adds the events that a version of this transaction recorded; `flush` writes them."""
+        self._event_blocks.append(block)
+        self.event_ids.update(zip(recorded.hashes.high.tolist(), recorded.hashes.low.tolist(), strict=True))
+        self.event_types.extend(totals)
+        self.recorded.append(recorded)
+
+    def record(
+        self, draft: Draft, origin: Origin, action: str, at: str, undoes: Sequence[int] = (), *, events: int = 0
+    ) -> int:
         """Overlays the view with a draft and logs it as the next version; `flush` writes it.
 
         In a dry run, the draft is only added to `drafts`, and no version is made.
@@ -414,7 +442,8 @@ class View:
             new_people=draft.new_people,
             undoes=undoes[0] if len(undoes) == 1 else None,
             undone_by=None,
-            is_final=action == "erase",
+            is_final=action in _FINAL_ACTIONS,
+            events=events,
         )
         self._log.append((batch, changes, draft.entries))
         self._footprints.extend(footprints.rows(version))
@@ -475,6 +504,9 @@ class View:
             self.tx.add_footprints(self._footprints)
         for version, undone in self._undone:
             self.tx.add_undone(version, undone)
+        for block in self._event_blocks:
+            self.tx.add_event_block(block)
+        self.tx.add_event_types(added_up(self.event_types))
         self._settle_expiries()
         self.tx.put_rows([*self.rows.values(), *self.expiries.values()])
         for path, target in self.aliases.items():

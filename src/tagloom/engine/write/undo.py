@@ -18,6 +18,7 @@ from tagloom.engine.write.expiry_rows import set_expiry
 from tagloom.ports import limits
 from tagloom.ports.problems import ChangeNotFound, UndoConflict
 from tagloom.words import rejections
+from tagloom.words.changes import EVENTS
 from tagloom.words.tags import TagPath, branches_above
 
 _NOBODY = BitMap()
@@ -49,17 +50,21 @@ class _Origin(NamedTuple):
 
 def check_versions(versions: Sequence[int], view: View) -> None:
     """Checks that ascending versions can be undone. Raises: ChangeNotFound, HistoryCompacted, UndoConflict."""
-    finals = []
+    finals, events = list[int](), list[int]()
     for version in versions:
         batch = view.tx.batch(version)
         if batch is None:
             raise ChangeNotFound(f"There is no version {version}.", version=version)
-        if batch.is_final:
+        if batch.action == EVENTS:
+            events.append(version)
+        elif batch.is_final:
             finals.append(version)
     if versions and versions[0] <= view.tx.state().horizon:
         raise compacted(versions[0], horizon_of(view.tx))
     if finals:
         raise UndoConflict(f"Version {finals[0]} erased a person, which cannot be undone.", version=finals[0])
+    if events:
+        raise UndoConflict(f"Version {events[0]} recorded events, which cannot be undone.", version=events[0])
 
 
 def undo_diff(versions: Collection[int], view: View, *, override: bool = False) -> Diff:
@@ -311,7 +316,7 @@ def _put_entries_back(
 def _update_facts(candidates: BitMap, view: View, draft: Draft) -> None:
     """Updates the facts after an undo.
 
-    Removes the people who have no tags after the undo, and adds the people whose tags come back.
+    Removes the people who have no tags after the undo and no events, and adds the people whose tags come back.
     """
     everyone, users, visitors = (view.fact(name) for name in ("everyone", "users", "visitors"))
     facts = set(view.dictionary.facts.values())
@@ -320,6 +325,8 @@ def _update_facts(candidates: BitMap, view: View, draft: Draft) -> None:
         for row in view.subtree(""):
             having = view.near(row.id, candidates) & candidates
             staying |= having - draft.removed[row.id] if row.id in draft.removed else having
+        with_events = view.fact("with_events")
+        staying |= view.near(with_events, candidates) & candidates
     leaving = candidates - staying
     coming = BitMap(draft.added.pop(everyone, BitMap()))
     for row_id, people in draft.added.items():

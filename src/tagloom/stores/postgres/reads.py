@@ -20,6 +20,7 @@ from tagloom.stores.postgres.compaction import CompactingReads
 from tagloom.stores.postgres.connections import Wire
 from tagloom.stores.postgres.paging import ROWS_AT_FIRST, paged
 from tagloom.stores.schema import first_change_id
+from tagloom.words.changes import EVENTS
 
 _INTEGER_MAX = 2**63 - 1
 _CHANGE_COLUMNS = 'version, "row", bucket, added, removed'
@@ -200,6 +201,8 @@ class PostgresSnapshot(CompactingReads):
             if wanted is not None:
                 condition += f" AND {column}=%s"
                 values.append(wanted)
+        if span.action is None:
+            condition += f" AND action<>'{EVENTS}'"
         if rows is not None:
             condition += (
                 ' AND version IN (SELECT version FROM batch_row WHERE environment=%s AND "row"=ANY(%s::int4[]) '

@@ -137,6 +137,7 @@ _BATCHES = Rows(
         "is_final": "bool",
         "first_change": "int8",
         "change_count": "int4",
+        "events": "int8",
     },
 )
 _ENTRIES = Rows(
@@ -315,7 +316,7 @@ class PostgresTransaction(PostgresSnapshot, CompactingWrites):
         key, first = self._environment, self._next_change
         heads: list[tuple[Any, ...]] = []
         for batch, changes, _ in batches:
-            heads.append((key, *batch[:9], batch.is_final, self._next_change, len(changes)))
+            heads.append((key, *batch[:9], batch.is_final, self._next_change, len(changes), batch.events))
             self._next_change += len(changes)
         every = (change for _, changes, _ in batches for change in changes)
         self._tables.changes.put(self._wire, ((first + number, key, *change) for number, change in enumerate(every)))

@@ -32,6 +32,7 @@ from tagloom.ports.problems import EnvironmentNotFound, StoreUnavailable
 from tagloom.stores.migrations import SCHEMA_QUERY, VERSIONS, check_schema, newest_schema, upgrade
 from tagloom.stores.sqlite.checkpoints import Folder
 from tagloom.stores.sqlite.compaction import CompactingReads, CompactingWrites
+from tagloom.words.changes import EVENTS
 
 _PAGE_BYTES = 8_192  # A dense chunk and its header fill two pages. Smaller pages need more levels, larger more WAL.
 _STAMP_SECONDS = (
@@ -432,6 +433,8 @@ class _SqliteSnapshot(CompactingReads):
             if wanted is not None:
                 condition += f" AND {column}=?"
                 values.append(wanted)
+        if span.action is None:
+            condition += f" AND action<>'{EVENTS}'"
         if rows is not None:
             # The first `version` is that of the batch. Each row is one range of its own in `batch_row`.
             condition += (
@@ -538,7 +541,7 @@ class _SqliteTransaction(_SqliteSnapshot, CompactingWrites):
         first: int = self._connection.execute("SELECT coalesce(max(id), 0) + 1 FROM change").fetchone()[0]
         heads = []
         for batch, changes, _ in batches:
-            heads.append((key, *batch[:9], batch.is_final, first, len(changes)))
+            heads.append((key, *batch[:9], batch.is_final, first, len(changes), batch.events))
             first += len(changes)
         self._connection.executemany(
             f"INSERT INTO change (environment, {_CHANGE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)",
@@ -546,7 +549,7 @@ class _SqliteTransaction(_SqliteSnapshot, CompactingWrites):
         )
         self._connection.executemany(
             "INSERT INTO batch (environment, version, at, action, actor, source, added, removed, new_people, undoes, "
-            "is_final, first_change, change_count) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "is_final, first_change, change_count, events) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             heads,
         )
         entries = [

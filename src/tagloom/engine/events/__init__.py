@@ -1,0 +1,1 @@
+"""Events of one environment on bitmaps: the blocks of the log, recent ids, and daily counts."""

@@ -1,0 +1,152 @@
+"""Records events: drops repeats, creates unknown people, and adds one block to the log."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from tagloom.base.times import with_milliseconds
+from tagloom.engine.bitmaps import BitMap, bitmap_of, to_bytes
+from tagloom.engine.events.blocks import columns_of, pack, pack_hashes
+from tagloom.engine.events.log import Recorded
+from tagloom.engine.keys.hashing import Hashed, Keyed, KeyHash, binary_array, key_of, visitors_among
+from tagloom.engine.storage import EventBlock, EventTypeTotal
+from tagloom.engine.write.draft import Draft, View
+from tagloom.ports import limits as ports_limits
+from tagloom.words import limits
+from tagloom.words.changes import EVENTS, Origin
+from tagloom.words.events import Event, day_of
+from tagloom.words.receipts import Receipt, Rejected
+from tagloom.words.rejections import rejected, too_many_event_types
+
+_FEW = 64  # Up to this number, keys are hashed one by one.
+
+
+def record_events(
+    events: Sequence[Event],
+    view: View,
+    lock: AbstractContextManager[object],
+    key_hash: KeyHash,
+    now: datetime,
+    origin: Origin,
+) -> Receipt:
+    """Records events as one version. See `tagloom.ports.writes.RecordEvents`. `lock` guards the event log in memory.
+
+    Cost: about 4 us per event, and 50 us per batch.
+    """
+    now_ms = int(now.timestamp() * 1_000)
+    ids = _hashes(key_hash, [event.id.encode() for event in events])
+    with lock:
+        view.events.load(view.tx, day_of(now_ms) - limits.EVENT_ID_DAYS)
+        is_repeat = view.events.recent.which(ids)
+        types = {*view.events.types, *(total.type for total in view.event_types)}
+    places, refused, repeats = _chosen(events, ids, is_repeat, types, set(view.event_ids))
+    if not places:
+        return _receipt(view.state.version, 0, repeats, 0, refused)
+    kept = [_clamped(events[place], now_ms) for place in places]
+    draft = Draft()
+    ordinals = _ordinals(kept, view, key_hash, draft)
+    people = bitmap_of(np.unique(ordinals))
+    with_events = view.fact("with_events")
+    draft.add(with_events, people - view.near(with_events, people))
+    version = view.record(draft, origin, EVENTS, with_milliseconds(now), events=len(kept))
+    recorded = Recorded(now_ms, columns_of(kept, ordinals), Hashed(ids.high[places], ids.low[places]))
+    _add_block(recorded, people, version, view)
+    return _receipt(version, len(kept), repeats, draft.new_people, refused)
+
+
+def _receipt(version: int, events: int, repeats: int, new_people: int, refused: Sequence[Rejected]) -> Receipt:
+    return Receipt(
+        version=version,
+        added=0,
+        removed=0,
+        unchanged=0,
+        new_people=new_people,
+        rejected_count=len(refused),
+        rejected=tuple(refused[: ports_limits.REJECTED_PER_RECEIPT_MAX]),
+        events=events,
+        repeats=repeats,
+    )
+
+
+def _hashes(key_hash: KeyHash, keys: Sequence[bytes]) -> Hashed:
+    if len(keys) > _FEW:
+        return key_hash.many(binary_array(keys))
+    pairs = [key_hash.one(key) for key in keys]
+    return Hashed(np.array([high for high, _ in pairs], np.uint64), np.array([low for _, low in pairs], np.uint32))
+
+
+def _chosen(
+    events: Sequence[Event], ids: Hashed, is_repeat: NDArray[np.bool_], types: set[str], seen: set[tuple[int, int]]
+) -> tuple[list[int], list[Rejected], int]:
+    """Returns the places of the events to record, the rejected events, and the number of repeats.
+
+    `types` are the known types, and `seen` the hashes of further ids. Both are changed.
+    """
+    places, refused, repeats = list[int](), list[Rejected](), 0
+    pairs = zip(ids.high.tolist(), ids.low.tolist(), is_repeat.tolist(), strict=True)
+    for place, (high, low, is_known) in enumerate(pairs):
+        type = events[place].type
+        if is_known or (high, low) in seen:
+            repeats += 1
+        elif type not in types and len(types) >= limits.EVENT_TYPES_MAX:
+            refused.append(rejected(place + 1, type, too_many_event_types()))
+        else:
+            types.add(type)
+            seen.add((high, low))
+            places.append(place)
+    return places, refused, repeats
+
+
+def _clamped(event: Event, now: int) -> Event:
+    if event.at <= now:
+        return event
+    original = event.at if event.original_at is None else event.original_at
+    return msgspec.structs.replace(event, at=now, original_at=original)
+
+
+def _ordinals(events: Sequence[Event], view: View, key_hash: KeyHash, draft: Draft) -> NDArray[np.uint32]:
+    """Returns the people of the events. Unknown people are created."""
+    numbers: dict[bytes, int] = {}
+    of_events = [numbers.setdefault(key_of(event.person), len(numbers)) for event in events]
+    keys = list(numbers)
+    hashes = _hashes(key_hash, keys)
+    found = view.find_hashes(hashes)
+    new = np.flatnonzero(found < 0)
+    made = BitMap()
+    if len(new):
+        first = view.admit(
+            Keyed(binary_array([keys[place] for place in new]), Hashed(hashes.high[new], hashes.low[new]))
+        )
+        found[new] = np.arange(first, first + len(new))
+        made = BitMap(range(first, first + len(new)))
+    people = bitmap_of(np.sort(found).astype(np.uint32))
+    everyone = view.fact("everyone")
+    if missing := (people - view.near(everyone, people)) | made:
+        are_visitors = bitmap_of(np.sort(found[visitors_among(binary_array(keys))]).astype(np.uint32)) & missing
+        draft.new_people = len(missing)
+        draft.add(everyone, missing)
+        draft.add(view.fact("visitors"), are_visitors)
+        draft.add(view.fact("users"), missing - are_visitors)
+    return found[np.array(of_events, np.int64)].astype(np.uint32)
+
+
+def _add_block(recorded: Recorded, people: BitMap, version: int, view: View) -> None:
+    columns = recorded.columns
+    block = EventBlock(
+        version,
+        recorded.recorded_at,
+        int(columns.at.min()),
+        int(columns.at.max()),
+        to_bytes(people),
+        pack_hashes(recorded.hashes),
+        b"" if view.is_dry_run else pack(columns),
+    )
+    totals = []
+    for number, type in enumerate(columns.types):
+        at = columns.at[columns.type_numbers == number]
+        totals.append(EventTypeTotal(type, len(at), int(at.min()), int(at.max())))
+    view.add_events(block, recorded, totals)
