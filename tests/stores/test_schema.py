@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sql
 
 from tagloom.stores.migrations import upgrade
-from tagloom.stores.migrations.versions import v0100_baseline
+from tagloom.stores.migrations.versions import v0100_baseline, v0101_events
 from tagloom.stores.postgres import PostgresDatabase
 from tagloom.stores.postgres import open_engine as open_postgres
 from tagloom.stores.schema import metadata, postgres_chunk
@@ -94,7 +94,8 @@ def test_postgresql_stores_what_is_packed_as_it_is(engines: list[sql.Engine]) ->
     )
     with engines[0].begin() as connection:
         found = {(table, name): storage for table, name, storage in connection.exec_driver_sql(query)}
-    packed = {(table, name) for table, names in v0100_baseline.PACKED.items() for name in names}
+    tables = {**v0100_baseline.PACKED, "event_block": v0101_events.PACKED}
+    packed = {(table, name) for table, names in tables.items() for name in names}
     assert {place for place, storage in found.items() if storage == "e"} == packed
 
 

@@ -1,5 +1,6 @@
 """Checks a stored environment for every invariant, and reports what is broken."""
 
+from collections import Counter
 from collections.abc import Iterator
 from itertools import groupby
 
@@ -7,6 +8,7 @@ import msgspec
 import numpy as np
 
 from tagloom.engine.bitmaps import BitMap, bitmap_of, from_bytes
+from tagloom.engine.events.blocks import unpack, unpack_hashes
 from tagloom.engine.keys.directory import unpack_keys, unpack_page
 from tagloom.engine.keys.hashing import KeyHash
 from tagloom.engine.limits import ORDINALS_PER_CHUNK
@@ -47,6 +49,7 @@ def broken_invariants(snapshot: Snapshot) -> Iterator[str]:
     yield from _exclusive_branches_allow_one_tag(snapshot, rows)
     yield from _keys_and_hashes_agree(snapshot, facts, whole)
     yield from _steps_name_their_versions(snapshot)
+    yield from _event_blocks_match_their_versions(snapshot, whole[facts["with_events"]], whole[facts["erased"]])
 
 
 def _compaction_is_within_the_log(snapshot: Snapshot) -> Iterator[str]:
@@ -328,3 +331,32 @@ def _steps_name_their_versions(snapshot: Snapshot) -> Iterator[str]:
             elif (batch.added, batch.removed) != (receipt.added, receipt.removed):
                 yield f"step {step.number} of import {run} has other counts than version {step.version}"
             version = step.version
+
+
+def _event_blocks_match_their_versions(snapshot: Snapshot, with_events: BitMap, erased: BitMap) -> Iterator[str]:
+    found, counts, has_erased = BitMap(), Counter[str](), bool(erased)
+    for block in snapshot.event_blocks():
+        columns, hashes = unpack(block.columns), unpack_hashes(block.ids)
+        where = f"the event block of version {block.version}"
+        batch = snapshot.batch(block.version)
+        if batch is None or batch.events != len(hashes.high):
+            yield f"{where} has {len(hashes.high)} ids, but its version recorded {batch.events if batch else 'nothing'}"
+        if len(columns.ordinals) > len(hashes.high) or (len(columns.ordinals) < len(hashes.high) and not has_erased):
+            yield f"{where} has {len(columns.ordinals)} events, but {len(hashes.high)} ids"
+        people = from_bytes(block.people)
+        if people != bitmap_of(np.unique(columns.ordinals)):
+            yield f"{where} has other people than its events"
+        if people & erased:
+            yield f"{where} has events of erased people"
+        if len(columns.at) and not block.first_at <= columns.at.min() <= columns.at.max() <= block.last_at:
+            yield f"{where} has events before its first or after its last time"
+        if len(set(zip(hashes.high.tolist(), hashes.low.tolist(), strict=True))) < len(hashes.high):
+            yield f"{where} has an id twice"
+        found |= people
+        counts.update(columns.types[number] for number in columns.type_numbers.tolist())
+    if found != with_events:
+        yield "the people of the event blocks are not those who have events"
+    totals = {total.type: total.events for total in snapshot.event_types()}
+    for type in sorted(totals.keys() | counts.keys()):
+        if totals.get(type, 0) < counts[type] or (totals.get(type, 0) > counts[type] and not has_erased):
+            yield f"the type '{type}' has {counts[type]} events, but its total is {totals.get(type, 0)}"

@@ -14,7 +14,7 @@ from tagloom.words import limits
 from tagloom.words.changes import Version
 from tagloom.words.people import Person
 from tagloom.words.problems import EventTypeInvalid, TagProblem
-from tagloom.words.tags import parse_tag
+from tagloom.words.tags import is_tag, parse_tag
 
 EventType = NewType("EventType", str)
 """A string that `parse_event_type` returned: a category and an action, joined by `/`."""
@@ -108,8 +108,8 @@ def find_event_type(name: str) -> EventType | None:
     >>> find_event_type("Product List Viewed"), find_event_type("adClicked"), find_event_type("Signup")
     ('product/list-viewed', 'ad/clicked', 'event/signup')
     """
-    if _PLAIN.fullmatch(name):
-        return EventType(name)
+    if name.count("/") == 1 and is_tag(name):
+        return EventType(parse_tag(name))
     text = unicodedata.normalize("NFC", name[: 4 * limits.CHARACTERS_PER_LEVEL_MAX])
     words = [unicodedata.normalize("NFC", word.lower()) for word in _WORD.findall(text)]
     if not words:

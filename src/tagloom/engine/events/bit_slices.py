@@ -71,12 +71,6 @@ class BitSlices:
         """Returns the count of one person. Cost: about 0.1 us per bitmap."""
         return sum(1 << bit for bit, people in enumerate(self._slices) if ordinal in people)
 
-    def bytes_held(self) -> int:
-        """Returns about how many bytes the bitmaps take."""
-        return sum(64 + each.get_statistics()["n_bytes_array_containers"] for each in self._slices) + sum(
-            each.get_statistics()["n_bytes_bitset_containers"] for each in self._slices
-        )
-
 
 def total(parts: Iterable[BitSlices]) -> BitSlices:
     """Returns the sum of counts, as new bitmaps.

@@ -1,13 +1,11 @@
 """The ids of the events of the last days, by which repeats are found."""
 
-from collections.abc import Iterable
-
 import numpy as np
 from numpy.typing import NDArray
 
 from tagloom.engine.keys.hashing import Hashed
 
-_LOOSE_MAX = 65_536  # Ids that wait in a set before they become a sorted run.
+LOOSE_MAX = 65_536  # Ids that wait in a set before they become a sorted run.
 
 Pair = tuple[int, int]
 
@@ -20,11 +18,11 @@ class _Day:
         self.runs: list[Hashed] = []
 
     def add(self, hashes: Hashed) -> None:
-        if len(hashes.high) > _LOOSE_MAX:
+        if len(hashes.high) > LOOSE_MAX:
             self._add_run(hashes)
             return
         self.loose.update(zip(hashes.high.tolist(), hashes.low.tolist(), strict=True))
-        if len(self.loose) > _LOOSE_MAX:
+        if len(self.loose) > LOOSE_MAX:
             pairs = np.array(list(self.loose), dtype=[("high", np.uint64), ("low", np.uint32)])
             self.loose.clear()
             self._add_run(Hashed(pairs["high"].copy(), pairs["low"].copy()))
@@ -90,13 +88,3 @@ class RecentIds:
         for day in self._days.values():
             found |= day.which(hashes)
         return found
-
-
-def first_of_each(hashes: Hashed, excluded: Iterable[Pair] = ()) -> list[int]:
-    """Returns the places of hashes that occur for the first time and are not excluded, ascending."""
-    seen, places = set(excluded), list[int]()
-    for place, pair in enumerate(zip(hashes.high.tolist(), hashes.low.tolist(), strict=True)):
-        if pair not in seen:
-            seen.add(pair)
-            places.append(place)
-    return places
