@@ -4,7 +4,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from bench import commands, console, counts, history, http, imports, load, peer_speeds, postgres
+from bench import commands, console, counts, events, history, http, imports, load, peer_speeds, postgres
 from bench.report import Report
 from bench.run import Bench, Run, Scale
 
@@ -13,6 +13,7 @@ BENCHES: dict[str, Bench] = {
     "load": load.measure,
     "imports": imports.measure,
     "counts": counts.measure,
+    "events": events.measure,
     "history": history.measure,
     "http": http.measure,
     "console": console.measure,

@@ -6,7 +6,7 @@ tests one bit.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -196,45 +196,19 @@ def matching(columns: EventColumns, predicate: EventPredicate) -> NDArray[np.int
     return np.array([place for place in places.tolist() if predicate.accepts(columns.properties[place])], np.int64)
 
 
-def count_days(
-    snapshot: EventReads, predicate: EventPredicate, since: int, *, after: int = 0, through: int | None = None
-) -> Days:
-    """Counts the events of a predicate from the log, from the day `since` on.
+def count_days(snapshot: EventReads, predicate: EventPredicate, since: int, *, after: int = 0) -> Days:
+    """Counts the events of a predicate from the log, from the day `since` on, of versions above `after`.
 
-    Counts the events of versions above `after` up to `through`, if it is given. Cost: see `matching`, and 0.7 us per
-    event for unpacking.
+    Cost: see `matching`, and 0.7 us per event for unpacking.
     """
     days: Days = {}
-    for ordinals, found in events_of(snapshot, predicate, since, after=after, through=through):
-        for day in np.unique(found).tolist():
-            days.setdefault(day, BitSlices()).add(ordinals[found == day])
-    return days
-
-
-def events_of(
-    snapshot: EventReads, predicate: EventPredicate, since: int, *, after: int = 0, through: int | None = None
-) -> Iterator[tuple[NDArray[np.uint32], NDArray[np.int64]]]:
-    """Yields the people and the days of the events of a predicate, block by block. See `count_days`."""
     for block in snapshot.event_blocks(after=after, since=since * DAY_MS):
-        if through is not None and block.version > through:
-            return
         columns = unpack(block.columns)
         places = matching(columns, predicate)
-        days = columns.at[places] // DAY_MS
-        late = days >= since
-        if late.any():
-            yield columns.ordinals[places][late], days[late]
-
-
-def people_at(
-    snapshot: EventReads, predicate: EventPredicate, times: int, days: int, *, through: int, today: int
-) -> BitMap:
-    """Returns the people with at least `times` events in the `days` days up to `today`, as of an earlier version.
-
-    The events are counted from the log.
-    """
-    counted = count_days(snapshot, predicate, today - days + 1, through=through)
-    return total(each for day, each in counted.items() if day <= today).at_least(times)
+        people, found = columns.ordinals[places], columns.at[places] // DAY_MS
+        for day in np.unique(found[found >= since]).tolist():
+            days.setdefault(day, BitSlices()).add(people[found == day])
+    return days
 
 
 def merged(days: Days, more: Mapping[int, BitSlices]) -> Days:

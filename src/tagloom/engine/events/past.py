@@ -1,0 +1,68 @@
+"""The people of event predicates as of earlier versions, counted from the log."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tagloom.engine.bitmaps import BitMap, bitmap_of
+from tagloom.engine.events.blocks import unpack
+from tagloom.engine.events.counts import matching
+from tagloom.engine.storage import EventReads
+from tagloom.words.event_predicates import EventPredicate
+from tagloom.words.events import DAY_MS
+
+
+class Point(NamedTuple):
+    """A version, and the day on which windows end, in days since 1970."""
+
+    version: int
+    day: int
+
+
+class _Found(NamedTuple):
+    """The events of one predicate: their people, their days, and the versions that recorded them."""
+
+    people: NDArray[np.uint32]
+    days: NDArray[np.int64]
+    versions: NDArray[np.int64]
+
+
+class EventsAt:
+    """The events of some predicates up to some points. Memory: 20 bytes per event."""
+
+    def __init__(self, snapshot: EventReads, windows: Mapping[EventPredicate, int], points: Sequence[Point]) -> None:
+        """Reads the events of predicates from the log. `windows` has the longest window of each, in days."""
+        self.points = points
+        self._found: dict[EventPredicate, _Found] = {}
+        if windows and points:
+            since = min(point.day for point in points) - max(windows.values()) + 1
+            self._found = _found_by_predicate(snapshot, windows, since, max(point.version for point in points))
+
+    def people(self, predicate: EventPredicate, times: int, days: int, point: Point) -> BitMap:
+        """Returns the people with at least `times` events in the `days` days up to a point."""
+        found = self._found[predicate]
+        inside = (found.versions <= point.version) & (found.days > point.day - days) & (found.days <= point.day)
+        people, counts = np.unique(found.people[inside], return_counts=True)
+        return bitmap_of(people[counts >= times])
+
+
+def _found_by_predicate(
+    snapshot: EventReads, predicates: Iterable[EventPredicate], since: int, through: int
+) -> dict[EventPredicate, _Found]:
+    nothing = _Found(np.empty(0, np.uint32), np.empty(0, np.int64), np.empty(0, np.int64))
+    parts: dict[EventPredicate, list[_Found]] = {predicate: [nothing] for predicate in predicates}
+    for block in snapshot.event_blocks(since=since * DAY_MS):
+        if block.version > through:
+            break
+        columns = unpack(block.columns)
+        for predicate, found in parts.items():
+            places = matching(columns, predicate)
+            if len(places):
+                versions = np.full(len(places), block.version, np.int64)
+                found.append(_Found(columns.ordinals[places], columns.at[places] // DAY_MS, versions))
+    return {
+        predicate: _Found(*(np.concatenate(column) for column in zip(*found, strict=True)))
+        for predicate, found in parts.items()
+    }
