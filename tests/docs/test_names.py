@@ -15,7 +15,7 @@ from tagloom.base.problems import all_problems
 from tagloom.http.framework.addresses import ORGANIZATION, SPACE, E
 from tagloom.http.routes import ROUTES
 from tagloom.registry import all_limits
-from tagloom.words import accounts, catalogue, changes, decisions, people, receipts, tenants, tribes
+from tagloom.words import accounts, catalogue, changes, decisions, events, people, receipts, tenants, tribes
 from tests.docs.pages import DOCS, ROOT, pages, prose, sections, table_rows
 
 HERE = Path(__file__).parent
@@ -26,7 +26,7 @@ for found in pkgutil.walk_packages(tagloom.__path__, "tagloom."):
         import_module(found.name)
 
 # The structs that cross the ports are words of the glossary.
-RECORDS = (accounts, catalogue, changes, decisions, people, receipts, tenants, tribes)
+RECORDS = (accounts, catalogue, changes, decisions, events, people, receipts, tenants, tribes)
 PORTS = [
     import_module(f"tagloom.ports.{each.name}")
     for each in pkgutil.iter_modules(ports.__path__)

@@ -95,6 +95,8 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     conflicts: tuple[int, ...] = ()
     undoes_count: int = 0
     renewed: int = 0
+    events: int = 0
+    repeats: int = 0
 
 
 class Tag(msgspec.Struct, frozen=True, kw_only=True):
@@ -260,6 +262,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     undoes_count: int = 0
     tags_renewed: tuple[str, ...] = ()
     is_compacted: bool = False
+    events: int = 0
 
 
 class Organization(msgspec.Struct, frozen=True):

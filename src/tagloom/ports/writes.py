@@ -286,10 +286,10 @@ class Undo(msgspec.Struct, frozen=True):
 class RecordEvents(msgspec.Struct, frozen=True):
     """Records events, in order. Unknown people are created, without tags.
 
-    An event is dropped as a repeat if an event with its id was recorded in the last EVENT_ID_DAYS days, or comes before
-    it in `events`. An event of a new type is rejected if the environment has EVENT_TYPES_MAX types. The line of a
-    rejected event is its place in `events`, from 1. An event that is later than now gets the time of now. The write
-    makes a version if at least one event was recorded. It cannot be undone.
+    An event is a repeat, and is not recorded, if an event with its id was recorded in the last EVENT_ID_DAYS days, or
+    comes before it in `events`. An event of a new type is rejected if the environment has EVENT_TYPES_MAX types. The
+    line of a rejected event is its place in `events`, from 1. An event that is later than now gets the time of now. The
+    write makes a version if at least one event was recorded. It cannot be undone.
     """
 
     events: Sequence[Event]

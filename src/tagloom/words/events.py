@@ -31,7 +31,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
     `at` is when the event happened. `original_at` is the time that the sender gave, if it was corrected. `sent_at` is
     when the sender sent the event, by the sender's clock. `id` identifies the message: an event with the id of an
-    event of the last EVENT_ID_DAYS days is dropped. `properties` is a JSON object.
+    event of the last EVENT_ID_DAYS days is a repeat. `properties` is a JSON object.
     """
 
     person: Person

@@ -29,8 +29,8 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     the taggings that an undo did not change because of conflicts. `conflicts` has the versions that caused this, the
     oldest first, up to VERSIONS_NAMED_MAX. `undoes_count` is the number of versions that were undone at once, if more
     than one. `renewed` counts existing taggings whose expiry changed. If the batch named such a tagging, `unchanged`
-    counts the tagging, too. `events` counts the recorded events. `repeats` counts the events that were dropped because
-    an event with their id was recorded before.
+    counts the tagging, too. `events` counts the recorded events. `repeats` counts the events that were not
+    recorded because an event with their id was recorded before.
     """
 
     version: Version

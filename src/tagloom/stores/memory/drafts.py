@@ -12,7 +12,7 @@ from tagloom.ports.problems import TagExists, TagMoveInvalid, TagNotFound, UndoC
 from tagloom.stores.memory.state import Effect, Entry, Number, Record, State, Tagging
 from tagloom.words import limits as words_limits
 from tagloom.words import rejections, tags
-from tagloom.words.changes import Version
+from tagloom.words.changes import EVENTS, Version
 from tagloom.words.expiry import Moment
 from tagloom.words.people import Ordinal
 from tagloom.words.problems import TagIsAlias
@@ -183,7 +183,8 @@ def undone(
     wanted = frozenset(versions)
     for record in history:
         if record.version in wanted and record.is_final:
-            raise UndoConflict(f"Version {record.version} erased a person, which is for good.")
+            what = "recorded events" if record.action == EVENTS else "erased a person"
+            raise UndoConflict(f"Version {record.version} {what}, which cannot be undone.")
     entries = _composed([(r.version in wanted, r.effect.entries) for r in history], dict(state.entries))
     entries = _without_swept_expiries(entries, [r for r in history if r.version in wanted])
     aliases = _composed([(r.version in wanted, r.effect.aliases) for r in history], dict(state.aliases))
@@ -229,9 +230,7 @@ def undone(
                 is_spared = True
         skipped += is_spared
     skipped += _spare_several(draft, state, {number: alive for number, (_, alive) in born.items()})
-    for ordinal, first in first_of_people.items():
-        if first is not None and first.is_added and ordinal in draft.tag_numbers and not draft.tag_numbers[ordinal]:
-            del draft.tag_numbers[ordinal]
+    _remove_people(draft, {o for o, first in first_of_people.items() if first is not None and first.is_added})
     for number, (before, alive) in born.items():
         if any(number in numbers for numbers in draft.tag_numbers.values()):
             draft.entries[number] = alive
@@ -242,6 +241,13 @@ def undone(
     if wrong:
         raise UndoConflict(f"This cannot be undone: {wrong}.")
     return draft, skipped, tuple(sorted(conflicts)[: ports_limits.VERSIONS_NAMED_MAX])
+
+
+def _remove_people(draft: State, ordinals: set[Ordinal]) -> None:
+    """Removes the people of these ordinals, except those who have tags or events."""
+    for ordinal in ordinals - {each.ordinal for each in draft.events}:
+        if ordinal in draft.tag_numbers and not draft.tag_numbers[ordinal]:
+            del draft.tag_numbers[ordinal]
 
 
 def _spare_several(draft: State, before: State, born: Mapping[Number, Entry]) -> int:

@@ -28,6 +28,6 @@ def read_cursor(list_name: str, cursor: str) -> str:
     except (binascii.Error, UnicodeError):
         text = ""
     name, _, last = text.partition(":")
-    if name != list_name or not last or (list_name == "people" and not last.isdecimal()):
+    if name != list_name or not last or (list_name in ("people", "events") and not last.isdecimal()):
         raise CursorInvalid("The cursor is not one that this list gave.", value=printable(cursor))
     return last

@@ -32,6 +32,7 @@ from tagloom.ports.writes import (
     MoveTag,
     PutPerson,
     PutTag,
+    RecordEvents,
     Step,
     TagTribe,
     Undo,
@@ -40,11 +41,13 @@ from tagloom.ports.writes import (
 )
 from tagloom.stores.memory.aggregate import Batch
 from tagloom.stores.memory.drafts import deleted, expired, merged, moved, not_found, tribe_tagged, undone
+from tagloom.stores.memory.events import recorded
 from tagloom.stores.memory.preview import preview_of
 from tagloom.stores.memory.reads import Answers
 from tagloom.stores.memory.state import Effect, Record, State, difference, forgotten
 from tagloom.words import rejections, tags
-from tagloom.words.changes import Freed, Horizon, Origin, Version
+from tagloom.words.changes import EVENTS, Freed, Horizon, Origin, Version
+from tagloom.words.events import Event
 from tagloom.words.expiry import expiry_moment, moment_now
 from tagloom.words.people import Person
 from tagloom.words.problems import MirrorEmpty
@@ -107,7 +110,8 @@ class MemoryPopulation(Answers):
                 f"At most {limits.TAGS_PER_ENVIRONMENT_MAX} tags are allowed.",
                 tags_max=limits.TAGS_PER_ENVIRONMENT_MAX,
             )
-        if effect.is_nothing():
+        events = draft.events_ever - self._state.events_ever
+        if effect.is_nothing() and not events:
             return Committed(self._state.version, effect)
         draft.version += 1
         record = Record(
@@ -119,6 +123,7 @@ class MemoryPopulation(Answers):
             undoes=undoes,
             is_final=is_final,
             counts=(len(effect.added), len(effect.removed), len(effect.came)),
+            events=events,
         )
         self._history.append(record)
         self._state = draft
@@ -206,6 +211,8 @@ class MemoryPopulation(Answers):
                 return self._tag_tribe(write, origin)
             case Undo(versions, override):
                 return self._undo(versions, origin, override=override)
+            case RecordEvents(events):
+                return self._record_events(events, origin)
             case Expire():
                 draft = expired(state, moment_now(self._now().timestamp()))
                 return self._commit(draft, "expiry", origin).receipt()
@@ -316,7 +323,18 @@ class MemoryPopulation(Answers):
         ordinal = draft.ordinals.pop(person)
         del draft.people[ordinal], draft.tag_numbers[ordinal]
         draft.prune_expiries()
+        draft.events = tuple(each for each in draft.events if each.ordinal != ordinal)
         return self._commit(draft, "erase", origin, is_final=True).receipt()
+
+    def _record_events(self, events: Sequence[Event], origin: Origin) -> Receipt:
+        state = self._state
+        draft, repeats, rejected = recorded(state, events, int(self._now().timestamp() * 1_000))
+        return self._commit(draft, EVENTS, origin, is_final=True).receipt(
+            events=draft.events_ever - state.events_ever,
+            repeats=repeats,
+            rejected_count=len(rejected),
+            rejected=rejected[: limits.REJECTED_PER_RECEIPT_MAX],
+        )
 
     def _edit(self, write: EditTag, tag: TagPath, to: TagPath, origin: Origin) -> Receipt:
         state, fields = self._state, write.given()
@@ -370,6 +388,8 @@ class MemoryPopulation(Answers):
     ) -> tuple[Version, ...]:
         found = []
         for record in self._history[: self._state.version]:
+            if record.action == EVENTS:
+                continue
             is_theirs = actor in (None, record.origin.actor) and source in (None, record.origin.source)
             is_inside = (since is None or record.at >= since) and (until is None or record.at < until)
             if is_theirs and is_inside:

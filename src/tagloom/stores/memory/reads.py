@@ -4,14 +4,16 @@ from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
 from tagloom.ports.pages import Page
-from tagloom.ports.problems import ChangeNotFound, TagNotFound
+from tagloom.ports.problems import ChangeNotFound, PersonNotFound, TagNotFound
 from tagloom.stores.memory.drafts import not_found
+from tagloom.stores.memory.events import events_of
 from tagloom.stores.memory.paging import chunks_of, cursor_of, read_cursor
 from tagloom.stores.memory.state import Entry, Number, Record, State, Tagging, seen_today
 from tagloom.words import tags
 from tagloom.words.catalogue import Branch, Match, Source, Tag
-from tagloom.words.changes import Change, Horizon, Origin, Version
+from tagloom.words.changes import EVENTS, Change, Horizon, Origin, Version
 from tagloom.words.decisions import Because, Decision, Provenance
+from tagloom.words.events import EventTypeRecord, RecordedEvent
 from tagloom.words.expiry import Moment, moment_text, span_text
 from tagloom.words.people import Kind, Ordinal, Person, PersonRecord
 from tagloom.words.retention import HistoryCompacted
@@ -328,6 +330,20 @@ class Answers:
                 found.append(Provenance(tag=path, version=record.version, at=record.at, actor=actor, source=source))
         return tuple(sorted(found, key=lambda given: given.tag))
 
+    # Reads of events.
+
+    def list_events(self, person: Person, *, limit: int, cursor: str | None = None) -> Page[RecordedEvent]:
+        state = self._state
+        before = int(read_cursor("events", cursor)) if cursor else state.events_ever
+        if not state.is_known(person):
+            raise PersonNotFound(f"There is no such {person.kind} here.")
+        found = [each for each in events_of(state, state.ordinals[person]) if each.place < before]
+        shown = tuple(each.event for each in found[:limit])
+        return Page(shown, cursor_of("events", str(found[limit - 1].place)) if len(found) > limit else None)
+
+    def list_event_types(self) -> tuple[EventTypeRecord, ...]:
+        return tuple(each for _, each in sorted(self._state.event_types.items()))
+
     # Reads of the history.
 
     def _get_record(self, version: Version) -> Record:
@@ -360,6 +376,7 @@ class Answers:
             tags_removed=paths(record.effect.removed),
             tags_renewed=paths(record.effect.renewed()),
             is_compacted=record.version <= self._horizon,
+            events=record.events,
         )
 
     def list_changes(
@@ -385,6 +402,8 @@ class Answers:
         for record in self._history[after : state.version]:
             if before is not None and record.version >= before:
                 break
+            if record.action == EVENTS != action:
+                continue
             said = (actor, record.origin.actor), (source, record.origin.source), (action, record.action)
             if any(wanted not in (None, is_so) for wanted, is_so in said):
                 continue

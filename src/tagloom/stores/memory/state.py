@@ -9,6 +9,7 @@ import msgspec
 from tagloom.words import rejections, tags
 from tagloom.words.catalogue import Match
 from tagloom.words.changes import Origin, Version
+from tagloom.words.events import EventType, EventTypeRecord, RecordedEvent
 from tagloom.words.expiry import Moment
 from tagloom.words.people import Kind, Ordinal, Person
 from tagloom.words.problems import TagProblem
@@ -54,7 +55,8 @@ class Effect(msgspec.Struct, frozen=True):
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """One version of the history. A version with `is_final` cannot be undone.
 
-    `counts` has the numbers of added taggings, removed taggings, and new people.
+    `counts` has the numbers of added taggings, removed taggings, and new people. `events` is the number of recorded
+    events.
     """
 
     version: Version
@@ -65,13 +67,24 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     undoes: tuple[Version, ...]
     is_final: bool
     counts: tuple[int, int, int]
+    events: int = 0
+
+
+class LoggedEvent(msgspec.Struct, frozen=True):
+    """An event of the log, with its person. `place` is the number of events that were ever recorded before it."""
+
+    place: int
+    ordinal: Ordinal
+    event: RecordedEvent
 
 
 class State:
     """The environment at one version. A committed state never changes.
 
     `people` has everybody who was ever known and is not erased; `tag_numbers` has the people who are known now, with
-    their tags. `expiries` has the moment at which a tagging expires, if it has one.
+    their tags. `expiries` has the moment at which a tagging expires, if it has one. `events` is the event log, in the
+    order of recording. `event_ids` has the ids of all events that were ever recorded, with the day of their recording.
+    `event_types` counts all events that were ever recorded.
     """
 
     def __init__(self) -> None:
@@ -83,6 +96,10 @@ class State:
         self.entries: dict[Number, Entry] = {}
         self.aliases: dict[TagPath, TagPath] = {}
         self.expiries: dict[Tagging, Moment] = {}
+        self.events: tuple[LoggedEvent, ...] = ()
+        self.events_ever = 0
+        self.event_ids: dict[str, int] = {}
+        self.event_types: dict[EventType, EventTypeRecord] = {}
         # The state whose catalogue resolves the paths of rules; see `seen_today`.
         self.words: State = self
 
@@ -91,6 +108,8 @@ class State:
         other.version, other.people_ever = self.version, self.people_ever
         other.people, other.ordinals, other.tag_numbers = dict(self.people), dict(self.ordinals), dict(self.tag_numbers)
         other.entries, other.aliases, other.expiries = dict(self.entries), dict(self.aliases), dict(self.expiries)
+        other.events, other.events_ever = self.events, self.events_ever
+        other.event_ids, other.event_types = dict(self.event_ids), dict(self.event_types)
         return other
 
     # The catalogue.

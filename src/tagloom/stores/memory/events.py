@@ -1,0 +1,70 @@
+"""The event log of the oracle: a tuple in the order of recording, which each read scans."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from tagloom.stores.memory.state import LoggedEvent, State
+from tagloom.words import limits, rejections
+from tagloom.words.events import Event, EventTypeRecord, RecordedEvent, day_of
+from tagloom.words.people import Ordinal
+from tagloom.words.receipts import Rejected
+
+
+class Recorded(NamedTuple):
+    """The state after some events were recorded, the number of repeats, and the rejected events."""
+
+    draft: State
+    repeats: int
+    rejected: tuple[Rejected, ...]
+
+
+def recorded(state: State, events: Sequence[Event], now: int) -> Recorded:
+    """Records events. `now` is in milliseconds since 1970. The version of the draft is the next one."""
+    draft, today = state.copy(), day_of(now)
+    log, repeats, rejected = list[LoggedEvent](), 0, list[Rejected]()
+    for line, event in enumerate(events, 1):
+        day = draft.event_ids.get(event.id)
+        if day is not None and today - day <= limits.EVENT_ID_DAYS:
+            repeats += 1
+            continue
+        if event.type not in draft.event_types and len(draft.event_types) >= limits.EVENT_TYPES_MAX:
+            rejected.append(rejections.rejected(line, event.type, rejections.too_many_event_types()))
+            continue
+        draft.event_ids[event.id] = today
+        found = _clamped(event, now, version=state.version + 1)
+        _count(draft, found)
+        log.append(LoggedEvent(state.events_ever + len(log), draft.create_person(event.person), found))
+    draft.events += tuple(log)
+    draft.events_ever += len(log)
+    return Recorded(draft, repeats, tuple(rejected))
+
+
+def _clamped(event: Event, now: int, *, version: int) -> RecordedEvent:
+    """Returns an event as the log has it. An event that is later than now gets the time of now."""
+    is_late = event.at > now
+    return RecordedEvent(
+        type=event.type,
+        at=min(event.at, now),
+        id=event.id,
+        properties=event.properties,
+        received_at=now,
+        version=version,
+        original_at=event.at if is_late and event.original_at is None else event.original_at,
+        sent_at=event.sent_at,
+    )
+
+
+def _count(draft: State, event: RecordedEvent) -> None:
+    """Adds an event to the record of its type."""
+    before = draft.event_types.get(event.type)
+    draft.event_types[event.type] = EventTypeRecord(
+        type=event.type,
+        events=1 if before is None else before.events + 1,
+        first_at=event.at if before is None else min(before.first_at, event.at),
+        last_at=event.at if before is None else max(before.last_at, event.at),
+    )
+
+
+def events_of(state: State, ordinal: Ordinal) -> list[LoggedEvent]:
+    """Returns the events of a person, the last recorded first."""
+    return [each for each in reversed(state.events) if each.ordinal == ordinal]
