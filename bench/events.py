@@ -17,7 +17,7 @@ from bench.run import Run
 from tagloom.engine.events.bit_slices import BitSlices, total
 from tagloom.engine.events.counts import EventCounts
 from tagloom.ports.writes import RecordEvents, WriteOptions
-from tagloom.words.event_predicates import Condition, EventPredicate
+from tagloom.words.event_rules import Condition, EventPredicate
 from tagloom.words.events import DAY_MS, Event, EventType
 from tagloom.words.people import Person
 

@@ -334,13 +334,19 @@ def _steps_name_their_versions(snapshot: Snapshot) -> Iterator[str]:
 
 
 def _event_blocks_match_their_versions(snapshot: Snapshot, with_events: BitMap, erased: BitMap) -> Iterator[str]:
-    found, counts, has_erased = BitMap(), Counter[str](), bool(erased)
+    found, counts, has_erased, last = BitMap(), Counter[str](), bool(erased), 0
     for block in snapshot.event_blocks():
-        columns, hashes = unpack(block.columns), unpack_hashes(block.ids)
+        columns, hashes = unpack(block), unpack_hashes(block.ids)
         where = f"the event block of version {block.version}"
-        batch = snapshot.batch(block.version)
-        if batch is None or batch.events != len(hashes.high):
-            yield f"{where} has {len(hashes.high)} ids, but its version recorded {batch.events if batch else 'nothing'}"
+        versions = range(max(block.first_version, last + 1), block.version + 1)
+        if block.first_version <= last:
+            yield f"{where} has versions of another block"
+        last = block.version
+        recorded = sum(batch.events for batch in map(snapshot.batch, versions) if batch is not None)
+        if recorded != len(hashes.high):
+            yield f"{where} has {len(hashes.high)} ids, but its versions recorded {recorded} events"
+        if block.events != len(columns.ordinals):
+            yield f"{where} has {len(columns.ordinals)} events, but is stored with {block.events}"
         if len(columns.ordinals) > len(hashes.high) or (len(columns.ordinals) < len(hashes.high) and not has_erased):
             yield f"{where} has {len(columns.ordinals)} events, but {len(hashes.high)} ids"
         people = from_bytes(block.people)

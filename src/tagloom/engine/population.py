@@ -14,6 +14,7 @@ import numpy as np
 from tagloom.base.problems import Problem
 from tagloom.base.times import with_milliseconds
 from tagloom.engine.events.log import list_events
+from tagloom.engine.events.merging import has_run, merge_blocks
 from tagloom.engine.history import compaction, log
 from tagloom.engine.keys.hashing import binary_array, key_of
 from tagloom.engine.read import queries, trends
@@ -348,6 +349,13 @@ class BitmapPopulation:
                 )
                 for each in snapshot.event_types()
             )
+
+    def merge_event_blocks(self) -> int:
+        """See the port."""
+        with self._environment.reading() as snapshot:
+            if not has_run(snapshot.event_block_sizes()):
+                return 0
+        return self._committer.submit(Job(self._environment, lambda view: merge_blocks(view.tx))).result()
 
     def list_tags(
         self, *, search: str = "", prefix: TagPath | None = None, limit: int, cursor: str | None = None

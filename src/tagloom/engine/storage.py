@@ -188,19 +188,30 @@ class StepRecord(NamedTuple):
 
 
 class EventBlock(NamedTuple):
-    """The events that one version recorded, see `events.blocks`. Times are in milliseconds since 1970.
+    """The events of the versions from `first_version` to `version`, see `events.blocks`.
 
-    `people` are roaring bytes. `ids` has the hashes of the ids. `first_at` and `last_at` are the times of the first and
-    the last event.
+    Times are in milliseconds since 1970: `recorded_at` is that of `version`, and `first_at` and `last_at` are those of
+    the first and the last event. `events` is their number. `people` are roaring bytes. `ids` has the hashes of the ids,
+    also of events that were erased.
     """
 
     version: int
+    first_version: int
     recorded_at: int
     first_at: int
     last_at: int
+    events: int
     people: bytes
     ids: bytes
     columns: bytes
+
+
+class EventBlockSize(NamedTuple):
+    """The size of a block, in bytes of its columns, and when its last version was recorded."""
+
+    version: int
+    recorded_at: int
+    bytes: int
 
 
 class EventTypeTotal(NamedTuple):
@@ -378,15 +389,21 @@ class EventReads(Protocol):
     """The reads of the event log."""
 
     def event_blocks(self, *, after: int = 0, since: int | None = None) -> Iterator[EventBlock]:
-        """Yields the blocks of versions above `after` that have an event at `since` or later, by version."""
+        """Yields the blocks with a version above `after` and an event at `since` or later, by version.
+
+        The first one may also have events of versions up to `after`.
+        """
 
     def event_ids(self, since: int) -> Iterator[tuple[int, bytes]]:
         """Yields (`recorded_at`, `ids`) of the blocks that were recorded at `since` or later."""
 
     def event_people(self, before: int) -> Iterator[tuple[int, bytes]]:
-        """Yields (version, `people`) of the blocks of versions below `before`, newest first."""
+        """Yields (version, `people`) of the blocks whose first version is below `before`, newest first."""
 
     def event_block(self, version: int) -> EventBlock | None: ...
+
+    def event_block_sizes(self) -> list[EventBlockSize]:
+        """Returns the sizes of all blocks, by version."""
 
     def event_types(self) -> list[EventTypeTotal]:
         """Returns the totals of all event types, by type."""
@@ -479,7 +496,10 @@ class EventWrites(Protocol):
     def add_event_block(self, block: EventBlock) -> None: ...
 
     def put_event_block(self, block: EventBlock) -> None:
-        """Replaces the people and the columns of a block."""
+        """Replaces the people, the columns and the number of events of a block."""
+
+    def replace_event_blocks(self, block: EventBlock) -> None:
+        """Replaces all blocks of the versions from `first_version` to `version` by this one."""
 
     def add_event_types(self, totals: Sequence[EventTypeTotal]) -> None:
         """Adds to the totals of these types: the numbers of events, and earlier first and later last times."""

@@ -7,8 +7,14 @@ from tagloom.words.events import EventTypeRecord, RecordedEvent
 from tagloom.words.people import Person
 
 
-class EventReads(Protocol):
-    """The reads of the event log of one environment."""
+class Events(Protocol):
+    """The event log of one environment."""
+
+    def merge_event_blocks(self) -> int:
+        """Merges some small parts of the stored log into one. Returns how many; 0 if there is nothing to merge.
+
+        Does not change the results of reads.
+        """
 
     def list_events(self, person: Person, *, limit: int, cursor: str | None = None) -> Page[RecordedEvent]:
         """Returns the events of a person, the last recorded first. A person without events has none.

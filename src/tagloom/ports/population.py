@@ -6,7 +6,7 @@
 from typing import Protocol
 
 from tagloom.ports.audiences import AudienceReads
-from tagloom.ports.events import EventReads
+from tagloom.ports.events import Events
 from tagloom.ports.history import History
 from tagloom.ports.people import PeopleReads
 from tagloom.ports.tags import TagReads
@@ -14,7 +14,7 @@ from tagloom.ports.writes import Writes
 from tagloom.words.changes import Version
 
 
-class Population(Writes, PeopleReads, TagReads, AudienceReads, EventReads, History, Protocol):
+class Population(Writes, PeopleReads, TagReads, AudienceReads, Events, History, Protocol):
     """One environment: its people, their tags, its catalogue and its history. Each answer is of one version."""
 
     def version(self) -> Version:

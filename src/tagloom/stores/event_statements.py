@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
-from tagloom.engine.storage import EventBlock, EventTypeTotal
+from tagloom.engine.storage import EventBlock, EventBlockSize, EventTypeTotal
 from tagloom.stores.cold_statements import ColdReads, ColdWrites
 
-_BLOCK_COLUMNS = "version, recorded_at, first_at, last_at, people, ids, columns"
+_BLOCK_COLUMNS = "version, first_version, recorded_at, first_at, last_at, events, people, ids, columns"
 _BLOCKS_AT_ONCE = 256  # A block has some kilobytes, and some megabytes at most.
 _TIME_MIN = -(2**63)
 
@@ -35,17 +35,21 @@ class EventReads(ColdReads):
 
     def event_people(self, before: int) -> Iterator[tuple[int, bytes]]:
         query = (
-            "SELECT version, people FROM event_block WHERE environment=%s AND version<%s "
+            "SELECT version, people, first_version FROM event_block WHERE environment=%s AND first_version<%s "
             f"ORDER BY version DESC LIMIT {_BLOCKS_AT_ONCE}"
         )
         while found := self._all(query, self._environment, before):
-            yield from ((version, people) for version, people in found)
-            before = found[-1][0]
+            yield from ((version, people) for version, people, _ in found)
+            before = found[-1][2]
 
     def event_block(self, version: int) -> EventBlock | None:
         query = f"SELECT {_BLOCK_COLUMNS} FROM event_block WHERE environment=%s AND version=%s"
         found = self._all(query, self._environment, version)
         return EventBlock._make(found[0]) if found else None
+
+    def event_block_sizes(self) -> list[EventBlockSize]:
+        query = "SELECT version, recorded_at, length(columns) FROM event_block WHERE environment=%s ORDER BY version"
+        return [EventBlockSize._make(found) for found in self._all(query, self._environment)]
 
     def event_types(self) -> list[EventTypeTotal]:
         query = "SELECT type, events, first_at, last_at FROM event_type WHERE environment=%s ORDER BY type"
@@ -56,12 +60,18 @@ class EventWrites(EventReads, ColdWrites):
     """The writes of the event log."""
 
     def add_event_block(self, block: EventBlock) -> None:
-        query = f"INSERT INTO event_block (environment, {_BLOCK_COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)"
+        values = ", ".join(["%s"] * (1 + len(block)))
+        query = f"INSERT INTO event_block (environment, {_BLOCK_COLUMNS}) VALUES ({values})"
         self._send(query, self._environment, *block)
 
     def put_event_block(self, block: EventBlock) -> None:
-        query = "UPDATE event_block SET people=%s, columns=%s WHERE environment=%s AND version=%s"
-        self._send(query, block.people, block.columns, self._environment, block.version)
+        query = "UPDATE event_block SET people=%s, columns=%s, events=%s WHERE environment=%s AND version=%s"
+        self._send(query, block.people, block.columns, block.events, self._environment, block.version)
+
+    def replace_event_blocks(self, block: EventBlock) -> None:
+        query = "DELETE FROM event_block WHERE environment=%s AND version BETWEEN %s AND %s"
+        self._send(query, self._environment, block.first_version, block.version)
+        self.add_event_block(block)
 
     def add_event_types(self, totals: Sequence[EventTypeTotal]) -> None:
         query = (

@@ -412,16 +412,18 @@ segment = sql.Table(
     sql.Column("keys", sql.LargeBinary, nullable=False),
 )
 
-# The events that a version recorded, as packed columns. Times are in milliseconds since 1970. `people` are roaring
-# bytes, and `ids` has the hashes of the ids.
+# The events of the versions from `first_version` to `version`, as packed columns. Times are in milliseconds since 1970.
+# `people` are roaring bytes, and `ids` has the hashes of the ids.
 event_block = sql.Table(
     "event_block",
     metadata,
     sql.Column("environment", sql.Integer, sql.ForeignKey("environment.key"), primary_key=True),
     sql.Column("version", sql.BigInteger, primary_key=True),
+    sql.Column("first_version", sql.BigInteger, nullable=False),
     sql.Column("recorded_at", sql.BigInteger, nullable=False),
     sql.Column("first_at", sql.BigInteger, nullable=False),
     sql.Column("last_at", sql.BigInteger, nullable=False),
+    sql.Column("events", sql.BigInteger, nullable=False),
     sql.Column("people", sql.LargeBinary, nullable=False),
     sql.Column("ids", sql.LargeBinary, nullable=False),
     sql.Column("columns", sql.LargeBinary, nullable=False),

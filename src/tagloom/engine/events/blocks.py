@@ -10,6 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tagloom.engine.keys.hashing import Hashed
+from tagloom.engine.storage import EventBlock
 from tagloom.words.events import Event, EventType
 
 _ZSTD: Final = pa.Codec("zstd", compression_level=3)
@@ -20,6 +21,7 @@ class EventColumns(NamedTuple):
     """Some events as parallel columns, in the order in which they were recorded. Times are in milliseconds since 1970.
 
     `types[type_numbers[i]]` is the type of event i. `originals` and `sent` are _NONE where there is no such time.
+    `versions` ascend, and `recorded` has the time of each version.
     """
 
     ordinals: NDArray[np.uint32]
@@ -30,6 +32,8 @@ class EventColumns(NamedTuple):
     sent: NDArray[np.int64]
     ids: list[str]
     properties: list[bytes]
+    versions: NDArray[np.int64]
+    recorded: NDArray[np.int64]
 
 
 class _Stored(msgspec.Struct, array_like=True):
@@ -45,10 +49,14 @@ class _Stored(msgspec.Struct, array_like=True):
     id_ends: bytes
     properties: bytes
     property_ends: bytes
+    versions: bytes
+    recorded: bytes
 
 
-def columns_of(events: Sequence[Event], ordinals: NDArray[np.uint32]) -> EventColumns:
-    """Returns events as columns. `ordinals` has their people."""
+def columns_of(
+    events: Sequence[Event], ordinals: NDArray[np.uint32], *, version: int, recorded_at: int
+) -> EventColumns:
+    """Returns the events of one version as columns. `ordinals` has their people."""
     numbers: dict[EventType, int] = {}
     type_numbers = [numbers.setdefault(event.type, len(numbers)) for event in events]
     return EventColumns(
@@ -60,6 +68,8 @@ def columns_of(events: Sequence[Event], ordinals: NDArray[np.uint32]) -> EventCo
         _times([event.sent_at for event in events]),
         [event.id for event in events],
         [event.properties for event in events],
+        np.full(len(events), version, np.int64),
+        np.full(len(events), recorded_at, np.int64),
     )
 
 
@@ -73,8 +83,11 @@ def find_time(times: NDArray[np.int64], place: int) -> int | None:
     return None if found == _NONE else found
 
 
-def pack(columns: EventColumns) -> bytes:
-    """Returns the stored form: the uncompressed size in eight bytes, then a zstd frame."""
+def pack(columns: EventColumns, *, version: int, recorded_at: int) -> bytes:
+    """Returns the stored form: the uncompressed size in eight bytes, then a zstd frame.
+
+    `version` and `recorded_at` are those of the block. They are not stored again if all events have them.
+    """
     ids = [each.encode() for each in columns.ids]
     plain = msgspec.msgpack.encode(
         _Stored(
@@ -88,13 +101,16 @@ def pack(columns: EventColumns) -> bytes:
             _ends(ids),
             b"".join(columns.properties),
             _ends(columns.properties),
+            b"" if (columns.versions == version).all() else _packed_times(columns.versions),
+            b"" if (columns.recorded == recorded_at).all() else _packed_times(columns.recorded),
         )
     )
     return len(plain).to_bytes(8, "little") + bytes(_ZSTD.compress(plain, asbytes=True))
 
 
-def unpack(data: bytes) -> EventColumns:
-    """Returns the columns of a stored block."""
+def unpack(block: EventBlock) -> EventColumns:
+    """Returns the columns of a stored block. Cost: about 0.7 us per event."""
+    data = block.columns
     size = int.from_bytes(data[:8], "little")
     plain = _ZSTD.decompress(data[8:], decompressed_size=size, asbytes=True)
     found = msgspec.msgpack.decode(plain, type=_Stored)
@@ -104,17 +120,23 @@ def unpack(data: bytes) -> EventColumns:
         ordinals,
         [EventType(each) for each in found.types],
         np.frombuffer(found.type_numbers, "<u2"),
-        np.frombuffer(found.at, "<i8").cumsum(),
+        _unpacked_times(found.at),
         np.frombuffer(found.originals, "<i8") if found.originals else absent,
         np.frombuffer(found.sent, "<i8") if found.sent else absent,
         [each.decode() for each in _split(found.ids, found.id_ends)],
         _split(found.properties, found.property_ends),
+        _unpacked_times(found.versions) if found.versions else np.full(len(ordinals), block.version, np.int64),
+        _unpacked_times(found.recorded) if found.recorded else np.full(len(ordinals), block.recorded_at, np.int64),
     )
 
 
 def _packed_times(times: NDArray[np.int64]) -> bytes:
     """Returns the first time, and then the differences, which compress better."""
     return np.diff(times, prepend=np.int64(0)).astype("<i8").tobytes()
+
+
+def _unpacked_times(data: bytes) -> NDArray[np.int64]:
+    return np.frombuffer(data, "<i8").cumsum()
 
 
 def _ends(texts: Sequence[bytes]) -> bytes:
@@ -143,6 +165,29 @@ def take(columns: EventColumns, places: NDArray[np.int64]) -> EventColumns:
         columns.sent[places],
         [columns.ids[place] for place in some],
         [columns.properties[place] for place in some],
+        columns.versions[places],
+        columns.recorded[places],
+    )
+
+
+def joined(parts: Sequence[EventColumns]) -> EventColumns:
+    """Returns the events of all parts, in their order."""
+    numbers: dict[EventType, int] = {}
+    type_numbers = list[NDArray[np.uint16]]()
+    for part in parts:
+        of_part = np.array([numbers.setdefault(each, len(numbers)) for each in part.types], np.uint16)
+        type_numbers.append(of_part[part.type_numbers])
+    return EventColumns(
+        np.concatenate([part.ordinals for part in parts]),
+        list(numbers),
+        np.concatenate(type_numbers),
+        np.concatenate([part.at for part in parts]),
+        np.concatenate([part.originals for part in parts]),
+        np.concatenate([part.sent for part in parts]),
+        [each for part in parts for each in part.ids],
+        [each for part in parts for each in part.properties],
+        np.concatenate([part.versions for part in parts]),
+        np.concatenate([part.recorded for part in parts]),
     )
 
 

@@ -16,7 +16,7 @@ from tagloom.engine.bitmaps import BitMap
 from tagloom.engine.events.bit_slices import BitSlices, total
 from tagloom.engine.events.blocks import EventColumns, unpack
 from tagloom.engine.storage import EventReads
-from tagloom.words.event_predicates import EventPredicate
+from tagloom.words.event_rules import EventPredicate
 from tagloom.words.events import DAY_MS
 
 Days = dict[int, BitSlices]
@@ -203,8 +203,9 @@ def count_days(snapshot: EventReads, predicate: EventPredicate, since: int, *, a
     """
     days: Days = {}
     for block in snapshot.event_blocks(after=after, since=since * DAY_MS):
-        columns = unpack(block.columns)
+        columns = unpack(block)
         places = matching(columns, predicate)
+        places = places[columns.versions[places] > after]
         people, found = columns.ordinals[places], columns.at[places] // DAY_MS
         for day in np.unique(found[found >= since]).tolist():
             days.setdefault(day, BitSlices()).add(people[found == day])

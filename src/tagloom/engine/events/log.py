@@ -5,18 +5,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tagloom.engine.bitmaps import BitMap, from_bytes, holds
-from tagloom.engine.events.blocks import EventColumns, find_time, pack, unpack, unpack_hashes, without
+from tagloom.base.text import printable
+from tagloom.engine.bitmaps import BitMap, from_bytes, holds, to_bytes
+from tagloom.engine.events.blocks import EventColumns, find_time, pack, take, unpack, unpack_hashes, without
 from tagloom.engine.events.counts import EventCounts
 from tagloom.engine.events.recent_ids import RecentIds
 from tagloom.engine.keys.hashing import Hashed
 from tagloom.engine.storage import EventReads, EventTypeTotal, Transaction
 from tagloom.ports.pages import Page
 from tagloom.ports.problems import CursorInvalid
-from tagloom.words import limits
 from tagloom.words.events import DAY_MS, RecordedEvent, day_of
 
 _NEWEST = 2**63 - 1
+_CURSOR_CHARACTERS_MAX = 40
 
 
 class Recorded(NamedTuple):
@@ -58,7 +59,9 @@ class EventLog:
         """Adds the events of versions above `after`. Returns the people whose counts changed."""
         changed = BitMap()
         for block in snapshot.event_blocks(after=after):
-            changed |= self.add(Recorded(block.recorded_at, unpack(block.columns), unpack_hashes(block.ids)))
+            columns = unpack(block)
+            later = take(columns, np.flatnonzero(columns.versions > after))
+            changed |= self.add(Recorded(block.recorded_at, later, unpack_hashes(block.ids)))
         return changed
 
     def clear(self) -> None:
@@ -76,61 +79,70 @@ def erase_events(ordinal: int, tx: Transaction) -> None:
         if holds(people, ordinal):
             block = tx.event_block(version)
             assert block is not None, "the block of this version was just read"
-            kept = without(unpack(block.columns), ordinal)
-            others = from_bytes(people) - BitMap([ordinal])
-            tx.put_event_block(block._replace(people=bytes(others.serialize()) if others else b"", columns=pack(kept)))
+            kept = without(unpack(block), ordinal)
+            columns = pack(kept, version=version, recorded_at=block.recorded_at)
+            others = to_bytes(from_bytes(people) - BitMap([ordinal]))
+            tx.put_event_block(block._replace(people=others, columns=columns, events=len(kept.ordinals)))
 
 
 def list_events(snapshot: EventReads, ordinal: int, *, limit: int, cursor: str | None) -> Page[RecordedEvent]:
     """Returns a page of a person's events, the last recorded first. Cost: one test per block until the page is full."""
-    before, place = _position(cursor)
-    found = list[tuple[int, int, RecordedEvent]]()
-    for version, number, event in _events_of_person(snapshot, ordinal, before, place):
-        found.append((version, number, event))
+    before = _position(cursor)
+    found = list[tuple[_Position, RecordedEvent]]()
+    for position, event in _events_of_person(snapshot, ordinal, before):
+        found.append((position, event))
         if len(found) > limit:
             break
     shown = found[:limit]
-    following = f"{shown[-1][0]}.{shown[-1][1]}" if len(found) > limit else None
-    return Page(tuple(event for _, _, event in shown), following)
+    following = f"{shown[-1][0].version}.{shown[-1][0].number}" if len(found) > limit else None
+    return Page(tuple(event for _, event in shown), following)
 
 
-def _position(cursor: str | None) -> tuple[int, int]:
-    """Returns the version and the place before which a page begins."""
+class _Position(NamedTuple):
+    """The place of an event among the events of a person: its version, and its number among those of this version."""
+
+    version: int
+    number: int
+
+
+def _position(cursor: str | None) -> _Position:
+    """Returns the position before which a page begins."""
     if cursor is None:
-        return _NEWEST, 0
-    version, dot, place = cursor.partition(".")
-    if not (dot and len(cursor) <= limits.CHARACTERS_PER_ID_MAX and version.isdecimal() and place.isdecimal()):
-        raise CursorInvalid(f"The cursor '{cursor[:80]}' is not one of this list.")
-    return min(int(version), _NEWEST), int(place)
+        return _Position(_NEWEST, 0)
+    version, dot, number = cursor.partition(".")
+    is_short = len(cursor) <= _CURSOR_CHARACTERS_MAX and cursor.isascii()
+    if not (dot and is_short and version.isdecimal() and number.isdecimal() and int(version) < _NEWEST):
+        raise CursorInvalid("The cursor is not one of this list.", value=printable(cursor))
+    return _Position(int(version), int(number))
 
 
 def _events_of_person(
-    snapshot: EventReads, ordinal: int, before: int, place: int
-) -> Iterator[tuple[int, int, RecordedEvent]]:
-    """Yields (version, place, event) of a person's events: those of the version `before` at lower places, and older."""
-    for version, people in _from(snapshot, before):
+    snapshot: EventReads, ordinal: int, before: _Position
+) -> Iterator[tuple[_Position, RecordedEvent]]:
+    """Yields the events of a person before a position, the last recorded first."""
+    for version, people in snapshot.event_people(min(before.version + 1, _NEWEST)):
         if not holds(people, ordinal):
             continue
         block = snapshot.event_block(version)
         assert block is not None, "the block of this version was just read"
-        columns = unpack(block.columns)
-        for number in reversed(np.flatnonzero(columns.ordinals == ordinal).tolist()):
-            if version < before or number < place:
-                yield version, number, _event(columns, number, block.recorded_at, version)
+        columns = unpack(block)
+        places = np.flatnonzero(columns.ordinals == ordinal)
+        versions = columns.versions[places]
+        numbers = np.arange(len(places)) - np.searchsorted(versions, versions)
+        for place, of_event, number in zip(*(each[::-1].tolist() for each in (places, versions, numbers)), strict=True):
+            position = _Position(of_event, number)
+            if position < before:
+                yield position, _event(columns, place)
 
 
-def _from(snapshot: EventReads, before: int) -> Iterator[tuple[int, bytes]]:
-    yield from snapshot.event_people(min(before + 1, _NEWEST))
-
-
-def _event(columns: EventColumns, place: int, recorded_at: int, version: int) -> RecordedEvent:
+def _event(columns: EventColumns, place: int) -> RecordedEvent:
     return RecordedEvent(
         type=columns.types[int(columns.type_numbers[place])],
         at=int(columns.at[place]),
         id=columns.ids[place],
         properties=columns.properties[place],
-        received_at=recorded_at,
-        version=version,
+        received_at=int(columns.recorded[place]),
+        version=int(columns.versions[place]),
         original_at=find_time(columns.originals, place),
         sent_at=find_time(columns.sent, place),
     )

@@ -10,7 +10,7 @@ from tagloom.engine.bitmaps import BitMap, bitmap_of
 from tagloom.engine.events.blocks import unpack
 from tagloom.engine.events.counts import matching
 from tagloom.engine.storage import EventReads
-from tagloom.words.event_predicates import EventPredicate
+from tagloom.words.event_rules import EventPredicate
 from tagloom.words.events import DAY_MS
 
 
@@ -54,14 +54,13 @@ def _found_by_predicate(
     nothing = _Found(np.empty(0, np.uint32), np.empty(0, np.int64), np.empty(0, np.int64))
     parts: dict[EventPredicate, list[_Found]] = {predicate: [nothing] for predicate in predicates}
     for block in snapshot.event_blocks(since=since * DAY_MS):
-        if block.version > through:
+        if block.first_version > through:
             break
-        columns = unpack(block.columns)
+        columns = unpack(block)
         for predicate, found in parts.items():
             places = matching(columns, predicate)
             if len(places):
-                versions = np.full(len(places), block.version, np.int64)
-                found.append(_Found(columns.ordinals[places], columns.at[places] // DAY_MS, versions))
+                found.append(_Found(columns.ordinals[places], columns.at[places] // DAY_MS, columns.versions[places]))
     return {
         predicate: _Found(*(np.concatenate(column) for column in zip(*found, strict=True)))
         for predicate, found in parts.items()

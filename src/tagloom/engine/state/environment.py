@@ -21,7 +21,7 @@ from tagloom.engine.state.dictionary import Dictionary
 from tagloom.engine.storage import Moved, Row, Snapshot, Stamp, State, Storage, Transaction
 from tagloom.engine.write.draft import View
 from tagloom.ports.problems import StoreUnavailable
-from tagloom.words.event_predicates import EventPredicate
+from tagloom.words.event_rules import EventPredicate
 from tagloom.words.events import day_of
 from tagloom.words.problems import TagProblem
 from tagloom.words.tags import TagPath, branches_above

@@ -53,7 +53,8 @@ def record_events(
     with_events = view.fact("with_events")
     draft.add(with_events, people - view.near(with_events, people))
     version = view.record(draft, origin, EVENTS, with_milliseconds(now), events=len(kept))
-    recorded = Recorded(now_ms, columns_of(kept, ordinals), Hashed(ids.high[places], ids.low[places]))
+    columns = columns_of(kept, ordinals, version=version, recorded_at=now_ms)
+    recorded = Recorded(now_ms, columns, Hashed(ids.high[places], ids.low[places]))
     _add_block(recorded, people, version, view)
     return _receipt(version, len(kept), repeats, draft.new_people, refused)
 
@@ -138,12 +139,14 @@ def _add_block(recorded: Recorded, people: BitMap, version: int, view: View) -> 
     columns = recorded.columns
     block = EventBlock(
         version,
+        version,
         recorded.recorded_at,
         int(columns.at.min()),
         int(columns.at.max()),
+        len(columns.at),
         to_bytes(people),
         pack_hashes(recorded.hashes),
-        b"" if view.is_dry_run else pack(columns),
+        b"" if view.is_dry_run else pack(columns, version=version, recorded_at=recorded.recorded_at),
     )
     totals = []
     for number, type in enumerate(columns.types):

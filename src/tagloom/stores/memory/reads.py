@@ -341,6 +341,9 @@ class Answers:
         shown = tuple(each.event for each in found[:limit])
         return Page(shown, cursor_of("events", str(found[limit - 1].place)) if len(found) > limit else None)
 
+    def merge_event_blocks(self) -> int:
+        return 0  # The oracle has no blocks.
+
     def list_event_types(self) -> tuple[EventTypeRecord, ...]:
         return tuple(each for _, each in sorted(self._state.event_types.items()))
 

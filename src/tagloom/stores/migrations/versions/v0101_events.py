@@ -8,6 +8,7 @@ down_revision = "0100"
 branch_labels = None
 depends_on = None
 
+NUMBERS = ("first_version", "recorded_at", "first_at", "last_at", "events")
 # Columns with packed bytes. PostgreSQL would compress them again, which takes time and saves one percent.
 PACKED = ("people", "ids", "columns")
 
@@ -23,7 +24,7 @@ def upgrade() -> None:
         "event_block",
         sql.Column("environment", sql.Integer, sql.ForeignKey("environment.key"), primary_key=True),
         sql.Column("version", sql.BigInteger, primary_key=True),
-        *(sql.Column(name, sql.BigInteger, nullable=False) for name in ("recorded_at", "first_at", "last_at")),
+        *(sql.Column(name, sql.BigInteger, nullable=False) for name in NUMBERS),
         *(sql.Column(name, sql.LargeBinary, nullable=False) for name in PACKED),
     )
     op.create_index("event_block_last", "event_block", ["environment", "last_at"])
