@@ -5,7 +5,9 @@ from typing import Any
 
 from tagloom.base.problems import Problem
 from tagloom.ports.population import Population
+from tagloom.words.context_rules import Context, HasContext
 from tagloom.words.people import Kind, Person
+from tagloom.words.percent_rules import InPercent
 from tagloom.words.rules import All, AnyOf, Definition, HasTag, InTribe, Not
 from tagloom.words.tags import TagPath
 
@@ -35,14 +37,25 @@ TRIBES = {
             )
         ),
     ),
+    "half": Definition("everyone", InPercent(50, "spring")),
+    "of-a-half": Definition("users", All((HasTag("a"), Not(InTribe("half")), InPercent(70.5, "autumn", 10)))),
     "everyone": Definition("everyone", All(())),
     "nobody": Definition("users", AnyOf(())),
 }
+
+# Tribes that only decisions can read, among the others, and what a caller may send with a decision.
+DECIDED = TRIBES | {
+    "on-ios": Definition("everyone", HasContext("platform", "is", "ios")),
+    "some-on-ios": Definition("users", All((InTribe("on-ios"), AnyOf((HasTag("a"), InTribe("half")))))),
+    "not-new": Definition("everyone", Not(HasContext("version", "greater", 4))),
+}
+CONTEXTS: list[Context] = [{}, {"platform": "ios", "version": 5}, {"platform": "web", "version": "9"}]
 
 # For answers that cost the oracle much: a rule through tribes, one that negates, a branch, a tag.
 FEW = [
     TRIBES["nested"],
     TRIBES["neither"],
+    TRIBES["of-a-half"],
     Definition("everyone", HasTag("a")),
     Definition("users", HasTag("a/b", "exact")),
 ]
@@ -88,8 +101,16 @@ def portrait(of: Population) -> dict[str, Any]:
         "aliases": dict(of.aliases()),
         "resolved": [outcome(of.resolve, tag) for tag in TAGS],
         "nearest": of.nearest("a/b/d"),
-        "decisions": [outcome(of.decide, person, TRIBES, because=True) for person in PEOPLE],
-        "short decisions": [outcome(of.decide, person, TRIBES, because=False) for person in PEOPLE],
+        "decisions": [
+            outcome(of.decide, person, DECIDED, because=True, context=context)
+            for person, context in zip(PEOPLE, CONTEXTS * 2, strict=True)
+        ],
+        "short decisions": [
+            outcome(of.decide, person, DECIDED, because=False, context=context)
+            for person in PEOPLE
+            for context in CONTEXTS
+        ],
+        "decisions for many": outcome(of.decide_many, PEOPLE, DECIDED, because=False, contexts=CONTEXTS * 2),
         "changes": of.list_changes(limit=1_000),
         "newest change": outcome(of.get_change, of.version()),
         "changes by person": [of.list_changes(person=person, limit=1_000) for person in PEOPLE],

@@ -7,12 +7,16 @@ from typing import Any
 import msgspec
 import pytest
 
+from tagloom.engine.keys.hashing import binary_array
+from tagloom.engine.keys.points import points_of
 from tagloom.words import rules, tags
+from tagloom.words.percent_rules import murmur3, point_of
 from tagloom.words.problems import TagProblem
-from tagloom.words.rules import Definition, Facts
+from tagloom.words.rules import Definition, Facts, HasTag, Leaf
 
 HERE = Path(__file__).parent
 RULES: list[dict[str, Any]] = json.loads((HERE / "rules.json").read_text("utf-8"))["cases"]
+PERCENTS: list[dict[str, Any]] = json.loads((HERE / "percent.json").read_text("utf-8"))["cases"]
 TAGS: dict[str, list[dict[str, Any]]] = json.loads((HERE / "tags.json").read_text("utf-8"))
 
 
@@ -24,9 +28,26 @@ def test_a_rule_means_what_the_golden_case_says(case: dict[str, Any]) -> None:
 
     assert rules.matches(rule, facts, tribes) is case["expected"]
     assert [
-        {"node": reason.node, "tag": reason.asks.tag, "match": reason.asks.match, "holds": reason.holds}
+        {"node": reason.node, "holds": reason.holds} | _asked(reason.asks)
         for reason in rules.reasons(rule, facts, tribes)
     ] == case["reasons"]
+
+
+def _asked(node: Leaf) -> dict[str, Any]:
+    if isinstance(node, HasTag):
+        return {"tag": node.tag, "match": node.match}
+    return {"asks": json.loads(msgspec.json.encode(node))}
+
+
+@pytest.mark.parametrize("case", PERCENTS, ids=lambda case: ascii(f"{case['salt']}/{case['kind']}/{case['id']}"))
+def test_the_point_of_a_person_is_that_of_the_golden_case(case: dict[str, Any]) -> None:
+    data = f"{case['salt']}/{case['kind']}/{case['id']}".encode()
+
+    assert murmur3(data) == case["hash"]
+    assert point_of(case["salt"], case["kind"], case["id"]) == case["point"]
+    assert points_of(binary_array([f"{case['kind'][0]}{case['id']}".encode()]), case["salt"]).tolist() == [
+        case["point"]
+    ]
 
 
 @pytest.mark.parametrize("case", TAGS["valid"], ids=lambda case: ascii(case["path"]))

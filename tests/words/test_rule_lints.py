@@ -1,15 +1,20 @@
 """Hints about a rule against brute force: every set of tags that matters, asked one by one."""
 
-from itertools import chain, combinations
+from functools import cache
+from itertools import chain, combinations, count, pairwise, product
 
+import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tagloom.words import limits
+from tagloom.words.context_rules import ContextValue, HasContext
+from tagloom.words.percent_rules import InPercent, point_of
 from tagloom.words.rule_lints import KINDS, Hint, examine
 from tagloom.words.rules import All, AnyOf, Definition, Facts, HasTag, InTribe, Not, Rule, is_member, matches, takes
 from tagloom.words.tags import TagPath
+from tests import rule_nodes
 
 PATHS = ("a", "a/b", "a/b/c", "b")
 # With one tag more below each path that has room, everything is there that rules over PATHS can tell apart.
@@ -29,6 +34,85 @@ def rules(*tribes: str) -> st.SearchStrategy[Rule]:
         return st.builds(All, several) | st.builds(AnyOf, several) | st.builds(Not, parts)
 
     return st.recursive(leaves, above, max_leaves=5)
+
+
+# The shares and contexts of `rule_nodes`: with one more value between and beside each two that nodes name, everything
+# is there that nodes of one salt and of one field can tell apart.
+SALT, FIELD = "spring", "platform"
+EDGES = (0, 1, 2_000, 3_333, 5_000, 9_999, 10_000)
+MORE_VALUES = ("zz", "xio", "xios", "x1", "xio1", "xios1", -9, -1, 0.5, 2, 9)
+CONTEXTS: list[dict[str, ContextValue]] = [{}, *({FIELD: value} for value in (*rule_nodes.VALUES, *MORE_VALUES))]
+
+
+@cache
+def requests() -> list[Facts]:
+    """Somebody of each kind in each stretch between two edges, with and without a tag, in each context."""
+    found = []
+    for kind, (low, high) in product(KINDS, pairwise(EDGES)):
+        id = next(id for id in map(str, count()) if low <= point_of(SALT, kind, id) < high)
+        found += [
+            Facts(kind, tags, id, context)
+            for tags, context in product((frozenset[TagPath](), frozenset({TagPath("a")})), CONTEXTS)
+        ]
+    return found
+
+
+new_leaves = st.just(HasTag("a", "exact")) | rule_nodes.new_nodes.map(
+    lambda node: msgspec.structs.replace(node, **({"salt": SALT} if isinstance(node, InPercent) else {"field": FIELD}))
+)
+
+
+def above(parts: st.SearchStrategy[Rule]) -> st.SearchStrategy[Rule]:
+    several = st.lists(parts, min_size=1, max_size=3).map(tuple)
+    return st.builds(All, several) | st.builds(AnyOf, several) | st.builds(Not, parts)
+
+
+new_rules: st.SearchStrategy[Rule] = st.recursive(new_leaves, above, max_leaves=4)
+
+
+@settings(max_examples=settings().max_examples // 2)
+@given(st.builds(Definition, audiences, new_rules), st.builds(Definition, audiences, new_rules))
+def test_shares_and_contexts_are_examined_as_exactly_as_tags(wanted: Definition, other: Definition) -> None:
+    inside = [facts for facts in requests() if takes(wanted, facts.kind)]
+    holds = {matches(wanted.rule, facts, {}) for facts in inside}
+
+    hints = examine(wanted, {"other": other})
+
+    assert said(hints, "This rule can never match") == (holds == {False})
+    assert said(hints, "This rule always matches") == (holds == {True})
+    if len(holds) == 2:
+        is_same = all(is_member(wanted, facts, {}) == is_member(other, facts, {}) for facts in requests())
+        assert any("'other'" in hint.text for hint in hints) == is_same
+
+
+def test_a_contradiction_of_shares_and_contexts_is_told_in_words() -> None:
+    ios, tested = HasContext("platform", "is", "ios"), InPercent(20, "spring")
+
+    assert examine(Definition("everyone", All((HasTag("a"), ios, HasContext("platform", "less", 7)))), {}) == (
+        Hint(
+            "This rule can never match: nobody can have a context in which 'platform' is 'ios' "
+            "and have a context in which 'platform' is less than 7.",
+            ("/of/1", "/of/2"),
+        ),
+    )
+    assert examine(Definition("everyone", All((tested, InPercent(10.5, "spring", 20)))), {}) == (
+        Hint(
+            "This rule can never match: nobody can be in the 0 to 20 percent of 'spring' "
+            "and be in the 20 to 30.5 percent of 'spring'.",
+            ("/of/0", "/of/1"),
+        ),
+    )
+    assert examine(Definition("everyone", AnyOf((tested, InPercent(80, "spring", 20)))), {}) == (
+        Hint("This rule always matches: it finds everyone.", ("",)),
+    )
+
+
+def test_shares_and_contexts_that_are_too_many_to_examine_have_no_lints() -> None:
+    shares = tuple(InPercent(1, "spring", number) for number in range(80))
+    texts = tuple(HasContext("path", "contains", f"/{number}/") for number in range(7))
+
+    for many in (shares, texts):
+        assert examine(Definition("everyone", All((*many, Not(many[0])))), {}) == ()
 
 
 def tribes(*names: str) -> st.SearchStrategy[Definition]:
@@ -129,9 +213,9 @@ def test_a_tribe_of_nobody_in_the_audience_is_a_contradiction() -> None:
     assert hints == (Hint("This rule can never match: nobody can be in the tribe 'guests'.", ("",)),)
 
 
-@pytest.mark.parametrize("count", [limits.VARIABLES_PER_EXAMINATION_MAX + 1, 1_000])
-def test_beyond_the_bound_nothing_is_said(count: int) -> None:
-    many = tuple(HasTag(f"t{number}") for number in range(count))
+@pytest.mark.parametrize("tags", [limits.VARIABLES_PER_EXAMINATION_MAX + 1, 1_000])
+def test_beyond_the_bound_nothing_is_said(tags: int) -> None:
+    many = tuple(HasTag(f"t{number}") for number in range(tags))
     never = All((*many, Not(HasTag("t0"))))
 
     assert examine(Definition("everyone", never), {}) == ()

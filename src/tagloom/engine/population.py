@@ -57,6 +57,7 @@ from tagloom.ports.writes import (
 from tagloom.words import rejections
 from tagloom.words.catalogue import Branch, Match, Source, Tag
 from tagloom.words.changes import Change, Freed, Horizon, Origin, Version
+from tagloom.words.context_rules import NO_CONTEXT, Context
 from tagloom.words.decisions import Decision
 from tagloom.words.events import EventType, EventTypeRecord, RecordedEvent
 from tagloom.words.people import Kind, Person, PersonRecord
@@ -458,23 +459,33 @@ class BitmapPopulation:
         return self._environment.read(lambda: self._environment.dictionary.exclusive_branches(tag))
 
     def decide_many(
-        self, people: Sequence[Person], tribes: Mapping[str, Definition], *, because: bool
+        self,
+        people: Sequence[Person],
+        tribes: Mapping[str, Definition],
+        *,
+        because: bool,
+        contexts: Sequence[Context] | None = None,
     ) -> tuple[Version, tuple[Decision, ...]]:
         """See the port."""
+        pairs = list(zip(people, contexts or [NO_CONTEXT] * len(people), strict=True))
 
         def read() -> tuple[Version, tuple[Decision, ...]]:
-            decided = tuple(self._decider.decide(person, tribes, because=because) for person in people)
+            decided = tuple(self._decider.decide(each, tribes, because=because, context=of) for each, of in pairs)
             return self._environment.stamp.version, decided
 
         return self._environment.read(read)
 
-    def decide(self, person: Person, tribes: Mapping[str, Definition], *, because: bool) -> Decision:
+    def decide(
+        self, person: Person, tribes: Mapping[str, Definition], *, because: bool, context: Context = NO_CONTEXT
+    ) -> Decision:
         """See the port."""
-        return self._environment.read(lambda: self._decider.decide(person, tribes, because=because))
+        return self._environment.read(lambda: self._decider.decide(person, tribes, because=because, context=context))
 
-    def find_decision(self, person: Person, tribes: Mapping[str, Definition], *, because: bool) -> Decision | None:
+    def find_decision(
+        self, person: Person, tribes: Mapping[str, Definition], *, because: bool, context: Context = NO_CONTEXT
+    ) -> Decision | None:
         """See the port."""
-        return self._environment.find(lambda: self._decider.decide(person, tribes, because=because))
+        return self._environment.find(lambda: self._decider.decide(person, tribes, because=because, context=context))
 
     def list_changes(
         self,

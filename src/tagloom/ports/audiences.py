@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from tagloom.words.changes import Version
+from tagloom.words.context_rules import NO_CONTEXT, Context
 from tagloom.words.decisions import Decision
 from tagloom.words.people import Person
 from tagloom.words.rules import Definition
@@ -15,7 +16,9 @@ class AudienceReads(Protocol):
 
     # `as_of` is an earlier version. 0 is the state before the first version. The current rule is applied to the
     # taggings and the people of that version, with the current paths of the tags. An erased person is counted and has
-    # no id. If there is no such version, ChangeNotFound is raised.
+    # no id, so the person is in no percent. If there is no such version, ChangeNotFound is raised.
+    #
+    # Only the decisions read rules that need a context. No other read may get such a rule.
 
     def count(self, tribe: Definition, tribes: Mapping[str, Definition], *, as_of: Version | None = None) -> Count:
         """Counts the members of the tribe, and the people in its audience."""
@@ -66,15 +69,27 @@ class AudienceReads(Protocol):
         """
 
     def decide_many(
-        self, people: Sequence[Person], tribes: Mapping[str, Definition], *, because: bool
+        self,
+        people: Sequence[Person],
+        tribes: Mapping[str, Definition],
+        *,
+        because: bool,
+        contexts: Sequence[Context] | None = None,
     ) -> tuple[Version, tuple[Decision, ...]]:
-        """Returns the decisions for several people in their order, all of one version."""
+        """Returns the decisions for several people in their order, all of one version.
 
-    def decide(self, person: Person, tribes: Mapping[str, Definition], *, because: bool) -> Decision:
+        `contexts` has the context of each person; None if no context was sent.
+        """
+
+    def decide(
+        self, person: Person, tribes: Mapping[str, Definition], *, because: bool, context: Context = NO_CONTEXT
+    ) -> Decision:
         """Returns the tribes of a person. An unknown person counts as a person without tags.
 
         If a rule names the old path of a renamed tag, the current tag is used. This holds for all reads about tribes.
         """
 
-    def find_decision(self, person: Person, tribes: Mapping[str, Definition], *, because: bool) -> Decision | None:
+    def find_decision(
+        self, person: Person, tribes: Mapping[str, Definition], *, because: bool, context: Context = NO_CONTEXT
+    ) -> Decision | None:
         """Returns the result of `decide`, or None if `decide` would wait for the store or for another thread."""

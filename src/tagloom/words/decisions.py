@@ -1,20 +1,28 @@
 """Decisions: the tribes of one person, with reasons."""
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from tagloom.words.catalogue import Match
 from tagloom.words.changes import Version
+from tagloom.words.context_rules import HasContext
+from tagloom.words.percent_rules import InPercent
+from tagloom.words.rules import HasTag, Reason
 from tagloom.words.tags import TagPath
 
 
 class Because(msgspec.Struct, frozen=True, kw_only=True):
-    """A tag node that decided a rule. `node` is its JSON pointer. `by` has the tags of the person that satisfy it."""
+    """A node that decided a rule. `node` is its JSON pointer.
+
+    A tag node has `tag` and `match`, and `by` has the tags of the person that satisfy it. Any other node is in `asks`.
+    """
 
     node: str
-    tag: str
-    match: Match
+    tag: str | UnsetType = UNSET
+    match: Match | UnsetType = UNSET
     holds: bool
     by: tuple["Provenance", ...] = ()
+    asks: InPercent | HasContext | UnsetType = UNSET
 
 
 class Provenance(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,3 +41,10 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     tribes: tuple[str, ...]
     version: Version
     because: dict[str, tuple[Because, ...]] = {}
+
+
+def because_of(reason: Reason, by: tuple[Provenance, ...] = ()) -> Because:
+    """Returns a reason as decisions list it. `by` has the tags of the person that satisfy its tag node."""
+    if isinstance(reason.asks, HasTag):
+        return Because(node=reason.node, tag=reason.asks.tag, match=reason.asks.match, holds=reason.holds, by=by)
+    return Because(node=reason.node, holds=reason.holds, asks=reason.asks)

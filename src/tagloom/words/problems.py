@@ -124,6 +124,12 @@ class TribeUnknown(RuleInvalid):
     """The rule names a tribe that does not exist."""
 
 
+class TribeNeedsContext(Problem):
+    """The members of the tribe depend on the context of each decision."""
+
+    status = 422
+
+
 class MappingInvalid(Problem):
     """This is not a mapping of columns to tags."""
 

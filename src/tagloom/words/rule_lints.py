@@ -2,7 +2,8 @@
 
 The lints are exact for rules with up to VARIABLES_PER_EXAMINATION_MAX variables. Rules with more variables have no
 lints. Every combination of the values of the variables is one bit of a number. Impossible combinations are left out:
-a person with `a/b` has a tag at or below `a/b`, and so at or below `a`.
+a person with `a/b` has a tag at or below `a/b`, and so at or below `a`. A person is at one point of a salt, and a field
+of a context has one value.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,8 +13,23 @@ import msgspec
 
 from tagloom.base.text import plural
 from tagloom.words import limits
+from tagloom.words.context_rules import HasContext, described_context
 from tagloom.words.people import KINDS, Kind
-from tagloom.words.rules import All, AnyOf, Definition, HasTag, InTribe, Not, Rule, takes, tribes_named, walk
+from tagloom.words.percent_rules import InPercent
+from tagloom.words.rule_situations import TooManySituations, group_of, situations_of
+from tagloom.words.rules import (
+    All,
+    AnyOf,
+    Definition,
+    HasTag,
+    InTribe,
+    Leaf,
+    Not,
+    Rule,
+    takes,
+    tribes_named,
+    walk,
+)
 from tagloom.words.tags import TagPath, is_at_or_below
 
 Table: TypeAlias = int
@@ -38,11 +54,13 @@ class _Worlds:
 
     A variable is true if the person has exactly a path, or if the person has a tag at or below a path that no other
     variable covers. The variables are independent of each other. A tag node is a disjunction (`or`) of variables.
+    The situations of a salt or of a context field are numbered, and each bit of the number is a variable.
     """
 
-    def __init__(self, asked: set[HasTag]) -> None:
-        subtrees = {TagPath(node.tag) for node in asked if node.match == "subtree"}
-        exacts = {TagPath(node.tag) for node in asked if node.match == "exact"}
+    def __init__(self, asked: set[Leaf]) -> None:
+        tags = [node for node in asked if isinstance(node, HasTag)]
+        subtrees = {TagPath(node.tag) for node in tags if node.match == "subtree"}
+        exacts = {TagPath(node.tag) for node in tags if node.match == "exact"}
         # No tag is below the last level, so `exact` and `subtree` are the same there.
         leaves = {path for path in subtrees | exacts if path.count("/") == limits.LEVELS_PER_TAG_MAX - 1}
         self.places: list[TagPath] = sorted(exacts | leaves)
@@ -51,9 +69,22 @@ class _Worlds:
         for path in sorted(subtrees - leaves):
             self._below[path] = len(self.places)
             self.places.append(path)
-        if len(self.places) > limits.VARIABLES_PER_EXAMINATION_MAX:
+        groups: dict[tuple[str, str], list[InPercent | HasContext]] = {}
+        for node in asked:
+            if not isinstance(node, HasTag):
+                groups.setdefault(group_of(node), []).append(node)
+        try:
+            self._situations = {group: situations_of(nodes) for group, nodes in sorted(groups.items())}
+        except TooManySituations:
+            raise _TooMany from None
+        self._first_bit: dict[tuple[str, str], int] = {}
+        variables = len(self.places)
+        for group, situations in self._situations.items():
+            self._first_bit[group] = variables
+            variables += (len(situations) - 1).bit_length()
+        if variables > limits.VARIABLES_PER_EXAMINATION_MAX:
             raise _TooMany
-        self.size = 1 << len(self.places)
+        self.size = 1 << variables
         self.all = (1 << self.size) - 1
 
     def variable(self, number: int) -> Table:
@@ -62,8 +93,10 @@ class _Worlds:
         period = ((1 << width) - 1) << width
         return period * (self.all // ((1 << 2 * width) - 1))
 
-    def answers(self, node: HasTag) -> Table:
-        """Returns the table of a tag node."""
+    def answers(self, node: Leaf) -> Table:
+        """Returns the table of a leaf."""
+        if not isinstance(node, HasTag):
+            return self._answers_by_situation(node)
         path = TagPath(node.tag)
         if node.match == "exact":
             return self.variable(self._itself[path])
@@ -71,6 +104,21 @@ class _Worlds:
         for number, place in enumerate(self.places):
             if is_at_or_below(place, path):
                 table |= self.variable(number)
+        return table
+
+    def _answers_by_situation(self, node: InPercent | HasContext) -> Table:
+        group = group_of(node)
+        situations, first = self._situations[group], self._first_bit[group]
+        bits = (len(situations) - 1).bit_length()
+        table = 0
+        for number in range(1 << bits):
+            # Numbers beyond the last situation mean the last one, so every combination is possible.
+            if node in situations[min(number, len(situations) - 1)]:
+                world = self.all
+                for bit in range(bits):
+                    variable = self.variable(first + bit)
+                    world &= variable if number >> bit & 1 else ~variable
+                table |= world
         return table
 
     def keeping(self, branches: Sequence[TagPath]) -> Table:
@@ -119,7 +167,7 @@ class _Reading:
                 return held
             case Not(of=part):
                 return self._worlds.all & ~self.table(part)
-            case HasTag():
+            case HasTag() | InPercent() | HasContext():
                 return self._worlds.answers(rule)
             case InTribe(tribe=tribe):
                 return self.members(self._tribes[tribe])
@@ -159,12 +207,12 @@ def examine(
     return tuple(hints)
 
 
-def _asked(rule: Rule, tribes: Mapping[str, Definition]) -> set[HasTag]:
-    """Returns all tag nodes of a rule and of the tribes that the rule refers to. Raises: _TooMany."""
-    waiting, seen, found = [rule], set[str](), set[HasTag]()
+def _asked(rule: Rule, tribes: Mapping[str, Definition]) -> set[Leaf]:
+    """Returns all leaves of a rule and of the tribes that the rule refers to. Raises: _TooMany."""
+    waiting, seen, found = [rule], set[str](), set[Leaf]()
     while waiting:
         rule = waiting.pop()
-        found |= {node for node, _, _ in walk(rule) if isinstance(node, HasTag)}
+        found |= {node for node, _, _ in walk(rule) if isinstance(node, HasTag | InPercent | HasContext)}
         if len(found) > 2 * limits.VARIABLES_PER_EXAMINATION_MAX:
             raise _TooMany
         named = tribes_named(rule) - seen
@@ -229,8 +277,16 @@ def _described(rule: Rule) -> str:
             return f"not have '{tag}' itself"
         case Not(of=HasTag(tag=tag)):
             return f"have neither '{tag}' nor a tag below it"
+        case InPercent():
+            return f"be in {_share(rule)}"
+        case HasContext():
+            return f"have a context in which {described_context(rule)}"
         case Not(of=InTribe(tribe=tribe)):
             return f"be outside of the tribe '{tribe}'"
+        case Not(of=InPercent() as part):
+            return f"be outside of {_share(part)}"
+        case Not(of=HasContext() as part):
+            return f"have no context in which {described_context(part)}"
         case AnyOf(of=()):
             return "satisfy an empty list of alternatives"
         case All() | AnyOf() | Not():
@@ -239,17 +295,22 @@ def _described(rule: Rule) -> str:
             assert_never(rule)
 
 
+def _share(node: InPercent) -> str:
+    begin, end = node.points()
+    return f"the {begin / 100:g} to {end / 100:g} percent of '{node.salt}'"
+
+
 def _same(wanted: Definition, tribes: Mapping[str, Definition], itself: str | None) -> list[str]:
     """Returns the ids of the tribes that always have the same members as a definition."""
     asked = _asked(wanted.rule, tribes)
-    roots = {node.tag.split("/")[0] for node in asked}
+    roots = set(map(_root, asked))
     found = []
     for name, tribe in sorted(tribes.items()):
         if name == itself or wanted.rule == InTribe(name):
             continue
         try:
             others = _asked(tribe.rule, tribes)
-            if not roots & {node.tag.split("/")[0] for node in others}:
+            if roots.isdisjoint(map(_root, others)):
                 continue
             worlds = _Worlds(asked | others)
         except _TooMany:
@@ -258,6 +319,11 @@ def _same(wanted: Definition, tribes: Mapping[str, Definition], itself: str | No
         if all(reading.members(tribe) == reading.members(wanted) for reading in readings):
             found.append(name)
     return found
+
+
+def _root(node: Leaf) -> tuple[str, str]:
+    """Returns what rules with the same meaning have in common: the first level of a tag, a salt or a field."""
+    return ("tag", node.tag.split("/")[0]) if isinstance(node, HasTag) else group_of(node)
 
 
 def _listed(tribes: Sequence[str]) -> str:

@@ -1,7 +1,7 @@
 """The rule language and its meaning.
 
-`matches` defines the meaning. Bitmaps are a second interpreter of the same rules (`engine/evaluate.py`), and tests
-compare the two.
+`matches` defines the meaning. Bitmaps are a second interpreter of the same rules (`engine/read/rule_bitmaps.py`), and
+tests compare the two.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,6 +10,8 @@ from typing import Any, Literal, assert_never
 import msgspec
 
 from tagloom.words import limits
+from tagloom.words.context_rules import ContextValue, HasContext, check_context_node, holds_in
+from tagloom.words.percent_rules import InPercent, check_percent_node, is_in_percent
 from tagloom.words.problems import RuleInvalid, RuleTooDeep, RuleTooLarge, TagProblem, TribeCycle, TribeUnknown
 from tagloom.words.tags import TagPath, is_at_or_below, parse_tag
 
@@ -45,14 +47,21 @@ class InTribe(msgspec.Struct, frozen=True, tag="tribe", forbid_unknown_fields=Tr
     tribe: str
 
 
-Rule = All | AnyOf | Not | HasTag | InTribe
+Leaf = HasTag | InPercent | HasContext
+"""A node that decides about a person without other nodes."""
+Rule = All | AnyOf | Not | HasTag | InTribe | InPercent | HasContext
 
 
 class Facts(msgspec.Struct, frozen=True):
-    """The facts about one person that rules read."""
+    """The facts about one person that rules read, and the context that the caller of a decision sends.
+
+    `id` is None for an erased person, who is in no percent.
+    """
 
     kind: Literal["user", "visitor"]
     tags: frozenset[TagPath]
+    id: str | None = None
+    context: Mapping[str, ContextValue] = {}
 
 
 class Definition(msgspec.Struct, frozen=True):
@@ -80,6 +89,10 @@ def matches(rule: Rule, facts: Facts, tribes: Mapping[str, Definition]) -> bool:
             return any(is_at_or_below(each, tag) for each in facts.tags)
         case InTribe(tribe=tribe):
             return is_member(tribes[tribe], facts, tribes)
+        case InPercent():
+            return facts.id is not None and is_in_percent(rule, facts.kind, facts.id)
+        case HasContext():
+            return holds_in(rule, facts.context)
         case _:
             assert_never(rule)
 
@@ -158,16 +171,22 @@ def check_rule(rule: Rule) -> None:
                 f"The rule has more than {limits.NODES_PER_RULE_MAX} nodes.",
                 nodes_max=limits.NODES_PER_RULE_MAX,
             )
-        if isinstance(node, HasTag):
-            try:
-                canonical = parse_tag(node.tag)
-            except TagProblem as problem:
-                problem.members["node"] = pointer
-                raise
-            if canonical != node.tag:
-                raise RuleInvalid(
-                    f"The tag '{node.tag}' is not in Unicode form NFC.", node=pointer, suggestion=canonical
-                )
+        _check_leaf(node, pointer)
+
+
+def _check_leaf(node: Rule, pointer: str) -> None:
+    if isinstance(node, InPercent):
+        check_percent_node(node, pointer)
+    elif isinstance(node, HasContext):
+        check_context_node(node, pointer)
+    elif isinstance(node, HasTag):
+        try:
+            canonical = parse_tag(node.tag)
+        except TagProblem as problem:
+            problem.members["node"] = pointer
+            raise
+        if canonical != node.tag:
+            raise RuleInvalid(f"The tag '{node.tag}' is not in Unicode form NFC.", node=pointer, suggestion=canonical)
 
 
 def walk(rule: Rule) -> Iterator[tuple[Rule, str, int]]:
@@ -181,7 +200,7 @@ def walk(rule: Rule) -> Iterator[tuple[Rule, str, int]]:
                 waiting.extend((parts[i], f"{pointer}/of/{i}", level + 1) for i in reversed(range(len(parts))))
             case Not(of=part):
                 waiting.append((part, f"{pointer}/of", level + 1))
-            case HasTag() | InTribe():
+            case HasTag() | InTribe() | InPercent() | HasContext():
                 pass
             case _:
                 assert_never(node)
@@ -195,6 +214,44 @@ def tags_named(rule: Rule) -> set[TagPath]:
 def tribes_named(rule: Rule) -> set[str]:
     """Returns the ids of the tribes that the rule itself names."""
     return {node.tribe for node, _, _ in walk(rule) if isinstance(node, InTribe)}
+
+
+def needing_context(tribes: Mapping[str, Definition]) -> frozenset[str]:
+    """Returns the tribes whose rules depend on the context of a decision, also through the tribes that they name.
+
+    Cost: one pass over the nodes of all tribes.
+    """
+    above: dict[str, list[str]] = {}
+    waiting: list[str] = []
+    for name, tribe in tribes.items():
+        if _has(tribe.rule, HasContext):
+            waiting.append(name)
+        for named in tribes_named(tribe.rule):
+            above.setdefault(named, []).append(name)
+    found: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting.extend(above.get(name, ()))
+    return frozenset(found)
+
+
+def reaches(rule: Rule, tribes: Mapping[str, Definition], leaf: type[Leaf]) -> bool:
+    """Returns whether a rule has a leaf of this type, also through the tribes that it names."""
+    waiting, seen = [rule], set[str]()
+    while waiting:
+        rule = waiting.pop()
+        if _has(rule, leaf):
+            return True
+        named = tribes_named(rule) - seen
+        seen |= named
+        waiting.extend(tribes[name].rule for name in named)
+    return False
+
+
+def _has(rule: Rule, leaf: type[Leaf]) -> bool:
+    return any(isinstance(node, leaf) for node, _, _ in walk(rule))
 
 
 def check_tribes(tribe: str, rule: Rule, others: Mapping[str, Rule]) -> None:
@@ -268,15 +325,15 @@ def _references_too_deep() -> RuleTooDeep:
 
 
 class Reason(msgspec.Struct, frozen=True):
-    """A tag node that decided a rule: the JSON pointer of the node in the rule, the node, and whether it holds."""
+    """A leaf that decided a rule: the JSON pointer of the node in the rule, the node, and whether it holds."""
 
     node: str
-    asks: HasTag
+    asks: Leaf
     holds: bool
 
 
 def reasons(rule: Rule, facts: Facts, tribes: Mapping[str, Definition], pointer: str = "") -> list[Reason]:
-    """Returns the tag nodes that decide the rule for a person, as few as suffice, in the order of the rule.
+    """Returns the leaves that decide the rule for a person, as few as suffice, in the order of the rule.
 
     If an `all` holds, all its parts decide. If it does not hold, its first part that does not hold decides. For `any`,
     the opposite is true. The nodes of a tribe's rule decide about a reference to the tribe. Their pointers have the
@@ -292,7 +349,7 @@ def reasons(rule: Rule, facts: Facts, tribes: Mapping[str, Definition], pointer:
             return [reason for each in found for reason in each]
         case Not(of=part):
             return reasons(part, facts, tribes, f"{pointer}/of")
-        case HasTag():
+        case HasTag() | InPercent() | HasContext():
             return [Reason(pointer, rule, matches(rule, facts, tribes))]
         case InTribe(tribe=tribe):
             if not takes(tribes[tribe], facts.kind):
@@ -318,8 +375,8 @@ def is_refused(rule: Rule, pointer: str, tribes: Mapping[str, Rule]) -> bool:
                 rule = parts[int(next(steps))]
             case InTribe():
                 rule = tribes[step.removeprefix("tribe:")]
-            case HasTag():
-                raise AssertionError("a pointer ends at a tag")
+            case HasTag() | InPercent() | HasContext():
+                raise AssertionError("a pointer ends at a leaf")
     return refused
 
 
@@ -343,7 +400,7 @@ def resolved(rule: Rule, resolve: Callable[[TagPath], TagPath]) -> Rule:
             except TagProblem:
                 # The alias leads to an invalid path. Nobody has this tag, so the node stays as it is.
                 return rule
-        case InTribe():
+        case InTribe() | InPercent() | HasContext():
             return rule
         case _:
             assert_never(rule)

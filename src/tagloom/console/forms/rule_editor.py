@@ -9,23 +9,43 @@ from typing import Literal, assert_never, get_args
 
 import msgspec
 
+from tagloom.console.forms import context_values
+from tagloom.console.forms.context_values import ValueType
 from tagloom.words import limits
+from tagloom.words.context_rules import ContextOp, HasContext, check_context_node
+from tagloom.words.percent_rules import InPercent, check_percent_node
 from tagloom.words.problems import RuleInvalid, RuleTooLarge, TagProblem
 from tagloom.words.rules import All, AnyOf, HasTag, InTribe, Not, Rule, check_depth
 from tagloom.words.tags import parse_tag
 
 Join = Literal["all", "any"]
-Step = Literal["add-tag", "add-tribe", "add-group", "remove", "up", "down", "ungroup"]
+Subject = Literal["tag", "tribe", "percent", "context"]
+Step = Literal["add-tag", "add-tribe", "add-percent", "add-context", "add-group", "remove", "up", "down", "ungroup"]
 STEPS: dict[str, Step] = {step: step for step in get_args(Step)}
+OPS: dict[str, ContextOp] = {op: op for op in get_args(ContextOp)}
+TYPES: dict[str, ValueType] = {type: type for type in get_args(ValueType)}
 
 
 class Filter(msgspec.Struct, frozen=True, tag="filter"):
-    """One line: a tag or a tribe that people must have, or must not have. `value` can still be empty."""
+    """One line: a tag, a tribe, a percentage of people or a value of the context, or its negation.
 
-    subject: Literal["tag", "tribe"]
+    `value` can still be empty. `salt` and `start` belong to a percentage; `field`, `op` and `value_type` to a context.
+    """
+
+    subject: Subject
     value: str = ""
     match: Literal["subtree", "exact"] = "subtree"
     is_not: bool = False
+    salt: str = ""
+    start: str = "0"
+    field: str = ""
+    op: ContextOp = "is"
+    value_type: ValueType = "text"
+
+    @property
+    def operator(self) -> str:
+        """The operator that the form shows: the match or the operator of a context, after `not-` if negated."""
+        return ("not-" if self.is_not else "") + (self.op if self.subject == "context" else self.match)
 
 
 class Group(msgspec.Struct, frozen=True, tag="group"):
@@ -57,6 +77,11 @@ def _opened(rule: Rule) -> Node:
             return Filter("tag", tag, match)
         case InTribe(tribe=tribe):
             return Filter("tribe", tribe)
+        case InPercent():
+            return Filter("percent", f"{rule.of:g}", salt=rule.salt, start=f"{rule.start:g}")
+        case HasContext():
+            type, value = context_values.text_of(rule)
+            return Filter("context", value, field=rule.field, op=rule.op, value_type=type)
         case Not(of=part):
             node = _opened(part)
             # One line has only one "not". A second one becomes a group around the first.
@@ -80,18 +105,35 @@ def _closed(node: Node, place: Place) -> Rule:
         case Group(join=join, of=parts):
             rules = tuple(_closed(part, (*place, index)) for index, part in enumerate(parts))
             rule = All(rules) if join == "all" else AnyOf(rules)
-        case Filter(value=""):
-            what = "a tag" if node.subject == "tag" else "a tribe"
-            raise RuleInvalid(f"Choose {what}, or remove the line.", node=name_of(place))
-        case Filter(subject="tag"):
+        case Filter():
             try:
-                rule = HasTag(parse_tag(node.value), node.match)
-            except TagProblem as problem:
+                rule = _leaf(node)
+            except (TagProblem, RuleInvalid) as problem:
                 problem.members["node"] = name_of(place)
                 raise
-        case Filter():
-            rule = InTribe(node.value)
     return Not(rule) if node.is_not else rule
+
+
+def _leaf(line: Filter) -> Rule:
+    match line.subject:
+        case "tag" | "tribe" if not line.value:
+            raise RuleInvalid(f"Choose a {line.subject}, or remove the line.")
+        case "tag":
+            return HasTag(parse_tag(line.value), line.match)
+        case "tribe":
+            return InTribe(line.value)
+        case "percent":
+            percent = InPercent(
+                context_values.number_of(line.value), line.salt, context_values.number_of(line.start or "0")
+            )
+            check_percent_node(percent, "")
+            return percent
+        case "context":
+            node = HasContext(line.field, line.op, context_values.value_of(line.op, line.value_type, line.value))
+            check_context_node(node, "")
+            return node
+        case _:
+            assert_never(line.subject)
 
 
 def name_of(place: Place) -> str:
@@ -144,7 +186,7 @@ def _filled(group: Group, place: Place, fields: Mapping[str, Sequence[str]]) -> 
         if isinstance(part, Group):
             parts.append(_filled(part, inner, fields))
             continue
-        operator = field(inner, "operator", _operator(part))
+        operator = field(inner, "operator", part.operator)
         value = field(inner, "value", part.value).strip()
         parts.append(
             Filter(
@@ -152,15 +194,16 @@ def _filled(group: Group, place: Place, fields: Mapping[str, Sequence[str]]) -> 
                 # Tab completes a level of a tag and leaves a slash for the next level.
                 value.removesuffix("/") if part.subject == "tag" else value,
                 "exact" if operator.endswith("exact") else "subtree",
-                operator.startswith("not"),
+                operator.startswith("not-"),
+                field(inner, "salt", part.salt).strip(),
+                field(inner, "from", part.start).strip(),
+                field(inner, "field", part.field).strip(),
+                OPS.get(operator.removeprefix("not-"), part.op),
+                TYPES.get(field(inner, "type", part.value_type), part.value_type),
             )
         )
     join = field(place, "join", ("not-" if group.is_not else "") + group.join)
     return Group("any" if join.endswith("any") else "all", tuple(parts), join.startswith("not-"))
-
-
-def _operator(part: Filter) -> str:
-    return ("not-" if part.is_not else "") + part.match
 
 
 def stepped(group: Group, step: Step, at: Place) -> Group:
@@ -173,6 +216,10 @@ def stepped(group: Group, step: Step, at: Place) -> Group:
             return _changed(group, at, lambda of: (*of, Filter("tag")))
         case "add-tribe":
             return _changed(group, at, lambda of: (*of, Filter("tribe")))
+        case "add-percent":
+            return _changed(group, at, lambda of: (*of, Filter("percent")))
+        case "add-context":
+            return _changed(group, at, lambda of: (*of, Filter("context")))
         case "add-group":
             return _changed(group, at, lambda of: (*of, Group("any", (Filter("tag"),))))
     if not at:
@@ -200,9 +247,10 @@ def focus_after(group: Group, step: Step, at: Place) -> str:
     It is the field of a new line, the same button of a moved line, or the button that adds to the group.
     """
     match step:
-        case "add-tag" | "add-tribe" | "add-group":
+        case "add-tag" | "add-tribe" | "add-percent" | "add-context" | "add-group":
             inner = (*at, len(_group_at(group, at).of) - 1)
-            return f"value:{name_of((*inner, 0) if step == 'add-group' else inner)}"
+            field = "field" if step == "add-context" else "value"
+            return f"{field}:{name_of((*inner, 0) if step == 'add-group' else inner)}"
         case "up" | "down":
             last = len(_group_at(group, at[:-1]).of) - 1
             index = max(0, at[-1] - 1) if step == "up" else min(last, at[-1] + 1)

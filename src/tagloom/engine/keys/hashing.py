@@ -130,6 +130,15 @@ def _layout(keys: pa.BinaryArray) -> tuple[NDArray[np.int64], NDArray[np.int64],
     return offsets[:-1] - begin, np.diff(offsets), data
 
 
+def texts_layout(texts: pa.BinaryArray) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint32]]:
+    """Returns the start and length in bytes of each text, and any four bytes of the data as one word, by their start.
+
+    The words are a view without a copy. The data is followed by zero bytes.
+    """
+    starts, lengths, data = _layout(texts)
+    return starts, lengths, np.ndarray((len(data) - 3,), "<u4", data, 0, (1,))
+
+
 class KeyTable:
     """A hash table from hashes to ordinals with open addressing, for many keys at once. It grows and never deletes.
 

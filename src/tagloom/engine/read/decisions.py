@@ -2,7 +2,7 @@
 
 A person's tribes are tested one by one on bitmaps. When many people of one bucket are requested, the bucket gets a
 slab: one row of bits per person, so that a decision reads one row. A commit updates the rows of the people that it
-changed.
+changed. A tribe that depends on the context of a decision has no bit and is tested for each decision.
 """
 
 from collections import Counter, OrderedDict
@@ -14,14 +14,27 @@ from numpy.typing import NDArray
 
 from tagloom.engine.bitmaps import BitMap, buckets_of, chunk_of, ordinals_of
 from tagloom.engine.history import log
+from tagloom.engine.keys.points import Share
 from tagloom.engine.limits import ORDINALS_PER_CHUNK
 from tagloom.engine.read import rule_bitmaps
 from tagloom.engine.read.queries import find_ordinal
 from tagloom.engine.state.environment import EnvironmentState
 from tagloom.words.catalogue import Match
-from tagloom.words.decisions import Because, Decision
+from tagloom.words.context_rules import NO_CONTEXT, Context
+from tagloom.words.decisions import Because, Decision, Provenance, because_of
 from tagloom.words.people import Person
-from tagloom.words.rules import Definition, Facts, HasTag, is_member, reasons, resolved, walk
+from tagloom.words.percent_rules import InPercent
+from tagloom.words.rules import (
+    Definition,
+    Facts,
+    HasTag,
+    Reason,
+    is_member,
+    needing_context,
+    reasons,
+    resolved,
+    walk,
+)
 from tagloom.words.tags import TagPath, is_at_or_below
 
 Slab: TypeAlias = NDArray[np.uint8]
@@ -46,6 +59,10 @@ class Decider:
         self._epoch = self._beginnings = -1
         self._names: list[str] = []
         self._tests: list[rule_bitmaps.Test] = []
+        # The tribes that depend on the context of a decision, and the context of the decision that is being made.
+        self._by_context: list[tuple[str, rule_bitmaps.Test]] = []
+        self._context: Context = NO_CONTEXT
+        self._has_percent = False
         self._today: dict[str, Definition] = {}
         self._paths: dict[int, str] = {}
         self._rows: frozenset[int] = frozenset()
@@ -53,24 +70,30 @@ class Decider:
         self._slabs: OrderedDict[int, Slab] = OrderedDict()
         self._answers: dict[bytes, tuple[str, ...]] = {}
         self._not_updated = BitMap()
+        self._late = BitMap()
         environment.watch(self.update_slabs)
 
-    def decide(self, person: Person, tribes: Mapping[str, Definition], *, because: bool) -> Decision:
+    def decide(
+        self, person: Person, tribes: Mapping[str, Definition], *, because: bool, context: Context = NO_CONTEXT
+    ) -> Decision:
         """Returns the tribes of a person.
 
-        Cost: about 2 us, or 0.3 us per tribe without a slab. `because` adds 0.1 us per tag that the rules name, and a
-        read of the log per reason.
+        Cost: about 2 us, or 0.3 us per tribe without a slab. A tribe with a context node has no slab. `because` adds
+        0.1 us per tag that the rules name, and a read of the log per reason.
         """
         environment = self._environment
         ordinal = find_ordinal(environment, person)
         if ordinal is None:
-            return self._decide_unknown(person, tribes, because=because)
+            return self._decide_unknown(Facts(person.kind, frozenset(), person.id, context), tribes, because=because)
         names = self._tribes_of(ordinal, tribes)
+        if self._by_context:
+            self._context = context
+            names = tuple(sorted((*names, *(name for name, test in self._by_context if test(ordinal)))))
         if not because:
             return Decision(tribes=names, version=environment.stamp.version)
         # Only tags that a rule names, and tags below them, can be reasons.
         tags = frozenset(TagPath(self._paths[row]) for row in environment.rows_of_person(ordinal, self._paths))
-        found = self._because(names, Facts(person.kind, tags), tribes, ordinal)
+        found = self._because(names, Facts(person.kind, tags, person.id, context), tribes, ordinal)
         return Decision(tribes=names, version=environment.stamp.version, because=found)
 
     def _tribes_of(self, ordinal: int, tribes: Mapping[str, Definition]) -> tuple[str, ...]:
@@ -84,6 +107,9 @@ class Decider:
                 return tuple([name for name, test in zip(self._names, self._tests, strict=True) if test(ordinal)])
             slab = self._lay_out(bucket)
         self._slabs.move_to_end(bucket)
+        if self._late and ordinal in self._late:
+            self._update_rows(BitMap([ordinal]))
+            self._late.discard(ordinal)
         row = slab[ordinal % ORDINALS_PER_CHUNK].tobytes()
         answer = self._answers.get(row)
         if answer is None:
@@ -98,20 +124,24 @@ class Decider:
         """Compiles the tribes. Slabs stay valid when the rules and their tags have not changed."""
         self._environment.check_may_wait()
         dictionary = self._environment.dictionary
-        tests = rule_bitmaps.compiled(tribes, self._environment)
+        tests = rule_bitmaps.compiled(tribes, self._environment, lambda: self._context)
+        by_context = needing_context(tribes)
         today = {
             name: Definition(each.audience, resolved(each.rule, dictionary.resolve)) for name, each in tribes.items()
         }
-        named = {node.tag for each in today.values() for node, _, _ in walk(each.rule) if isinstance(node, HasTag)}
+        nodes = [node for each in today.values() for node, _, _ in walk(each.rule)]
+        named = {node.tag for node in nodes if isinstance(node, HasTag)}
         paths = {row.id: row.path for tag in named for row in dictionary.subtree(tag)}
         beginnings = self._environment.beginnings
         is_same = today == self._today and paths == self._paths and beginnings == self._beginnings
-        self._names = sorted(tests)
+        self._names = sorted(tests.keys() - by_context)
         self._tests = [tests[name] for name in self._names]
+        self._by_context = [(name, tests[name]) for name in sorted(by_context)]
+        self._has_percent = any(isinstance(node, InPercent) for node in nodes)
         self._today, self._paths = today, paths
         self._rows = frozenset({*paths, *dictionary.facts.values()})
         self._tribes, self._epoch, self._beginnings = tribes, self._environment.epoch, beginnings
-        not_updated, self._not_updated = self._not_updated, BitMap()
+        not_updated, self._not_updated, self._late = self._not_updated | self._late, BitMap(), BitMap()
         if is_same:
             self._update_rows(not_updated)
         else:
@@ -139,7 +169,11 @@ class Decider:
         if not self._slabs:
             return
         people = BitMap.union(BitMap(), *(people for row, people in changed.items() if row in self._rows))
-        if self._epoch == self._environment.epoch:
+        if self._epoch == self._environment.epoch and self._has_percent:
+            # The points of new people are computed from their keys, which cannot be read during a commit. So these
+            # rows are updated by the next decision about the person.
+            self._late |= people
+        elif self._epoch == self._environment.epoch:
             self._update_rows(people)
         else:
             # The compiled tests use bitmaps that are no longer updated; the next decision compiles them again.
@@ -160,8 +194,7 @@ class Decider:
                 packed = np.packbits(bits, bitorder="little")
                 slab[ordinal % ORDINALS_PER_CHUNK, : len(packed)] = packed
 
-    def _decide_unknown(self, person: Person, tribes: Mapping[str, Definition], *, because: bool) -> Decision:
-        facts = Facts(person.kind, frozenset())
+    def _decide_unknown(self, facts: Facts, tribes: Mapping[str, Definition], *, because: bool) -> Decision:
         names = tuple(sorted(name for name, tribe in tribes.items() if is_member(tribe, facts, tribes)))
         reasons_found = self._because(names, facts, tribes, -1) if because else {}
         return Decision(tribes=names, version=self._environment.stamp.version, because=reasons_found)
@@ -175,20 +208,18 @@ class Decider:
         found: dict[str, tuple[Because, ...]] = {}
         for name in names:
             found[name] = tuple(
-                Because(
-                    node=reason.node,
-                    tag=reason.asks.tag,
-                    match=reason.asks.match,
-                    holds=reason.holds,
-                    by=tuple(
-                        log.provenance(self._environment, tag, ordinal)
-                        for tag in sorted(facts.tags)
-                        if reason.holds and _answers(tag, reason.asks.tag, reason.asks.match)
-                    ),
-                )
+                because_of(reason, self._by(reason, facts, ordinal))
                 for reason in reasons(today[name].rule, facts, today)
             )
         return found
+
+    def _by(self, reason: Reason, facts: Facts, ordinal: int) -> tuple[Provenance, ...]:
+        """Returns the tags of the person that satisfy the tag node of a reason."""
+        asks = reason.asks
+        if not reason.holds or not isinstance(asks, HasTag):
+            return ()
+        tags = (tag for tag in sorted(facts.tags) if _answers(tag, asks.tag, asks.match))
+        return tuple(log.provenance(self._environment, tag, ordinal) for tag in tags)
 
 
 def _answers(tag: TagPath, wanted: str, match: Match) -> bool:
@@ -210,6 +241,10 @@ class _OneBucket:
         if found is None:
             found = self._tags[path, match] = chunk_of(self._environment.tag(path, match), self._bucket)
         return found
+
+    def share(self, share: Share) -> BitMap:
+        """Returns the people of the bucket in the share."""
+        return chunk_of(self._environment.share(share), self._bucket)
 
     def fact(self, name: str) -> BitMap:
         """Returns the people of the bucket with the fact."""

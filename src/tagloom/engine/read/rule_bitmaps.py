@@ -4,6 +4,9 @@ from collections.abc import Callable, Mapping
 from typing import Protocol, assert_never
 
 from tagloom.engine.bitmaps import BitMap
+from tagloom.engine.keys.points import Share
+from tagloom.words.context_rules import Context, HasContext, holds_in
+from tagloom.words.percent_rules import InPercent
 from tagloom.words.rules import All, AnyOf, Definition, HasTag, InTribe, Not, Rule
 
 Test = Callable[[int], bool]
@@ -15,6 +18,18 @@ class Source(Protocol):
 
     def tag(self, path: str, match: str) -> BitMap: ...
     def fact(self, name: str) -> BitMap: ...
+    def share(self, share: Share) -> BitMap: ...
+
+
+class TestSource(Source, Protocol):
+    """A source that can also test one person for a share, without the bitmap of the share."""
+
+    def is_in_share(self, share: Share, ordinal: int) -> bool: ...
+
+
+def share_of(node: InPercent) -> Share:
+    """Returns the share of a percent node."""
+    return Share(node.salt, *node.points())
 
 
 def members(tribe: Definition, tribes: Mapping[str, Definition], source: Source) -> BitMap:
@@ -78,6 +93,11 @@ class _Evaluation:
                 if tribe not in self._known:
                     self._known[tribe] = self.members(self._tribes[tribe])
                 return self._known[tribe]
+            case InPercent():
+                # A share has everybody who ever was in the environment.
+                return self._source.fact("everyone") & self._source.share(share_of(rule))
+            case HasContext():
+                raise AssertionError("a rule that needs the context of a decision has no members")
             case _:
                 assert_never(rule)
 
@@ -93,10 +113,11 @@ class _Evaluation:
         return held
 
 
-def compiled(tribes: Mapping[str, Definition], source: Source) -> dict[str, Test]:
+def compiled(tribes: Mapping[str, Definition], source: TestSource, context: Callable[[], Context]) -> dict[str, Test]:
     """Returns a test by ordinal for each tribe, valid while no row enters or leaves the index.
 
-    The tests use the bitmaps of the source and follow their changes.
+    The tests use the bitmaps of the source and follow their changes. `context` returns the context of the decision for
+    which a test runs.
     """
     tests: dict[str, Test] = {}
 
@@ -126,6 +147,11 @@ def compiled(tribes: Mapping[str, Definition], source: Source) -> dict[str, Test
                 return lambda ordinal: not one(ordinal)
             case InTribe(tribe=tribe):
                 return of_tribe(tribe)
+            case InPercent():
+                share = share_of(rule)
+                return lambda ordinal: source.is_in_share(share, ordinal)
+            case HasContext():
+                return lambda _: holds_in(rule, context())
             case _:
                 assert_never(rule)
 

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from tagloom.engine.bitmaps import BitMap, chunk_of, from_bytes
+from tagloom.engine.keys.points import Share
 from tagloom.engine.read import rule_bitmaps
 from tagloom.engine.state.dictionary import Dictionary
 from tagloom.engine.state.environment import EnvironmentState
@@ -133,6 +134,9 @@ class Past:
     def __init__(
         self, environment: EnvironmentState, leaves: Mapping[Leaf, Sequence[int]], rows: Collection[int], bucket: int
     ) -> None:
+        self._environment = environment
+        self._bucket = bucket
+        self._shares: dict[Share, BitMap] = {}
         self._leaves = leaves
         self._facts = environment.dictionary.facts
         known = environment.dictionary.rows
@@ -161,6 +165,13 @@ class Past:
         found = self._unions.get((path, match))
         if found is None:
             found = self._unions[path, match] = BitMap.union(BitMap(), *(self._rows[row] for row in rows))
+        return found
+
+    def share(self, share: Share) -> BitMap:
+        """Returns the people of the bucket in the share, at whatever version. An erased person is in no share."""
+        found = self._shares.get(share)
+        if found is None:
+            found = self._shares[share] = chunk_of(self._environment.share(share), self._bucket)
         return found
 
     def fact(self, name: str) -> BitMap:

@@ -15,6 +15,7 @@ from tagloom.engine.events.counts import NotCounted, count_days, merged
 from tagloom.engine.events.log import EventLog
 from tagloom.engine.keys.directory import Directory
 from tagloom.engine.keys.hashing import KeyHash
+from tagloom.engine.keys.points import PointCache, Share
 from tagloom.engine.limits import ORDINALS_PER_CHUNK
 from tagloom.engine.state.bitmap_cache import Index
 from tagloom.engine.state.dictionary import Dictionary
@@ -65,6 +66,7 @@ class EnvironmentState:
             self.state: State = snapshot.state()
         self.key_hash = KeyHash(self.state.secret)
         self.directory = Directory(self.key_hash)
+        self._points = PointCache()
         self.stamp = _UNKNOWN
         self._open: AbstractContextManager[Snapshot] | None = None
         self._snapshot: Snapshot | None = None
@@ -188,6 +190,7 @@ class EnvironmentState:
             if before is _UNKNOWN or now.version < before.version:
                 self.index.clear()
                 self.events.clear()
+                self._points.clear()
                 self._clear_leaves()
                 self.beginnings += 1
             else:
@@ -355,6 +358,24 @@ class EnvironmentState:
 
         self.read(adopt)
 
+    def share(self, share: Share) -> BitMap:
+        """Returns the people of a share, without those who were erased; see `row`."""
+        self.check_may_wait()
+        people = self._points.people(share, self.state.next_ordinal, self.directory, self.snapshot)
+        erased = self.fact("erased")
+        return people - erased if erased else people
+
+    def is_in_share(self, share: Share, ordinal: int) -> bool:
+        """Returns whether a person is in a share. Cost: 0.5 us, or 7 ms for the first person of a bucket."""
+        is_inside = self._points.find(share, ordinal)
+        if is_inside is None:
+            self.check_may_wait()
+            bucket = ordinal // ORDINALS_PER_CHUNK
+            size = min(self.state.next_ordinal - bucket * ORDINALS_PER_CHUNK, ORDINALS_PER_CHUNK)
+            points = self._points.points(share.salt, bucket, size, self.directory, self.snapshot)
+            is_inside = share.begin <= points.item(ordinal % ORDINALS_PER_CHUNK) < share.end
+        return is_inside
+
     # Writing.
 
     def view(self, tx: Transaction, *, loads_rows: bool) -> View:
@@ -376,7 +397,13 @@ class EnvironmentState:
 
             if not self.events.counts.is_current():
                 self._notify({EVENTS: self.events.counts.move()})
-            return View(tx, self.state, load if loads_rows else peek, self.dictionary, self.directory, self.events)
+
+            def share(share: Share) -> BitMap:
+                with self.lock:
+                    return self._points.people(share, self.state.next_ordinal, self.directory, lambda: tx)
+
+            committed = load if loads_rows else peek
+            return View(tx, self.state, committed, self.dictionary, self.directory, share, self.events)
 
     def _is_requested(self, row: Row) -> bool:
         """Returns whether `tag` was called for the tag or a branch above it, by its current or its new path."""

@@ -19,6 +19,7 @@ from tagloom.engine.bitmaps import BitMap, buckets_of, chunk_of, from_bytes, to_
 from tagloom.engine.events.log import EventLog, Recorded, added_up
 from tagloom.engine.keys.directory import Growth, add_keys
 from tagloom.engine.keys.hashing import Hashed, Keyed
+from tagloom.engine.keys.points import Finder, Share, people_from
 from tagloom.engine.storage import (
     BatchRecord,
     ChunkChange,
@@ -199,6 +200,7 @@ class View:
         committed: Callable[[int], BitMap | None],
         dictionary: "Dictionary",
         directory: "Directory",
+        share: Finder,
         events: EventLog,
     ) -> None:
         self.tx = tx
@@ -207,6 +209,7 @@ class View:
         self.dictionary = dictionary
         self.directory = directory
         self._committed = committed
+        self._share = share
         self._chunks: dict[tuple[int, int], BitMap] = {}
         self._changed_rows: set[int] = set()
         self._new_rows: set[int] = set()
@@ -313,6 +316,14 @@ class View:
                     bitmap -= chunk_of(bitmap, bucket)
                     bitmap |= chunk
         return bitmap
+
+    def people_in(self, share: Share) -> BitMap:
+        """Returns the people of a share, including those whom this transaction makes known."""
+        parts, first = [self._share(share)], self._first_new
+        for block in self._new:
+            parts.append(people_from(first, block.keys, share))
+            first += len(block.keys)
+        return BitMap.union(*parts)
 
     def find_hash(self, high: int, low: int) -> int | None:
         """Returns the ordinal of a key by its hash, including those assigned in this transaction."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from tagloom.engine.bitmaps import BitMap
+from tagloom.engine.keys.points import Share
 from tagloom.engine.read import rule_bitmaps
 from tagloom.engine.state.dictionary import Dictionary
 from tagloom.engine.write.draft import Draft, View
@@ -23,6 +24,7 @@ class ViewBitmaps:
         self._drafts = drafts
         self._rows: dict[int, BitMap] = {}
         self._leaves: dict[tuple[str, str], BitMap] = {}
+        self._shares: dict[Share, BitMap] = {}
         self.dictionary = dictionary
 
     def row(self, row: int) -> BitMap:
@@ -41,6 +43,13 @@ class ViewBitmaps:
     def fact(self, name: str) -> BitMap:
         """Returns the people of a fact."""
         return self.row(self.dictionary.facts[name])
+
+    def share(self, share: Share) -> BitMap:
+        """Returns the people of a share, including those whom the transaction makes known."""
+        held = self._shares.get(share)
+        if held is None:
+            held = self._shares[share] = self._view.people_in(share)
+        return held
 
     def tag(self, path: str, match: str) -> BitMap:
         """Returns the people with a tag, or with one at or below it."""

@@ -12,7 +12,8 @@ from tagloom.stores.memory.state import Entry, Number, Record, State, Tagging, s
 from tagloom.words import tags
 from tagloom.words.catalogue import Branch, Match, Source, Tag
 from tagloom.words.changes import EVENTS, Change, Horizon, Origin, Version
-from tagloom.words.decisions import Because, Decision, Provenance
+from tagloom.words.context_rules import NO_CONTEXT, Context
+from tagloom.words.decisions import Because, Decision, Provenance, because_of
 from tagloom.words.events import EventTypeRecord, RecordedEvent
 from tagloom.words.expiry import Moment, moment_text, span_text
 from tagloom.words.people import Kind, Ordinal, Person, PersonRecord
@@ -294,17 +295,28 @@ class Answers:
         return self._state.exclusive_branches(tag)
 
     def decide_many(
-        self, people: Sequence[Person], tribes: Mapping[str, Definition], *, because: bool
+        self,
+        people: Sequence[Person],
+        tribes: Mapping[str, Definition],
+        *,
+        because: bool,
+        contexts: Sequence[Context] | None = None,
     ) -> tuple[Version, tuple[Decision, ...]]:
-        return self._state.version, tuple(self.decide(person, tribes, because=because) for person in people)
+        pairs = zip(people, contexts or [NO_CONTEXT] * len(people), strict=True)
+        decided = (self.decide(person, tribes, because=because, context=context) for person, context in pairs)
+        return self._state.version, tuple(decided)
 
-    def find_decision(self, person: Person, tribes: Mapping[str, Definition], *, because: bool) -> Decision | None:
-        return self.decide(person, tribes, because=because)
+    def find_decision(
+        self, person: Person, tribes: Mapping[str, Definition], *, because: bool, context: Context = NO_CONTEXT
+    ) -> Decision | None:
+        return self.decide(person, tribes, because=because, context=context)
 
-    def decide(self, person: Person, tribes: Mapping[str, Definition], *, because: bool) -> Decision:
+    def decide(
+        self, person: Person, tribes: Mapping[str, Definition], *, because: bool, context: Context = NO_CONTEXT
+    ) -> Decision:
         state = self._state
         ordinal = state.ordinals.get(person)
-        facts = Facts(person.kind, state.tags_of(ordinal))
+        facts = Facts(person.kind, state.tags_of(ordinal), person.id, context)
         today = {name: state.today(tribe) for name, tribe in tribes.items()}
         inside = tuple(name for name in sorted(today) if is_member(today[name], facts, today))
         why: dict[str, tuple[Because, ...]] = {}
@@ -312,8 +324,8 @@ class Answers:
             found = []
             for reason in reasons(today[name].rule, facts, today):
                 asks = reason.asks
-                by = self._given(state, ordinal, asks) if reason.holds else ()
-                found.append(Because(node=reason.node, tag=asks.tag, match=asks.match, holds=reason.holds, by=by))
+                by = self._given(state, ordinal, asks) if reason.holds and isinstance(asks, HasTag) else ()
+                found.append(because_of(reason, by))
             why[name] = tuple(found)
         return Decision(tribes=inside, version=state.version, because=why)
 

@@ -1,0 +1,61 @@
+"""Generated rules with nodes of every type, and people and contexts that they tell apart."""
+
+from hypothesis import strategies as st
+
+from tagloom.words.context_rules import ContextValue, HasContext
+from tagloom.words.percent_rules import InPercent
+from tagloom.words.rules import All, AnyOf, Definition, Facts, HasTag, InTribe, Leaf, Not, Rule
+from tagloom.words.tags import TagPath
+
+SALTS = ("spring", "s.2")
+# Values of each type that are alike: a number in a text, a boolean that Python takes for a number, a text in a text.
+VALUES: tuple[ContextValue, ...] = ("ios", "1", "io", "", True, False, 0, 1, 1.0, 2.5, -3)
+
+fields = st.sampled_from(["platform", "version"])
+values = st.sampled_from(VALUES)
+numbers = st.sampled_from([value for value in VALUES if not isinstance(value, str | bool)])
+texts = st.sampled_from([value for value in VALUES if isinstance(value, str) and value])
+
+
+def _share(begin: int, end: int, salt: str, is_whole: bool) -> InPercent:
+    low, high = min(begin, end), max(begin, end)
+    if is_whole:
+        low, high = low // 100 * 100, high // 100 * 100
+        return InPercent((high - low) // 100, salt, low // 100)
+    return InPercent((high - low) / 100, salt, low / 100)
+
+
+points = st.sampled_from([0, 1, 2_000, 3_333, 5_000, 9_999, 10_000])
+percents: st.SearchStrategy[InPercent] = st.builds(_share, points, points, st.sampled_from(SALTS), st.booleans())
+contexts_asked: st.SearchStrategy[HasContext] = st.one_of(
+    st.builds(HasContext, fields, st.sampled_from(["is", "is-not"]), values),
+    st.builds(HasContext, fields, st.just("one-of"), st.lists(values, min_size=1, max_size=3).map(tuple)),
+    st.builds(HasContext, fields, st.just("contains"), texts),
+    st.builds(HasContext, fields, st.sampled_from(["greater", "less"]), numbers),
+    st.builds(HasContext, fields, st.just("is-set")),
+)
+new_nodes: st.SearchStrategy[Leaf] = percents | contexts_asked
+contexts: st.SearchStrategy[dict[str, ContextValue]] = st.dictionaries(fields, values)
+ids = st.sampled_from(["u1", "u2", "\u00fc/3", "", "a" * 61])
+
+PATHS = [TagPath(path) for path in ("a", "a/b", "a/b/c", "ab", "b", "b/c")]
+paths = st.sampled_from(PATHS)
+facts = st.builds(Facts, st.sampled_from(["user", "visitor"]), st.frozensets(paths), st.none() | ids, contexts)
+tag_nodes = st.builds(HasTag, paths, st.sampled_from(["subtree", "exact"]))
+
+
+def rules_of(*tribes: str) -> st.SearchStrategy[Rule]:
+    """Rules that name no other tribes than these."""
+    leaves: st.SearchStrategy[Rule] = tag_nodes | new_nodes
+    if tribes:
+        leaves = leaves | st.builds(InTribe, st.sampled_from(tribes))
+
+    def above(parts: st.SearchStrategy[Rule]) -> st.SearchStrategy[Rule]:
+        several = st.lists(parts, max_size=3).map(tuple)
+        return st.builds(All, several) | st.builds(AnyOf, several) | st.builds(Not, parts)
+
+    return st.recursive(leaves, above, max_leaves=8)
+
+
+def definitions(*tribes: str) -> st.SearchStrategy[Definition]:
+    return st.builds(Definition, st.sampled_from(["users", "visitors", "everyone"]), rules_of(*tribes))
