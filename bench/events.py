@@ -86,7 +86,7 @@ def _measure_recording(run: Run) -> None:
         [
             Contender(
                 f"{product.name}, from counts",
-                lambda: len(environment.read(lambda: environment.people_of_events(predicate, TIMES, 7))),
+                lambda: len(environment.read(lambda: environment.events(predicate, TIMES, 7))),
             ),
             Contender(rows.name, rows.count_football),
         ],

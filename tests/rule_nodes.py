@@ -3,6 +3,7 @@
 from hypothesis import strategies as st
 
 from tagloom.words.context_rules import ContextValue, HasContext
+from tagloom.words.event_rules import Condition, EventFact, HasEvent, counter_of
 from tagloom.words.percent_rules import InPercent
 from tagloom.words.rules import All, AnyOf, Definition, Facts, HasTag, InTribe, Leaf, Not, Rule
 from tagloom.words.tags import TagPath
@@ -34,13 +35,34 @@ contexts_asked: st.SearchStrategy[HasContext] = st.one_of(
     st.builds(HasContext, fields, st.sampled_from(["greater", "less"]), numbers),
     st.builds(HasContext, fields, st.just("is-set")),
 )
-new_nodes: st.SearchStrategy[Leaf] = percents | contexts_asked
+events_counted: st.SearchStrategy[HasEvent] = st.builds(
+    HasEvent,
+    st.sampled_from(["ad", "ad/clicked", "ad/seen"]),
+    st.sampled_from([1, 2, 7]),
+    st.lists(
+        st.sampled_from([Condition("n", "greater", 1), Condition("n", "is", 1), Condition("genre", "is-not", "news")]),
+        max_size=2,
+    ).map(tuple),
+    st.sampled_from(["at-least", "at-most", "exactly"]),
+    st.integers(0, 3),
+)
+new_nodes: st.SearchStrategy[Leaf] = percents | contexts_asked | events_counted
 contexts: st.SearchStrategy[dict[str, ContextValue]] = st.dictionaries(fields, values)
 ids = st.sampled_from(["u1", "u2", "\u00fc/3", "", "a" * 61])
 
 PATHS = [TagPath(path) for path in ("a", "a/b", "a/b/c", "ab", "b", "b/c")]
 paths = st.sampled_from(PATHS)
-facts = st.builds(Facts, st.sampled_from(["user", "visitor"]), st.frozensets(paths), st.none() | ids, contexts)
+TODAY = 20_000
+event_facts = st.builds(
+    EventFact,
+    st.sampled_from(["ad/clicked", "ad/seen", "adverts/seen"]),
+    st.integers(TODAY - 8, TODAY),
+    st.sampled_from([b"{}", b'{"n":1}', b'{"n":2,"genre":"sport"}', b'{"n":"2","genre":"news"}']),
+)
+counters = st.lists(event_facts, max_size=5).map(lambda events: counter_of(events, TODAY))
+facts = st.builds(
+    Facts, st.sampled_from(["user", "visitor"]), st.frozensets(paths), st.none() | ids, contexts, counters
+)
 tag_nodes = st.builds(HasTag, paths, st.sampled_from(["subtree", "exact"]))
 
 

@@ -1,11 +1,13 @@
 """Everything that a population answers to questions about a small alphabet of people and tags, to be compared."""
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from tagloom.base.problems import Problem
 from tagloom.ports.population import Population
 from tagloom.words.context_rules import Context, HasContext
+from tagloom.words.event_rules import Condition, HasEvent
 from tagloom.words.people import Kind, Person
 from tagloom.words.percent_rules import InPercent
 from tagloom.words.rules import All, AnyOf, Definition, HasTag, InTribe, Not
@@ -39,6 +41,17 @@ TRIBES = {
     ),
     "half": Definition("everyone", InPercent(50, "spring")),
     "of-a-half": Definition("users", All((HasTag("a"), Not(InTribe("half")), InPercent(70.5, "autumn", 10)))),
+    "clickers": Definition("everyone", HasEvent("ad/clicked", days=7)),
+    "rarely": Definition("users", HasEvent("ad", days=3, count="at-most", times=1)),
+    "sporty": Definition(
+        "everyone",
+        AnyOf(
+            (
+                HasEvent("ad", 2, (Condition("genre", "is", "sport"),), "exactly", 1),
+                All((HasTag("a"), Not(HasEvent("ad/seen", 1)), InTribe("clickers"))),
+            )
+        ),
+    ),
     "everyone": Definition("everyone", All(())),
     "nobody": Definition("users", AnyOf(())),
 }
@@ -56,6 +69,7 @@ FEW = [
     TRIBES["nested"],
     TRIBES["neither"],
     TRIBES["of-a-half"],
+    TRIBES["sporty"],
     Definition("everyone", HasTag("a")),
     Definition("users", HasTag("a/b", "exact")),
 ]
@@ -111,7 +125,10 @@ def portrait(of: Population) -> dict[str, Any]:
             for context in CONTEXTS
         ],
         "decisions for many": outcome(of.decide_many, PEOPLE, DECIDED, because=False, contexts=CONTEXTS * 2),
+        "events": [pages(partial(of.list_events, person), limit=3) for person in PEOPLE],
+        "event types": of.list_event_types(),
         "changes": of.list_changes(limit=1_000),
+        "changes of events": of.list_changes(action="events", limit=1_000),
         "newest change": outcome(of.get_change, of.version()),
         "changes by person": [of.list_changes(person=person, limit=1_000) for person in PEOPLE],
         "changes by tag": [outcome(of.list_changes, tag=tag, limit=1_000) for tag in TAGS],

@@ -18,8 +18,10 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from msgspec import structs
 
 from tagloom.engine import limits
+from tagloom.engine.events import merging
 from tagloom.engine.limits import ORDINALS_PER_CHUNK
 from tagloom.ports.population import Population
 from tagloom.ports.writes import (
@@ -31,11 +33,13 @@ from tagloom.ports.writes import (
     MoveTag,
     PutPerson,
     PutTag,
+    RecordEvents,
     TagTribe,
     Undo,
     WriteOptions,
 )
 from tagloom.words.changes import Origin
+from tagloom.words.events import Event, EventType
 from tagloom.words.people import Person
 from tagloom.words.receipts import Mode, TribeMode
 from tagloom.words.tags import TagPath
@@ -67,6 +71,19 @@ rarely = st.sampled_from([False] * 5 + [True])
 modes: st.SearchStrategy[Mode] = st.sampled_from(["add", "add", "change", "change", "set", "mirror", "remove"])
 places = st.integers(0, 11)
 keys = st.sampled_from([None, None, None, "k1", "k2"])
+# The time of an event is that of its recording and this many milliseconds: days ago, the edges of days, and the future.
+HOUR = 3_600_000
+times = st.sampled_from([0, 0, -1, 5_000, -9 * HOUR, -9 * HOUR - 61_000, *(-24 * HOUR * day for day in (1, 2, 3, 8))])
+events: st.SearchStrategy[Event] = st.builds(
+    Event,
+    person=people,
+    type=st.sampled_from([EventType("ad/clicked"), EventType("ad/clicked"), EventType("ad/seen"), EventType("b/c")]),
+    at=times,
+    id=st.integers(0, 40).map(str),
+    properties=st.sampled_from([b"{}", b'{"genre":"news"}', b'{"genre":"sport","n":2}', b'{"genre":["news"],"n":1.5}']),
+    original_at=st.none(),
+    sent_at=st.none(),
+)
 
 
 class Agreement(RuleBasedStateMachine):
@@ -328,6 +345,32 @@ class Agreement(RuleBasedStateMachine):
         self._both(
             lambda population: population.write(DeleteTag(known[place % len(known)]), WriteOptions(Origin("bob")))
         )
+
+    # Events.
+
+    @rule(events=st.lists(events, min_size=1, max_size=6), origin=origins, key=keys, dry_run=rarely)
+    def record_events(self, events: Sequence[Event], origin: Origin, key: str | None, dry_run: bool) -> None:
+        now = int(self._oracle.clock().timestamp() * 1_000)
+        recent = tuple(structs.replace(event, at=now + event.at) for event in events)
+        options = WriteOptions(origin, dry_run, key, fingerprint="events")
+        self._both(lambda population: population.write(RecordEvents(recent), options))
+
+    @rule(events=st.lists(events, min_size=1, max_size=4))
+    def preview_events(self, events: Sequence[Event]) -> None:
+        now = int(self._oracle.clock().timestamp() * 1_000)
+        recent = tuple(structs.replace(event, at=now + event.at) for event in events)
+        self._both(lambda population: population.preview(RecordEvents(recent), TRIBES))
+
+    @rule()
+    def merge_event_blocks(self) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(merging, "RUN_MIN", 2)
+            self._subject.population.merge_event_blocks()
+
+    @rule(days=st.sampled_from([1, 1, 2, 6, 9]))
+    def wait_for_days(self, days: int) -> None:
+        for each in self._each():
+            each.clock.advance(timedelta(days=days))
 
     # The past.
 

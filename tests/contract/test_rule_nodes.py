@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 from tagloom.engine.keys.hashing import binary_array
 from tagloom.engine.keys.points import NO_POINT, points_of
 from tagloom.ports.population import Population
-from tagloom.ports.writes import ErasePerson, PutPerson, TagTribe, Undo, WriteOptions
+from tagloom.ports.writes import ErasePerson, PutPerson, RecordEvents, TagTribe, Undo, WriteOptions
 from tagloom.words.context_rules import ContextValue, HasContext
 from tagloom.words.decisions import Because
+from tagloom.words.event_rules import EventFact, counter_of
+from tagloom.words.events import DAY_MS, Event, EventType
 from tagloom.words.people import Person
 from tagloom.words.percent_rules import InPercent, point_of
 from tagloom.words.rules import All, Definition, Facts, HasTag, InTribe, Not, Rule, is_member, reaches
@@ -30,6 +32,13 @@ CROWD: dict[Person, tuple[str, ...]] = {
     visitor_of("v1"): (),
     **{user_of(f"p{number}"): ("a",) if number % 2 else () for number in range(25)},
 }
+# The days before the one on which the events are recorded, and their properties, by person.
+EVENTS: dict[Person, tuple[EventFact, ...]] = {
+    user_of("u1"): (EventFact("ad/clicked", 0, b'{"n":1}'), EventFact("ad/clicked", -1, b'{"n":2}')),
+    user_of("u2"): tuple(EventFact("ad/seen", -day, b'{"genre":"news"}') for day in range(4)),
+    visitor_of("u1"): (EventFact("ad/clicked", -6, b"{}"), EventFact("ad/seen", -7, b'{"n":2}')),
+    visitor_of("v1"): (EventFact("ad/seen", 0, b'{"n":2,"genre":"sport"}'),) * 3,
+}
 STRANGERS = [user_of("nobody"), visitor_of("u2")]
 
 
@@ -41,6 +50,19 @@ def crowd(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         subject.population.write(PutPerson(person), WriteOptions(ADA))
         if tags:
             apply(subject.population, "add", (user if person.kind == "user" else visitor)(person.id, *tags))
+    now = int(subject.clock().timestamp() * 1_000)
+    for person, facts in EVENTS.items():
+        events = [
+            Event(
+                person=person,
+                type=EventType(fact.type),
+                at=now + fact.day * DAY_MS,
+                id=f"{person.kind}-{person.id}-{number}",
+                properties=fact.properties,
+            )
+            for number, fact in enumerate(facts)
+        ]
+        subject.population.write(RecordEvents(events), WriteOptions(ADA))
     yield subject.population
     subject.shut()
 
@@ -57,7 +79,13 @@ def test_every_adapter_reads_generated_rules_as_their_meaning_says(
     people = [*CROWD, *STRANGERS]
     every = tribes | {"": Definition("everyone", rule)}
     facts = [
-        Facts(person.kind, frozenset(map(TagPath, CROWD.get(person, ()))), person.id, context)
+        Facts(
+            person.kind,
+            frozenset(map(TagPath, CROWD.get(person, ()))),
+            person.id,
+            context,
+            counter_of(EVENTS.get(person, ()), today=0),
+        )
         for person, context in zip(people, contexts, strict=True)
     ]
     expected = [tuple(sorted(name for name in every if is_member(every[name], each, every))) for each in facts]

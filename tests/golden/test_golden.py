@@ -10,6 +10,7 @@ import pytest
 from tagloom.engine.keys.hashing import binary_array
 from tagloom.engine.keys.points import points_of
 from tagloom.words import rules, tags
+from tagloom.words.event_rules import EventFact, counter_of
 from tagloom.words.percent_rules import murmur3, point_of
 from tagloom.words.problems import TagProblem
 from tagloom.words.rules import Definition, Facts, HasTag, Leaf
@@ -23,7 +24,7 @@ TAGS: dict[str, list[dict[str, Any]]] = json.loads((HERE / "tags.json").read_tex
 @pytest.mark.parametrize("case", RULES, ids=lambda case: case["name"])
 def test_a_rule_means_what_the_golden_case_says(case: dict[str, Any]) -> None:
     rule = rules.parse_rule(json.dumps(case["rule"]))
-    facts = msgspec.convert(case["facts"], Facts)
+    facts = _facts(case["facts"])
     tribes = msgspec.convert(case["tribes"], dict[str, Definition])
 
     assert rules.matches(rule, facts, tribes) is case["expected"]
@@ -31,6 +32,15 @@ def test_a_rule_means_what_the_golden_case_says(case: dict[str, Any]) -> None:
         {"node": reason.node, "holds": reason.holds} | _asked(reason.asks)
         for reason in rules.reasons(rule, facts, tribes)
     ] == case["reasons"]
+
+
+def _facts(case: dict[str, Any]) -> Facts:
+    events = [
+        EventFact(event["type"], event["day"], json.dumps(event.get("properties", {})).encode())
+        for event in case.get("events", [])
+    ]
+    known = {name: value for name, value in case.items() if name not in ("events", "today")}
+    return msgspec.structs.replace(msgspec.convert(known, Facts), count_events=counter_of(events, case.get("today", 0)))
 
 
 def _asked(node: Leaf) -> dict[str, Any]:

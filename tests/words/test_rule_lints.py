@@ -10,9 +10,23 @@ from hypothesis import strategies as st
 
 from tagloom.words import limits
 from tagloom.words.context_rules import ContextValue, HasContext
+from tagloom.words.event_rules import EventCounter, HasEvent
 from tagloom.words.percent_rules import InPercent, point_of
 from tagloom.words.rule_lints import KINDS, Hint, examine
-from tagloom.words.rules import All, AnyOf, Definition, Facts, HasTag, InTribe, Not, Rule, is_member, matches, takes
+from tagloom.words.rules import (
+    All,
+    AnyOf,
+    Definition,
+    Facts,
+    HasTag,
+    InTribe,
+    Leaf,
+    Not,
+    Rule,
+    is_member,
+    matches,
+    takes,
+)
 from tagloom.words.tags import TagPath
 from tests import rule_nodes
 
@@ -43,23 +57,33 @@ EDGES = (0, 1, 2_000, 3_333, 5_000, 9_999, 10_000)
 MORE_VALUES = ("zz", "xio", "xios", "x1", "xio1", "xios1", -9, -1, 0.5, 2, 9)
 CONTEXTS: list[dict[str, ContextValue]] = [{}, *({FIELD: value} for value in (*rule_nodes.VALUES, *MORE_VALUES))]
 
+# All numbers of events that the nodes of `rule_nodes` tell apart.
+EVENT_COUNTERS: list[EventCounter] = [lambda _, __, number=number: number for number in range(5)]  # type: ignore[misc]  # Bound at once.
+
 
 @cache
 def requests() -> list[Facts]:
-    """Somebody of each kind in each stretch between two edges, with and without a tag, in each context."""
+    """Somebody of each kind between each two edges, with and without a tag, in each context, with 0 to 4 events."""
     found = []
     for kind, (low, high) in product(KINDS, pairwise(EDGES)):
         id = next(id for id in map(str, count()) if low <= point_of(SALT, kind, id) < high)
         found += [
-            Facts(kind, tags, id, context)
-            for tags, context in product((frozenset[TagPath](), frozenset({TagPath("a")})), CONTEXTS)
+            Facts(kind, tags, id, context, count_events=counter)
+            for tags, context, counter in product(
+                (frozenset[TagPath](), frozenset({TagPath("a")})), CONTEXTS, EVENT_COUNTERS
+            )
         ]
     return found
 
 
-new_leaves = st.just(HasTag("a", "exact")) | rule_nodes.new_nodes.map(
-    lambda node: msgspec.structs.replace(node, **({"salt": SALT} if isinstance(node, InPercent) else {"field": FIELD}))
-)
+def in_one_group(node: Leaf) -> Leaf:
+    """The node with the one salt, the one field, or the one window of the one event."""
+    if isinstance(node, HasEvent):
+        return msgspec.structs.replace(node, event="ad", days=1, where=())
+    return msgspec.structs.replace(node, **({"salt": SALT} if isinstance(node, InPercent) else {"field": FIELD}))
+
+
+new_leaves = st.just(HasTag("a", "exact")) | rule_nodes.new_nodes.map(in_one_group)
 
 
 def above(parts: st.SearchStrategy[Rule]) -> st.SearchStrategy[Rule]:
@@ -105,6 +129,20 @@ def test_a_contradiction_of_shares_and_contexts_is_told_in_words() -> None:
     assert examine(Definition("everyone", AnyOf((tested, InPercent(80, "spring", 20)))), {}) == (
         Hint("This rule always matches: it finds everyone.", ("",)),
     )
+
+
+def test_a_contradiction_of_events_is_told_in_words() -> None:
+    often, never = HasEvent("ad/clicked", 7, times=3), HasEvent("ad/clicked", 7, times=0, count="exactly")
+
+    assert examine(Definition("everyone", All((often, never))), {}) == (
+        Hint(
+            "This rule can never match: nobody can have at least 3 'ad/clicked' events in the last 7 days "
+            "and have exactly 0 'ad/clicked' events in the last 7 days.",
+            ("/of/0", "/of/1"),
+        ),
+    )
+    # Windows of two lengths are not compared, so there is no hint.
+    assert examine(Definition("everyone", All((often, HasEvent("ad/clicked", 30, times=0, count="exactly")))), {}) == ()
 
 
 def test_shares_and_contexts_that_are_too_many_to_examine_have_no_lints() -> None:

@@ -1,6 +1,7 @@
 """The meaning of rules against a second reading of it, their limits, their reasons and their JSON."""
 
 import json
+import operator
 import time
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from tagloom.base.problems import BodyInvalid
 from tagloom.words import limits, rules
 from tagloom.words.context_rules import HasContext, checked_context
+from tagloom.words.event_rules import EventPredicate, HasEvent
 from tagloom.words.percent_rules import InPercent, point_of
 from tagloom.words.problems import RuleInvalid, RuleTooDeep, RuleTooLarge, TagHasCapital, TribeCycle, TribeUnknown
 from tagloom.words.rules import All, AnyOf, Definition, Facts, HasTag, InTribe, Not, Rule
@@ -44,6 +46,10 @@ def extension(rule: Rule, people: Sequence[Facts], tribes: Mapping[str, Definiti
         return {i for i in everyone if is_in_share(rule, people[i])}
     if isinstance(rule, HasContext):
         return {i for i in everyone if fits(rule, people[i].context)}
+    if isinstance(rule, HasEvent):
+        compare = {"at-least": operator.ge, "at-most": operator.le, "exactly": operator.eq}[rule.count]
+        counts = {i: people[i].count_events(EventPredicate(rule.event, rule.where), rule.days) for i in everyone}
+        return {i for i in everyone if compare(counts[i], rule.times)}
     if isinstance(rule, Not):
         return everyone - extension(rule.of, people, tribes)
     parts = [extension(part, people, tribes) for part in rule.of]

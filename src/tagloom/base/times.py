@@ -74,3 +74,12 @@ def with_milliseconds(moment: datetime) -> str:
     '2026-03-01T09:00:00.007Z'
     """
     return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+
+
+def milliseconds_of(time_text: str) -> int:
+    """Returns the milliseconds since 1970 of a time in the form of versions.
+
+    >>> milliseconds_of("1970-01-01T00:00:01.500Z")
+    1500
+    """
+    return round(datetime.fromisoformat(time_text).timestamp() * 1_000)

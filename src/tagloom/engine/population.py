@@ -62,7 +62,7 @@ from tagloom.words.decisions import Decision
 from tagloom.words.events import EventType, EventTypeRecord, RecordedEvent
 from tagloom.words.people import Kind, Person, PersonRecord
 from tagloom.words.receipts import Done, Preview, Receipt, Rejected
-from tagloom.words.rules import Definition
+from tagloom.words.rules import Definition, event_nodes
 from tagloom.words.tags import TagPath
 from tagloom.words.tribes import Count, Difference, MakeUp, OverlapRegion
 
@@ -122,6 +122,7 @@ class BitmapPopulation:
     def preview(self, write: Write, tribes: Mapping[str, Definition]) -> Preview:
         """See the port."""
         run, _ = self._prepared(write, WriteOptions(_NOBODY, dry_run=True))
+        self._count_events(tribes.values(), tribes)
 
         def previewed(view: View) -> Preview:
             receipt = run(view)
@@ -141,6 +142,8 @@ class BitmapPopulation:
         if isinstance(write, PutPerson):
             write = Apply([_person_part(write.person)], BatchRules(mode="add"), action="person")
         aggregated = self._aggregated(write) if isinstance(write, Apply) else None
+        if isinstance(write, TagTribe):
+            self._count_events([write.tribe], write.tribes)
 
         def run(view: View) -> Receipt:
             if not options.dry_run and (replayed := self._replayed(options, view)) is not None:
@@ -155,6 +158,12 @@ class BitmapPopulation:
             return receipt
 
         return run, _is_small(write, aggregated)
+
+    def _count_events(self, wanted: Iterable[Definition], tribes: Mapping[str, Definition]) -> None:
+        """Counts the events that rules name, because a transaction cannot count them."""
+        nodes = event_nodes(wanted, tribes)
+        if nodes:
+            self._environment.read(lambda: [self._environment.events(each.predicate, 1, each.days) for each in nodes])
 
     def _execute(self, write: Write, origin: Origin, view: View) -> Receipt:
         """Executes a write without lines."""
@@ -173,8 +182,7 @@ class BitmapPopulation:
             case DeleteTag(tag):
                 return catalogue.delete(tag, view, origin, at)
             case RecordEvents(events):
-                environment = self._environment
-                return record_events(events, view, environment.lock, environment.key_hash, self._now(), origin)
+                return record_events(events, view, self._environment.key_hash, self._now(), origin)
             case Expire():
                 return expire.expire(view, self._now(), origin)
             case TagTribe(expiry=expiry):

@@ -6,8 +6,9 @@ from msgspec import UNSET, UnsetType
 from tagloom.words.catalogue import Match
 from tagloom.words.changes import Version
 from tagloom.words.context_rules import HasContext
+from tagloom.words.event_rules import HasEvent
 from tagloom.words.percent_rules import InPercent
-from tagloom.words.rules import HasTag, Reason
+from tagloom.words.rules import Facts, HasTag, Reason
 from tagloom.words.tags import TagPath
 
 
@@ -15,6 +16,7 @@ class Because(msgspec.Struct, frozen=True, kw_only=True):
     """A node that decided a rule. `node` is its JSON pointer.
 
     A tag node has `tag` and `match`, and `by` has the tags of the person that satisfy it. Any other node is in `asks`.
+    For an event node, `events` is the number of the person's events that it counts.
     """
 
     node: str
@@ -22,7 +24,8 @@ class Because(msgspec.Struct, frozen=True, kw_only=True):
     match: Match | UnsetType = UNSET
     holds: bool
     by: tuple["Provenance", ...] = ()
-    asks: InPercent | HasContext | UnsetType = UNSET
+    asks: InPercent | HasContext | HasEvent | UnsetType = UNSET
+    events: int | UnsetType = UNSET
 
 
 class Provenance(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,8 +46,11 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     because: dict[str, tuple[Because, ...]] = {}
 
 
-def because_of(reason: Reason, by: tuple[Provenance, ...] = ()) -> Because:
+def because_of(reason: Reason, facts: Facts, by: tuple[Provenance, ...] = ()) -> Because:
     """Returns a reason as decisions list it. `by` has the tags of the person that satisfy its tag node."""
     if isinstance(reason.asks, HasTag):
         return Because(node=reason.node, tag=reason.asks.tag, match=reason.asks.match, holds=reason.holds, by=by)
-    return Because(node=reason.node, holds=reason.holds, asks=reason.asks)
+    events: int | UnsetType = UNSET
+    if isinstance(reason.asks, HasEvent):
+        events = facts.count_events(reason.asks.predicate, reason.asks.days)
+    return Because(node=reason.node, holds=reason.holds, asks=reason.asks, events=events)

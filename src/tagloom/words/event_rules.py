@@ -1,7 +1,7 @@
 """The `event` node of rules: how often a person did something in the last days."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -10,7 +10,7 @@ from tagloom.base.text import plural
 from tagloom.words import limits
 from tagloom.words.comparisons import Operator, Value, compare, described, fault_of_values, identity_of, values_of
 from tagloom.words.problems import RuleInvalid, TagProblem
-from tagloom.words.tags import TagPath, is_at_or_below, parse_tag
+from tagloom.words.tags import is_at_or_below, parse_tag
 
 
 class Condition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, eq=False):
@@ -95,16 +95,33 @@ class EventFact(NamedTuple):
     properties: bytes
 
 
-def holds_for(node: HasEvent, events: Sequence[EventFact], today: int) -> bool:
-    """Returns whether a node holds for a person with these events. Cost: one test per event."""
-    predicate = node.predicate
-    found = sum(
-        1
-        for event in events
-        if today - node.days < event.day <= today
-        and predicate.accepts_type(event.type)
-        and predicate.accepts(event.properties)
-    )
+EventCounter: TypeAlias = Callable[[EventPredicate, int], int]
+"""A function that returns how many events of a predicate a person has in the last days."""
+
+
+def no_events(predicate: EventPredicate, days: int) -> int:
+    """Returns 0: the counter of a person without events."""
+    return 0
+
+
+def counter_of(events: Sequence[EventFact], today: int) -> EventCounter:
+    """Returns the counter of a person with these events. Cost of a call: one test per event."""
+
+    def count(predicate: EventPredicate, days: int) -> int:
+        return sum(
+            1
+            for event in events
+            if today - days < event.day <= today
+            and predicate.accepts_type(event.type)
+            and predicate.accepts(event.properties)
+        )
+
+    return count
+
+
+def holds_for(node: HasEvent, count_events: EventCounter) -> bool:
+    """Returns whether a node holds for a person."""
+    found = count_events(node.predicate, node.days)
     return found >= node.least and (not node.less_than or found < node.less_than)
 
 
@@ -153,8 +170,3 @@ def described_event(node: HasEvent) -> str:
     where = " and ".join(described(each.property, each.op, values_of(each.value)) for each in node.where)
     window = "today" if node.days == 1 else f"in the last {plural(node.days, 'day')}"
     return f"{_WORDS_OF_COUNTS[node.count]} {times}{f' where {where}' if where else ''} {window}"
-
-
-def category_of(event: str) -> TagPath:
-    """Returns the category of a type or of a category."""
-    return TagPath(event.split("/")[0])

@@ -14,9 +14,10 @@ import msgspec
 from tagloom.base.text import plural
 from tagloom.words import limits
 from tagloom.words.context_rules import HasContext, described_context
+from tagloom.words.event_rules import HasEvent, described_event
 from tagloom.words.people import KINDS, Kind
 from tagloom.words.percent_rules import InPercent
-from tagloom.words.rule_situations import TooManySituations, group_of, situations_of
+from tagloom.words.rule_situations import Situated, TooManySituations, group_of, situations_of
 from tagloom.words.rules import (
     All,
     AnyOf,
@@ -69,7 +70,7 @@ class _Worlds:
         for path in sorted(subtrees - leaves):
             self._below[path] = len(self.places)
             self.places.append(path)
-        groups: dict[tuple[str, str], list[InPercent | HasContext]] = {}
+        groups: dict[tuple[str, str], list[Situated]] = {}
         for node in asked:
             if not isinstance(node, HasTag):
                 groups.setdefault(group_of(node), []).append(node)
@@ -106,7 +107,7 @@ class _Worlds:
                 table |= self.variable(number)
         return table
 
-    def _answers_by_situation(self, node: InPercent | HasContext) -> Table:
+    def _answers_by_situation(self, node: Situated) -> Table:
         group = group_of(node)
         situations, first = self._situations[group], self._first_bit[group]
         bits = (len(situations) - 1).bit_length()
@@ -167,7 +168,7 @@ class _Reading:
                 return held
             case Not(of=part):
                 return self._worlds.all & ~self.table(part)
-            case HasTag() | InPercent() | HasContext():
+            case HasTag() | InPercent() | HasContext() | HasEvent():
                 return self._worlds.answers(rule)
             case InTribe(tribe=tribe):
                 return self.members(self._tribes[tribe])
@@ -212,7 +213,7 @@ def _asked(rule: Rule, tribes: Mapping[str, Definition]) -> set[Leaf]:
     waiting, seen, found = [rule], set[str](), set[Leaf]()
     while waiting:
         rule = waiting.pop()
-        found |= {node for node, _, _ in walk(rule) if isinstance(node, HasTag | InPercent | HasContext)}
+        found |= {node for node, _, _ in walk(rule) if isinstance(node, HasTag | InPercent | HasContext | HasEvent)}
         if len(found) > 2 * limits.VARIABLES_PER_EXAMINATION_MAX:
             raise _TooMany
         named = tribes_named(rule) - seen
@@ -281,12 +282,16 @@ def _described(rule: Rule) -> str:
             return f"be in {_share(rule)}"
         case HasContext():
             return f"have a context in which {described_context(rule)}"
+        case HasEvent():
+            return f"have {described_event(rule)}"
         case Not(of=InTribe(tribe=tribe)):
             return f"be outside of the tribe '{tribe}'"
         case Not(of=InPercent() as part):
             return f"be outside of {_share(part)}"
         case Not(of=HasContext() as part):
             return f"have no context in which {described_context(part)}"
+        case Not(of=HasEvent() as part):
+            return f"not have {described_event(part)}"
         case AnyOf(of=()):
             return "satisfy an empty list of alternatives"
         case All() | AnyOf() | Not():

@@ -1,10 +1,15 @@
-"""The situations of `percent` and `context` nodes: which nodes of one salt or of one field can hold together."""
+"""The situations of `percent`, `context` and `event` nodes: which nodes of one group can hold together.
+
+A group is one salt, one field, or one window of an event predicate.
+"""
 
 import math
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from typing import TypeAlias, assert_never
 
 from tagloom.words.context_rules import Context, ContextValue, HasContext, holds_in, is_number, values_of
+from tagloom.words.event_rules import HasEvent, holds_for
 from tagloom.words.percent_rules import POINTS, InPercent
 
 _SITUATIONS_MAX = 64  # The situations of one salt or field. Reading one takes about as long as reading a tag node.
@@ -12,23 +17,35 @@ _COMPARISONS_MAX = 10_000  # Comparisons of a node with a value, for one field. 
 _TEXTS_CONTAINED_MAX = 6  # `contains` nodes of one field. Each combination of them is a situation.
 
 
+Situated: TypeAlias = InPercent | HasContext | HasEvent
+
+
 class TooManySituations(Exception):
     """The nodes have more situations than are examined."""
 
 
-def group_of(node: InPercent | HasContext) -> tuple[str, str]:
+def group_of(node: Situated) -> tuple[str, str]:
     """Returns the group of a node. Nodes of different groups are independent of each other."""
-    return ("percent", node.salt) if isinstance(node, InPercent) else ("context", node.field)
+    match node:
+        case InPercent():
+            return "percent", node.salt
+        case HasContext():
+            return "context", node.field
+        case HasEvent():
+            # Windows of different lengths count as independent, although they are not. So some hints are missing.
+            return f"event in {node.days} days", repr(node.predicate)
+        case _:
+            assert_never(node)
 
 
-def situations_of(nodes: Sequence[InPercent | HasContext]) -> list[frozenset[InPercent | HasContext]]:
+def situations_of(nodes: Sequence[Situated]) -> list[frozenset[Situated]]:
     """Returns the different sets of nodes of one group that hold together and without the others.
 
     Raises: TooManySituations.
     """
     percents = [node for node in nodes if isinstance(node, InPercent)]
     contexts = [node for node in nodes if isinstance(node, HasContext)]
-    found: dict[frozenset[InPercent | HasContext], None] = {}
+    found: dict[frozenset[Situated], None] = {}
     if percents:
         shares = [(node, *node.points()) for node in percents]
         edges = sorted({0, *(edge for _, begin, end in shares for edge in (begin, end))} - {POINTS})
@@ -36,6 +53,9 @@ def situations_of(nodes: Sequence[InPercent | HasContext]) -> list[frozenset[InP
             found[frozenset(node for node, begin, end in shares if begin <= point < end)] = None
     for context in _contexts(contexts):
         found[frozenset(node for node in contexts if holds_in(node, context))] = None
+    events = [node for node in nodes if isinstance(node, HasEvent)]
+    for count in sorted({0, *(bound for node in events for bound in (node.least, node.less_than))}) if events else ():
+        found[frozenset(node for node in events if holds_for(node, lambda _, __, count=count: count))] = None  # type: ignore[misc]  # Bound at once.
     if len(found) > _SITUATIONS_MAX:
         raise TooManySituations
     return list(found)

@@ -4,13 +4,14 @@
 tests compare the two.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, assert_never
 
 import msgspec
 
 from tagloom.words import limits
 from tagloom.words.context_rules import ContextValue, HasContext, check_context_node, holds_in
+from tagloom.words.event_rules import EventCounter, HasEvent, check_event_node, holds_for, no_events
 from tagloom.words.percent_rules import InPercent, check_percent_node, is_in_percent
 from tagloom.words.problems import RuleInvalid, RuleTooDeep, RuleTooLarge, TagProblem, TribeCycle, TribeUnknown
 from tagloom.words.tags import TagPath, is_at_or_below, parse_tag
@@ -47,9 +48,9 @@ class InTribe(msgspec.Struct, frozen=True, tag="tribe", forbid_unknown_fields=Tr
     tribe: str
 
 
-Leaf = HasTag | InPercent | HasContext
+Leaf = HasTag | InPercent | HasContext | HasEvent
 """A node that decides about a person without other nodes."""
-Rule = All | AnyOf | Not | HasTag | InTribe | InPercent | HasContext
+Rule = All | AnyOf | Not | HasTag | InTribe | InPercent | HasContext | HasEvent
 
 
 class Facts(msgspec.Struct, frozen=True):
@@ -62,6 +63,7 @@ class Facts(msgspec.Struct, frozen=True):
     tags: frozenset[TagPath]
     id: str | None = None
     context: Mapping[str, ContextValue] = {}
+    count_events: EventCounter = no_events
 
 
 class Definition(msgspec.Struct, frozen=True):
@@ -93,6 +95,8 @@ def matches(rule: Rule, facts: Facts, tribes: Mapping[str, Definition]) -> bool:
             return facts.id is not None and is_in_percent(rule, facts.kind, facts.id)
         case HasContext():
             return holds_in(rule, facts.context)
+        case HasEvent():
+            return holds_for(rule, facts.count_events)
         case _:
             assert_never(rule)
 
@@ -179,6 +183,8 @@ def _check_leaf(node: Rule, pointer: str) -> None:
         check_percent_node(node, pointer)
     elif isinstance(node, HasContext):
         check_context_node(node, pointer)
+    elif isinstance(node, HasEvent):
+        check_event_node(node, pointer)
     elif isinstance(node, HasTag):
         try:
             canonical = parse_tag(node.tag)
@@ -200,7 +206,7 @@ def walk(rule: Rule) -> Iterator[tuple[Rule, str, int]]:
                 waiting.extend((parts[i], f"{pointer}/of/{i}", level + 1) for i in reversed(range(len(parts))))
             case Not(of=part):
                 waiting.append((part, f"{pointer}/of", level + 1))
-            case HasTag() | InTribe() | InPercent() | HasContext():
+            case HasTag() | InTribe() | InPercent() | HasContext() | HasEvent():
                 pass
             case _:
                 assert_never(node)
@@ -248,6 +254,18 @@ def reaches(rule: Rule, tribes: Mapping[str, Definition], leaf: type[Leaf]) -> b
         seen |= named
         waiting.extend(tribes[name].rule for name in named)
     return False
+
+
+def event_nodes(wanted: Iterable[Definition], tribes: Mapping[str, Definition]) -> set[HasEvent]:
+    """Returns the event nodes that definitions reach, also through the tribes that they name."""
+    waiting, seen, found = [each.rule for each in wanted], set[str](), set[HasEvent]()
+    while waiting:
+        rule = waiting.pop()
+        found |= {node for node, _, _ in walk(rule) if isinstance(node, HasEvent)}
+        named = tribes_named(rule) - seen
+        seen |= named
+        waiting.extend(tribes[name].rule for name in named)
+    return found
 
 
 def _has(rule: Rule, leaf: type[Leaf]) -> bool:
@@ -349,7 +367,7 @@ def reasons(rule: Rule, facts: Facts, tribes: Mapping[str, Definition], pointer:
             return [reason for each in found for reason in each]
         case Not(of=part):
             return reasons(part, facts, tribes, f"{pointer}/of")
-        case HasTag() | InPercent() | HasContext():
+        case HasTag() | InPercent() | HasContext() | HasEvent():
             return [Reason(pointer, rule, matches(rule, facts, tribes))]
         case InTribe(tribe=tribe):
             if not takes(tribes[tribe], facts.kind):
@@ -375,7 +393,7 @@ def is_refused(rule: Rule, pointer: str, tribes: Mapping[str, Rule]) -> bool:
                 rule = parts[int(next(steps))]
             case InTribe():
                 rule = tribes[step.removeprefix("tribe:")]
-            case HasTag() | InPercent() | HasContext():
+            case HasTag() | InPercent() | HasContext() | HasEvent():
                 raise AssertionError("a pointer ends at a leaf")
     return refused
 
@@ -400,7 +418,7 @@ def resolved(rule: Rule, resolve: Callable[[TagPath], TagPath]) -> Rule:
             except TagProblem:
                 # The alias leads to an invalid path. Nobody has this tag, so the node stays as it is.
                 return rule
-        case InTribe() | InPercent() | HasContext():
+        case InTribe() | InPercent() | HasContext() | HasEvent():
             return rule
         case _:
             assert_never(rule)

@@ -130,6 +130,11 @@ class EventCounts:
             people = window.people[times] = window.sum.at_least(times)
         return people
 
+    def count_of(self, ordinal: int, predicate: EventPredicate, days: int) -> int:
+        """Returns how many events of a predicate a person has in the last days. Raises: NotCounted."""
+        self.people(predicate, 1, days)
+        return self._counts[predicate].windows[days].sum.count_of(ordinal)
+
     def people_with(self, predicate: EventPredicate, times: int, days: int, more: Sequence[EventColumns]) -> BitMap:
         """Returns what `people` would return after some more events. Raises: NotCounted."""
         found = self.people(predicate, times, days).copy()

@@ -40,6 +40,11 @@ class EventsAt:
             since = min(point.day for point in points) - max(windows.values()) + 1
             self._found = _found_by_predicate(snapshot, windows, since, max(point.version for point in points))
 
+    @property
+    def has_predicates(self) -> bool:
+        """Whether there are predicates to count."""
+        return bool(self._found)
+
     def people(self, predicate: EventPredicate, times: int, days: int, point: Point) -> BitMap:
         """Returns the people with at least `times` events in the `days` days up to a point."""
         found = self._found[predicate]

@@ -7,6 +7,7 @@ changed. A tribe that depends on the context of a decision has no bit and is tes
 
 from collections import Counter, OrderedDict
 from collections.abc import Mapping
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -18,10 +19,11 @@ from tagloom.engine.keys.points import Share
 from tagloom.engine.limits import ORDINALS_PER_CHUNK
 from tagloom.engine.read import rule_bitmaps
 from tagloom.engine.read.queries import find_ordinal
-from tagloom.engine.state.environment import EnvironmentState
+from tagloom.engine.state.environment import EVENTS, EnvironmentState
 from tagloom.words.catalogue import Match
 from tagloom.words.context_rules import NO_CONTEXT, Context
 from tagloom.words.decisions import Because, Decision, Provenance, because_of
+from tagloom.words.event_rules import EventPredicate
 from tagloom.words.people import Person
 from tagloom.words.percent_rules import InPercent
 from tagloom.words.rules import (
@@ -93,7 +95,8 @@ class Decider:
             return Decision(tribes=names, version=environment.stamp.version)
         # Only tags that a rule names, and tags below them, can be reasons.
         tags = frozenset(TagPath(self._paths[row]) for row in environment.rows_of_person(ordinal, self._paths))
-        found = self._because(names, Facts(person.kind, tags, person.id, context), tribes, ordinal)
+        facts = Facts(person.kind, tags, person.id, context, partial(environment.count_of_events, ordinal))
+        found = self._because(names, facts, tribes, ordinal)
         return Decision(tribes=names, version=environment.stamp.version, because=found)
 
     def _tribes_of(self, ordinal: int, tribes: Mapping[str, Definition]) -> tuple[str, ...]:
@@ -139,7 +142,7 @@ class Decider:
         self._by_context = [(name, tests[name]) for name in sorted(by_context)]
         self._has_percent = any(isinstance(node, InPercent) for node in nodes)
         self._today, self._paths = today, paths
-        self._rows = frozenset({*paths, *dictionary.facts.values()})
+        self._rows = frozenset({*paths, *dictionary.facts.values(), EVENTS})
         self._tribes, self._epoch, self._beginnings = tribes, self._environment.epoch, beginnings
         not_updated, self._not_updated, self._late = self._not_updated | self._late, BitMap(), BitMap()
         if is_same:
@@ -208,7 +211,7 @@ class Decider:
         found: dict[str, tuple[Because, ...]] = {}
         for name in names:
             found[name] = tuple(
-                because_of(reason, self._by(reason, facts, ordinal))
+                because_of(reason, facts, self._by(reason, facts, ordinal))
                 for reason in reasons(today[name].rule, facts, today)
             )
         return found
@@ -245,6 +248,10 @@ class _OneBucket:
     def share(self, share: Share) -> BitMap:
         """Returns the people of the bucket in the share."""
         return chunk_of(self._environment.share(share), self._bucket)
+
+    def events(self, predicate: EventPredicate, times: int, days: int) -> BitMap:
+        """Returns the people of the bucket with at least `times` events in the last days."""
+        return chunk_of(self._environment.events(predicate, times, days), self._bucket)
 
     def fact(self, name: str) -> BitMap:
         """Returns the people of the bucket with the fact."""

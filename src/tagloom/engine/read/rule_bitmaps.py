@@ -6,6 +6,7 @@ from typing import Protocol, assert_never
 from tagloom.engine.bitmaps import BitMap
 from tagloom.engine.keys.points import Share
 from tagloom.words.context_rules import Context, HasContext, holds_in
+from tagloom.words.event_rules import EventPredicate, HasEvent
 from tagloom.words.percent_rules import InPercent
 from tagloom.words.rules import All, AnyOf, Definition, HasTag, InTribe, Not, Rule
 
@@ -19,6 +20,7 @@ class Source(Protocol):
     def tag(self, path: str, match: str) -> BitMap: ...
     def fact(self, name: str) -> BitMap: ...
     def share(self, share: Share) -> BitMap: ...
+    def events(self, predicate: EventPredicate, times: int, days: int) -> BitMap: ...
 
 
 class TestSource(Source, Protocol):
@@ -98,8 +100,16 @@ class _Evaluation:
                 return self._source.fact("everyone") & self._source.share(share_of(rule))
             case HasContext():
                 raise AssertionError("a rule that needs the context of a decision has no members")
+            case HasEvent():
+                return self._events(rule)
             case _:
                 assert_never(rule)
+
+    def _events(self, node: HasEvent) -> BitMap:
+        """Returns the people whose number of events is within the bounds of the node."""
+        source = self._source
+        found = source.events(node.predicate, node.least, node.days) if node.least else source.fact("everyone")
+        return found - source.events(node.predicate, node.less_than, node.days) if node.less_than else found
 
     def _all(self, parts: tuple[Rule, ...]) -> BitMap:
         """Intersects the parts, the smallest first, so that each further step has a small bitmap."""
@@ -152,12 +162,25 @@ def compiled(tribes: Mapping[str, Definition], source: TestSource, context: Call
                 return lambda ordinal: source.is_in_share(share, ordinal)
             case HasContext():
                 return lambda _: holds_in(rule, context())
+            case HasEvent():
+                return _test_of_events(rule, source)
             case _:
                 assert_never(rule)
 
     for name in tribes:
         of_tribe(name)
     return tests
+
+
+def _test_of_events(node: HasEvent, source: Source) -> Test:
+    """Returns the test of an event node, on bitmaps that follow later events."""
+    has_least = source.events(node.predicate, node.least, node.days).__contains__ if node.least else None
+    has_too_many = source.events(node.predicate, node.less_than, node.days).__contains__ if node.less_than else None
+    if has_too_many is None:
+        return has_least or (lambda _: True)
+    if has_least is None:
+        return lambda ordinal: not has_too_many(ordinal)
+    return lambda ordinal: has_least(ordinal) and not has_too_many(ordinal)
 
 
 def all_hold(tests: tuple[Test, ...], ordinal: int) -> bool:

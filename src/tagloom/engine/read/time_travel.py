@@ -6,19 +6,22 @@ requested rows, bucket by bucket.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from tagloom.base.times import milliseconds_of
 from tagloom.engine.bitmaps import BitMap, holds
+from tagloom.engine.events.past import Point
 from tagloom.engine.history import log
 from tagloom.engine.history.compaction import compacted, horizon_of
 from tagloom.engine.keys.hashing import key_of
 from tagloom.engine.read import rule_bitmaps
 from tagloom.engine.read.queries import some_of, stream_people
-from tagloom.engine.read.trends import Leaf, Past, leaves_of, names_of_today, rows_of, versions_before
+from tagloom.engine.read.trends import Leaf, Past, events_at, leaves_of, names_of_today, rows_of, versions_before
 from tagloom.engine.state.environment import EnvironmentState
 from tagloom.engine.storage import Span
 from tagloom.engine.write.catalogue import not_found
 from tagloom.ports.problems import ChangeNotFound
 from tagloom.words.catalogue import Match
 from tagloom.words.changes import Version
+from tagloom.words.events import day_of
 from tagloom.words.people import Person, PersonRecord
 from tagloom.words.rules import Definition
 from tagloom.words.tags import TagPath
@@ -51,13 +54,21 @@ def check_version(environment: EnvironmentState, version: Version) -> None:
 
 
 def _in_each_bucket(
-    environment: EnvironmentState, leaves: Mapping[Leaf, Sequence[int]], version: Version
+    environment: EnvironmentState,
+    leaves: Mapping[Leaf, Sequence[int]],
+    version: Version,
+    wanted: Sequence[Definition] = (),
+    tribes: Mapping[str, Definition] = {},
 ) -> Iterator[Past]:
-    """Yields a source of bitmaps as of a version for each bucket."""
+    """Yields a source of bitmaps as of a version for each bucket. Windows of events end on the day of the version."""
     check_version(environment, version)
+    batch = environment.snapshot().batch(version) if version else None
+    day = 0 if batch is None else day_of(milliseconds_of(batch.at))
+    events = events_at(environment, wanted, tribes, [Point(version, day)])
     rows = sorted({*environment.dictionary.facts.values(), *(row for found in leaves.values() for row in found)})
     for bucket in range(environment.state.buckets):
-        past = Past(environment, leaves, rows, bucket)
+        past = Past(environment, leaves, rows, bucket, events)
+        past.go_to(0)
         for change in environment.snapshot().changes_of_rows(rows, bucket, version):
             past.undo(change)
         yield past
@@ -70,7 +81,7 @@ def _members(
     gone = list(names_of_today(environment.dictionary))
     leaves = {leaf: rows_of(environment.dictionary, *leaf, gone) for leaf in leaves_of([tribe], tribes)}
     found, audience = BitMap(), 0
-    for past in _in_each_bucket(environment, leaves, version):
+    for past in _in_each_bucket(environment, leaves, version, [tribe], tribes):
         found |= rule_bitmaps.members(tribe, tribes, past)
         audience += len(past.fact(tribe.audience))
     return found, audience

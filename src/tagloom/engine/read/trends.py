@@ -7,15 +7,19 @@ goes bucket by bucket and keeps one chunk per row in memory.
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
+from tagloom.base.times import milliseconds_of
 from tagloom.engine.bitmaps import BitMap, chunk_of, from_bytes
+from tagloom.engine.events.past import EventsAt, Point
 from tagloom.engine.keys.points import Share
 from tagloom.engine.read import rule_bitmaps
 from tagloom.engine.state.dictionary import Dictionary
 from tagloom.engine.state.environment import EnvironmentState
 from tagloom.engine.storage import ChunkChange, Snapshot
 from tagloom.words.changes import Version
+from tagloom.words.event_rules import EventPredicate
+from tagloom.words.events import day_of
 from tagloom.words.problems import TagProblem
-from tagloom.words.rules import Definition, HasTag, Rule, tribes_named, walk
+from tagloom.words.rules import Definition, HasTag, Rule, event_nodes, tribes_named, walk
 from tagloom.words.tags import TagPath, is_at_or_below
 
 Leaf = tuple[str, str]
@@ -83,8 +87,10 @@ def trend(
     leaves = {leaf: rows_of(environment.dictionary, *leaf, gone) for leaf in leaves_of(wanted, tribes)}
     rows = sorted({*environment.dictionary.facts.values(), *(row for found in leaves.values() for row in found)})
     counts = [[0] * (len(versions) + 1) for _ in wanted]
+    days = [day_of(milliseconds_of(moment) - 1) for moment in moments[len(unknown) :]]
+    events = events_at(environment, wanted, tribes, list(map(Point, versions, days)))
     for bucket in range(environment.state.buckets):
-        past = Past(environment, leaves, rows, bucket)
+        past = Past(environment, leaves, rows, bucket, events)
         changes = snapshot.changes_of_rows(rows, bucket, versions[0]) if versions else iter(())
         for place, numbers in _walk_back(past, changes, versions, wanted, tribes):
             for number, count in enumerate(numbers):
@@ -104,7 +110,7 @@ def _walk_back(
     yield len(versions), numbers
     change = next(changes, None)
     for place in reversed(range(len(versions))):
-        has_changed = False
+        has_changed = past.go_to(place)
         while change is not None and change.version > versions[place]:
             past.undo(change)
             has_changed = True
@@ -128,13 +134,33 @@ def leaves_of(wanted: Iterable[Definition], tribes: Mapping[str, Definition]) ->
     return found
 
 
+def events_at(
+    environment: EnvironmentState,
+    wanted: Iterable[Definition],
+    tribes: Mapping[str, Definition],
+    points: Sequence[Point],
+) -> EventsAt:
+    """Returns the events that rules name, as of some points."""
+    windows: dict[EventPredicate, int] = {}
+    for node in event_nodes(wanted, tribes):
+        windows[node.predicate] = max(node.days, windows.get(node.predicate, 0))
+    return EventsAt(environment.snapshot(), windows, points)
+
+
 class Past:
     """A source of bitmaps of one bucket that can return to earlier versions."""
 
     def __init__(
-        self, environment: EnvironmentState, leaves: Mapping[Leaf, Sequence[int]], rows: Collection[int], bucket: int
+        self,
+        environment: EnvironmentState,
+        leaves: Mapping[Leaf, Sequence[int]],
+        rows: Collection[int],
+        bucket: int,
+        events: EventsAt,
     ) -> None:
         self._environment = environment
+        self._events = events
+        self._point: Point | None = None
         self._bucket = bucket
         self._shares: dict[Share, BitMap] = {}
         self._leaves = leaves
@@ -166,6 +192,20 @@ class Past:
         if found is None:
             found = self._unions[path, match] = BitMap.union(BitMap(), *(self._rows[row] for row in rows))
         return found
+
+    def go_to(self, place: int) -> bool:
+        """Counts events up to one of the points. Until the first call, they are counted up to now.
+
+        Returns whether this can change the result of a rule.
+        """
+        self._point = self._events.points[place]
+        return self._events.has_predicates
+
+    def events(self, predicate: EventPredicate, times: int, days: int) -> BitMap:
+        """Returns the people of the bucket with at least `times` events in the days up to the present point."""
+        if self._point is None:
+            return chunk_of(self._environment.events(predicate, times, days), self._bucket)
+        return chunk_of(self._events.people(predicate, times, days, self._point), self._bucket)
 
     def share(self, share: Share) -> BitMap:
         """Returns the people of the bucket in the share, at whatever version. An erased person is in no share."""

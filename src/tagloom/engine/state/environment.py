@@ -54,7 +54,7 @@ class EnvironmentState:
         index_bytes_max: int = limits.INDEX_BYTES_DEFAULT,
     ) -> None:
         self.key = key
-        self.events = EventLog(lambda: day_of(int(now().timestamp() * 1_000)))
+        self.event_log = EventLog(lambda: day_of(int(now().timestamp() * 1_000)))
         self.lock = threading.RLock()
         self._published = threading.Condition(self.lock)
         self._is_committing = False
@@ -113,8 +113,8 @@ class EnvironmentState:
                     # Unfinished commits of this process are not read: they are published when they are durable.
                     if not self._is_committing and self._storage.stamp() != self.stamp:
                         self._follow()
-                    if not self.events.counts.is_current():
-                        self._notify({EVENTS: self.events.counts.move()})
+                    if not self.event_log.counts.is_current():
+                        self._notify({EVENTS: self.event_log.counts.move()})
                     return answer()
                 except Moved:
                     if self._is_committing:
@@ -133,7 +133,7 @@ class EnvironmentState:
         try:
             if not self._is_committing and self._storage.find_stamp() != self.stamp:
                 return None
-            if not self.events.counts.is_current():
+            if not self.event_log.counts.is_current():
                 return None
             self._is_at_once = True
             return answer()
@@ -189,7 +189,7 @@ class EnvironmentState:
                 self.directory.load(snapshot, now.keys_generation)
             if before is _UNKNOWN or now.version < before.version:
                 self.index.clear()
-                self.events.clear()
+                self.event_log.clear()
                 self._points.clear()
                 self._clear_leaves()
                 self.beginnings += 1
@@ -200,7 +200,7 @@ class EnvironmentState:
                 # A row that is not in the dictionary is an expiry row, which may have become live or not live.
                 if expiries := changed.keys() - self.dictionary.rows.keys():
                     self.dictionary.put_expiries(snapshot.expiries_of_ids(sorted(expiries)))
-                changed[EVENTS] = self.events.catch_up(snapshot, before.version)
+                changed[EVENTS] = self.event_log.catch_up(snapshot, before.version)
                 self._notify(changed)
             self.state, self.stamp = state, now
 
@@ -211,7 +211,7 @@ class EnvironmentState:
     def _change(self, row: int, added: BitMap, removed: BitMap, changed: dict[int, BitMap]) -> None:
         changed[row] = BitMap.union(added, removed, changed.get(row, _NOBODY))
         if row == self.dictionary.facts["erased"]:
-            self.events.counts.remove(added)
+            self.event_log.counts.remove(added)
         self.index.change(row, added, removed)
         for path in self._unions.get(row, ()):
             union = self._leaves[path, "subtree"]
@@ -331,14 +331,19 @@ class EnvironmentState:
         self._requested.add(today)
         return bitmap
 
-    def people_of_events(self, predicate: EventPredicate, times: int, days: int) -> BitMap:
+    def events(self, predicate: EventPredicate, times: int, days: int) -> BitMap:
         """Returns the people with at least `times` events of a predicate in the last days; see `EventCounts.people`.
 
         The bitmap must not be changed. Call it inside `read` or `find`. Raises: NotCounted.
         """
-        if not self.events.counts.is_ready(predicate, times, days):
+        if not self.event_log.counts.is_ready(predicate, times, days):
             self.check_may_wait()
-        return self.events.counts.people(predicate, times, days)
+        return self.event_log.counts.people(predicate, times, days)
+
+    def count_of_events(self, ordinal: int, predicate: EventPredicate, days: int) -> int:
+        """Returns how many events of a predicate a person has in the last days. Call it inside `read`."""
+        self.check_may_wait()
+        return self.event_log.counts.count_of(ordinal, predicate, days)
 
     def _count_events(self, predicate: EventPredicate, since: int) -> None:
         """Counts the events of a predicate from a day on. The log is read without the lock."""
@@ -353,7 +358,7 @@ class EnvironmentState:
             counted = merged(days, later) if later else days
             for each in counted.values():
                 each.remove(self.fact("erased"))
-            if not self.events.counts.adopt(predicate, since, counted):
+            if not self.event_log.counts.adopt(predicate, since, counted):
                 self._clear_leaves()
 
         self.read(adopt)
@@ -395,15 +400,15 @@ class EnvironmentState:
                 with self.lock:
                     return self._load(row, lambda: tx.chunks(row))
 
-            if not self.events.counts.is_current():
-                self._notify({EVENTS: self.events.counts.move()})
+            if not self.event_log.counts.is_current():
+                self._notify({EVENTS: self.event_log.counts.move()})
 
             def share(share: Share) -> BitMap:
                 with self.lock:
                     return self._points.people(share, self.state.next_ordinal, self.directory, lambda: tx)
 
             committed = load if loads_rows else peek
-            return View(tx, self.state, committed, self.dictionary, self.directory, share, self.events)
+            return View(tx, self.state, committed, self.dictionary, self.directory, share, self.event_log, self.lock)
 
     def _is_requested(self, row: Row) -> bool:
         """Returns whether `tag` was called for the tag or a branch above it, by its current or its new path."""
@@ -436,7 +441,7 @@ class EnvironmentState:
                 for row_id, added, removed in (*draft.rows(), *draft.expiry_shifts()):
                     self._change(row_id, added, removed, changed)
             if view.recorded:
-                changed[EVENTS] = BitMap.union(_NOBODY, *map(self.events.add, view.recorded))
+                changed[EVENTS] = BitMap.union(_NOBODY, *map(self.event_log.add, view.recorded))
             self._notify(changed)
             self.state, self.stamp = view.state, _stamp(view.state)
             if self.directory.generation == -1:

@@ -8,6 +8,7 @@ first write, so a refused batch changes nothing.
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -191,8 +192,8 @@ def _union(people: list[BitMap]) -> BitMap:
 class View:
     """One environment inside one transaction."""
 
-    # `committed` returns the people of a row before the transaction if they are in memory. The bitmap must not be
-    # changed.
+    # `lock` guards `event_log`, which other threads read. `committed` returns the people of a row before the
+    # transaction if they are in memory. The bitmap must not be changed.
     def __init__(
         self,
         tx: Transaction,
@@ -201,10 +202,12 @@ class View:
         dictionary: "Dictionary",
         directory: "Directory",
         share: Finder,
-        events: EventLog,
+        event_log: EventLog,
+        lock: AbstractContextManager[object],
     ) -> None:
         self.tx = tx
-        self.events = events
+        self.event_log = event_log
+        self.lock = lock
         self.state = state
         self.dictionary = dictionary
         self.directory = directory

@@ -3,11 +3,15 @@
 from collections.abc import Mapping, Sequence
 
 from tagloom.engine.bitmaps import BitMap
+from tagloom.engine.events.blocks import EventColumns
+from tagloom.engine.events.counts import NotCounted
 from tagloom.engine.keys.points import Share
 from tagloom.engine.read import rule_bitmaps
 from tagloom.engine.state.dictionary import Dictionary
 from tagloom.engine.write.draft import Draft, View
 from tagloom.ports import limits
+from tagloom.ports.problems import EventsNotCounted
+from tagloom.words.event_rules import EventPredicate
 from tagloom.words.problems import TagProblem
 from tagloom.words.receipts import Preview, Receipt, TagDiff, TribeDiff
 from tagloom.words.rules import Definition
@@ -58,6 +62,15 @@ class ViewBitmaps:
             held = self._leaves[path, match] = BitMap.union(_NOBODY, *map(self.row, self._rows_of(path, match)))
         return held
 
+    def events(self, predicate: EventPredicate, times: int, days: int) -> BitMap:
+        """Returns the people with at least `times` events in the last days.
+
+        Raises: EventsNotCounted: nobody counted these events before the transaction.
+        """
+        more = [recorded.columns for recorded in self._view.recorded] if self._drafts else []
+        with self._view.lock:
+            return _events(self._view, predicate, times, days, more)
+
     def _rows_of(self, path: str, match: str) -> list[int]:
         try:
             today = self.dictionary.resolve(TagPath(path))
@@ -67,6 +80,15 @@ class ViewBitmaps:
             live = self.dictionary.live(today)
             return [] if live is None else [live.id]
         return [row.id for row in self.dictionary.subtree(today)]
+
+
+def _events(view: View, predicate: EventPredicate, times: int, days: int, more: Sequence[EventColumns]) -> BitMap:
+    try:
+        return view.event_log.counts.people_with(predicate, times, days, more)
+    except NotCounted as missing:
+        raise EventsNotCounted(
+            f"The events '{predicate.event}' are not counted yet. Send the request again.", retry_after=1
+        ) from missing
 
 
 def preview_of(view: View, drafts: Sequence[Draft], receipt: Receipt, tribes: Mapping[str, Definition]) -> Preview:
@@ -109,8 +131,9 @@ def _by_tag(view: View, after: ViewBitmaps, drafts: Sequence[Draft]) -> tuple[li
     everyone = BitMap()
     for draft in drafts:
         for row, added, removed in draft.rows():
-            everyone |= added
-            everyone |= removed
+            if row != view.fact("with_events"):
+                everyone |= added
+                everyone |= removed
             if row not in facts:
                 path = after.dictionary.rows[row].path
                 changed.append(TagDiff(path, len(added), len(removed)))

@@ -84,8 +84,7 @@ class MemoryPopulation(Answers):
     """A `Population` in memory, without any storage on the disk."""
 
     def __init__(self, now: Callable[[], datetime], *, closed: Callable[[], bool] = lambda: False) -> None:
-        super().__init__()
-        self._now = now
+        super().__init__(now)
         self._closed = closed
         self._lock = threading.RLock()
         self._replays: dict[str, tuple[str, Receipt, datetime]] = {}
@@ -166,7 +165,7 @@ class MemoryPopulation(Answers):
             write = msgspec.structs.replace(write, parts=list(write.parts))
         with self._lock:
             receipt, after = self._tried(write, Origin(""))
-            return preview_of(self._state, after, receipt, tribes)
+            return preview_of(self._state, after, receipt, tribes, self._day())
 
     def seal(self, run: str) -> tuple[Done, ...]:
         with self._lock:
@@ -304,7 +303,7 @@ class MemoryPopulation(Answers):
             raise rejections.unknown_tag(tag, tags.nearest(tag, state.live_paths()))
         if owned := state.owned(tag):
             raise rejections.owned(tag, *owned)
-        inside = frozenset(state.members(write.tribe, write.tribes))
+        inside = frozenset(state.members(write.tribe, write.tribes, self._day()))
         tagged = inside & frozenset(state.people_with(tag, "exact"))
         now = self._now().timestamp()
         branches = self.exclusive_branches(tag)

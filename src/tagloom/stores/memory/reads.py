@@ -1,8 +1,10 @@
 """The reads of the oracle. Each read scans all people."""
 
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 
+from tagloom.base.times import milliseconds_of
 from tagloom.ports.pages import Page
 from tagloom.ports.problems import ChangeNotFound, PersonNotFound, TagNotFound
 from tagloom.stores.memory.drafts import not_found
@@ -14,7 +16,8 @@ from tagloom.words.catalogue import Branch, Match, Source, Tag
 from tagloom.words.changes import EVENTS, Change, Horizon, Origin, Version
 from tagloom.words.context_rules import NO_CONTEXT, Context
 from tagloom.words.decisions import Because, Decision, Provenance, because_of
-from tagloom.words.events import EventTypeRecord, RecordedEvent
+from tagloom.words.event_rules import counter_of
+from tagloom.words.events import EventTypeRecord, RecordedEvent, day_of
 from tagloom.words.expiry import Moment, moment_text, span_text
 from tagloom.words.people import Kind, Ordinal, Person, PersonRecord
 from tagloom.words.retention import HistoryCompacted
@@ -26,9 +29,10 @@ from tagloom.words.tribes import Count, Difference, MakeUp, OverlapRegion, TagSh
 class Answers:
     """The reads of a population, from its state and its history."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], datetime]) -> None:
         self._state = State()
         self._history: list[Record] = []
+        self._now = now
         self._states: dict[Version, State] = {0: self._state}
         self._horizon: Version = 0
 
@@ -73,6 +77,12 @@ class Answers:
             raise self._too_old(version)
         return seen_today(self._states[version], now)
 
+    def _day(self, as_of: Version | None = None) -> int:
+        """Returns the day on which the windows of event nodes end: that of the version, or today."""
+        if as_of is None:
+            return day_of(round(self._now().timestamp() * 1_000))
+        return day_of(milliseconds_of(self._history[as_of - 1].at)) if as_of else 0
+
     def _too_old(self, version: Version) -> HistoryCompacted:
         horizon = self.horizon()
         return HistoryCompacted(
@@ -107,7 +117,7 @@ class Answers:
         state = self._state
         last = int(read_cursor("people", cursor)) if cursor else -1
         found = []
-        inside = None if tribe is None else set(state.members(tribe, tribes))
+        inside = None if tribe is None else set(state.members(tribe, tribes, self._day()))
         for ordinal in state.everyone() if tag is None else state.people_with(state.resolve(tag), match):
             if inside is not None and ordinal not in inside:
                 continue
@@ -122,7 +132,7 @@ class Answers:
         self, tribe: Definition, tribes: Mapping[str, Definition], *, as_of: Version | None = None
     ) -> tuple[Version, Iterator[Sequence[Person]]]:
         state = self._as_of(as_of)
-        return state.version, chunks_of(self._named(state.members(tribe, tribes)))
+        return state.version, chunks_of(self._named(state.members(tribe, tribes, self._day(as_of))))
 
     def _named(self, ordinals: Iterable[Ordinal]) -> list[Person]:
         """Returns these people, without those who were erased later."""
@@ -231,18 +241,18 @@ class Answers:
     def count(self, tribe: Definition, tribes: Mapping[str, Definition], *, as_of: Version | None = None) -> Count:
         state = self._as_of(as_of)
         audience = [o for o in state.tag_numbers if takes(tribe, state.people[o].kind)]
-        return Count(count=len(state.members(tribe, tribes)), of=len(audience), version=state.version)
+        return Count(count=len(state.members(tribe, tribes, self._day(as_of))), of=len(audience), version=state.version)
 
     def sample(
         self, tribe: Definition, tribes: Mapping[str, Definition], *, limit: int, as_of: Version | None = None
     ) -> tuple[Person, ...]:
-        return _some(self._named(self._as_of(as_of).members(tribe, tribes)), limit)
+        return _some(self._named(self._as_of(as_of).members(tribe, tribes, self._day(as_of))), limit)
 
     def overlap(
         self, chosen: Sequence[str], tribes: Mapping[str, Definition]
     ) -> tuple[Version, tuple[OverlapRegion, ...]]:
         state = self._state
-        sets = {name: set(state.members(tribes[name], tribes)) for name in chosen}
+        sets = {name: set(state.members(tribes[name], tribes, self._day())) for name in chosen}
         everybody = set().union(*sets.values())
         regions = Counter(tuple(sorted(name for name in sets if person in sets[name])) for person in everybody)
         found = [OverlapRegion(region, count) for region, count in regions.items()]
@@ -252,8 +262,8 @@ class Answers:
         self, wanted: Definition, saved: Definition | None, tribes: Mapping[str, Definition], *, limit: int
     ) -> Difference:
         counted = self.count(wanted, tribes)
-        after = self._named(self._state.members(wanted, tribes))
-        before = [] if saved is None else self._named(self._state.members(saved, tribes))
+        after = self._named(self._state.members(wanted, tribes, self._day()))
+        before = [] if saved is None else self._named(self._state.members(saved, tribes, self._day()))
         are_after, were_before = set(after), set(before)
         entering = [person for person in after if person not in were_before]
         leaving = [person for person in before if person not in are_after]
@@ -270,8 +280,8 @@ class Answers:
 
     def make_up(self, wanted: Definition, tribes: Mapping[str, Definition], *, limit: int) -> MakeUp:
         state = self._state
-        members = state.members(wanted, tribes)
-        audience = state.members(Definition(wanted.audience, All(())), tribes)
+        members = state.members(wanted, tribes, self._day())
+        audience = state.members(Definition(wanted.audience, All(())), tribes, self._day())
         inside = Counter(path for ordinal in members for path in state.tags_of(ordinal))
         everyone = Counter(path for ordinal in audience for path in state.tags_of(ordinal))
         shares = [TagShare(path, count, everyone[path]) for path, count in inside.items()]
@@ -283,10 +293,12 @@ class Answers:
     ) -> tuple[tuple[int | None, ...], ...]:
         now = self._state
         versions = [sum(1 for record in self._history[: now.version] if record.at < moment) for moment in moments]
-        known = [version for version in (*versions, now.version) if version >= self._horizon]
+        days = [day_of(milliseconds_of(moment) - 1) for moment in moments]
+        points = zip((*versions, now.version), (*days, self._day()), strict=True)
+        known = [(version, day) for version, day in points if version >= self._horizon]
         unknown = (None,) * (len(versions) + 1 - len(known))
-        seen = [seen_today(self._states[version], now) for version in known]
-        return tuple((*unknown, *(len(state.members(each, tribes)) for state in seen)) for each in wanted)
+        seen = [(seen_today(self._states[version], now), day) for version, day in known]
+        return tuple((*unknown, *(len(state.members(each, tribes, day)) for state, day in seen)) for each in wanted)
 
     def owned_branch(self, tag: TagPath) -> tuple[TagPath, str] | None:
         return self._state.owned(tag)
@@ -316,7 +328,9 @@ class Answers:
     ) -> Decision:
         state = self._state
         ordinal = state.ordinals.get(person)
-        facts = Facts(person.kind, state.tags_of(ordinal), person.id, context)
+        events = () if ordinal is None else state.event_facts().get(ordinal, ())
+        counter = counter_of(events, self._day())
+        facts = Facts(person.kind, state.tags_of(ordinal), person.id, context, counter)
         today = {name: state.today(tribe) for name, tribe in tribes.items()}
         inside = tuple(name for name in sorted(today) if is_member(today[name], facts, today))
         why: dict[str, tuple[Because, ...]] = {}
@@ -325,7 +339,7 @@ class Answers:
             for reason in reasons(today[name].rule, facts, today):
                 asks = reason.asks
                 by = self._given(state, ordinal, asks) if reason.holds and isinstance(asks, HasTag) else ()
-                found.append(because_of(reason, by))
+                found.append(because_of(reason, facts, by))
             why[name] = tuple(found)
         return Decision(tribes=inside, version=state.version, because=why)
 

@@ -10,12 +10,13 @@ from tagloom.words import rejections, tags
 from tagloom.words.catalogue import Match
 from tagloom.words.changes import Origin, Version
 from tagloom.words.context_rules import HasContext
-from tagloom.words.events import EventType, EventTypeRecord, RecordedEvent
+from tagloom.words.event_rules import EventFact, counter_of
+from tagloom.words.events import EventType, EventTypeRecord, RecordedEvent, day_of
 from tagloom.words.expiry import Moment
 from tagloom.words.people import Kind, Ordinal, Person
 from tagloom.words.percent_rules import InPercent
 from tagloom.words.problems import TagProblem
-from tagloom.words.rules import Definition, Facts, is_member, reaches, resolved
+from tagloom.words.rules import Definition, Facts, event_nodes, is_member, reaches, resolved
 from tagloom.words.tags import TagPath, is_at_or_below
 
 Number: TypeAlias = int
@@ -250,22 +251,38 @@ class State:
         """Returns the tribe with the current paths of the tags in its rule."""
         return Definition(tribe.audience, resolved(tribe.rule, self.words.resolve))
 
-    def members(self, tribe: Definition, tribes: Mapping[str, Definition]) -> list[Ordinal]:
+    def members(self, tribe: Definition, tribes: Mapping[str, Definition], day: int) -> list[Ordinal]:
+        """Returns the members of a tribe. The windows of event nodes end on a day, in days since 1970."""
         asked, others = self.today(tribe), {name: self.today(each) for name, each in tribes.items()}
         assert not reaches(asked.rule, others, HasContext), "a rule that needs a context has no members"
         is_by_id = reaches(asked.rule, others, InPercent)
 
         # The result is cached by all that the rule reads. With many people this is fifty times as fast.
         @cache
-        def is_inside(kind: Kind, numbers: frozenset[Number], id: str | None) -> bool:
-            return is_member(asked, Facts(kind, self.paths_of(numbers), id), others)
+        def is_inside(kind: Kind, numbers: frozenset[Number], id: str | None, events: tuple[EventFact, ...]) -> bool:
+            facts = Facts(kind, self.paths_of(numbers), id, count_events=counter_of(events, day))
+            return is_member(asked, facts, others)
 
         def id_of(ordinal: Ordinal) -> str | None:
             # Somebody who was erased since has no id.
             known = self.words.people.get(ordinal) if is_by_id else None
             return None if known is None else known.id
 
-        return [o for o in self.everyone() if is_inside(self.people[o].kind, self.tag_numbers[o], id_of(o))]
+        events = self.event_facts() if event_nodes([asked], others) else {}
+        return [
+            o
+            for o in self.everyone()
+            if is_inside(self.people[o].kind, self.tag_numbers[o], id_of(o), events.get(o, ()))
+        ]
+
+    def event_facts(self) -> dict[Ordinal, tuple[EventFact, ...]]:
+        """Returns the events of each person, as rules see them. The events of people erased since do not count."""
+        found: dict[Ordinal, tuple[EventFact, ...]] = {}
+        for ordinal, event in ((each.ordinal, each.event) for each in self.events):
+            if ordinal in self.words.people:
+                fact = EventFact(event.type, day_of(event.at), event.properties)
+                found[ordinal] = (*found.get(ordinal, ()), fact)
+        return found
 
     def people_with(self, tag: TagPath, match: Match) -> list[Ordinal]:
         asked = {n for n in self.live_numbers(tag) if match == "subtree" or self.entries[n].path == tag}
