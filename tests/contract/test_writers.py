@@ -24,16 +24,19 @@ from tagloom.ports.writes import (
     MoveTag,
     PutPerson,
     PutTag,
+    RecordEvents,
     TagTribe,
     Undo,
     WriteOptions,
 )
 from tagloom.words.changes import Origin, Version
+from tagloom.words.events import DAY_MS, EventType
+from tagloom.words.events import Event as UserEvent
 from tagloom.words.people import Person
 from tagloom.words.receipts import Mode, Receipt
 from tagloom.words.tags import TagPath
 from tests.bodies import Line, parts
-from tests.contract.conftest import ADAPTERS, Subject, make_population
+from tests.contract.conftest import ADAPTERS, Clock, Subject, make_population
 from tests.contract.portrait import PEOPLE, TAGS, TRIBES, outcome, portrait, streamed, sums
 from tests.writing import Batch, submit_parts, tag_members, write_parts
 
@@ -48,6 +51,7 @@ PATIENCE_SECONDS = 20
 CROWD = 600
 MODES: tuple[Mode, ...] = ("add", "add", "add", "change", "set", "remove", "mirror")
 Act = Callable[[Population, Origin], Any]
+NOW = int(Clock().now.timestamp() * 1_000)
 
 
 class Write(NamedTuple):
@@ -128,6 +132,22 @@ def put(chance: random.Random) -> Act:
     return lambda population, origin: population.write(PutPerson(person), WriteOptions(origin))
 
 
+def events(chance: random.Random, sizes: Sequence[int]) -> Act:
+    """Events of some people. The ids are those of few messages, which several writers send."""
+    size = chance.choice(sizes)
+    sent = [
+        UserEvent(
+            person=person_of(chance, max(3, size)),
+            type=EventType(chance.choice(["ad/clicked", "ad/seen"])),
+            at=NOW - chance.choice([0, 0, 1, 2, 7]) * DAY_MS,
+            id=f"m{chance.randrange(2 * size)}",
+            properties=chance.choice([b"{}", b'{"genre":"sport"}']),
+        )
+        for _ in range(size)
+    ]
+    return lambda population, origin: population.write(RecordEvents(sent), WriteOptions(origin))
+
+
 def any_write(chance: random.Random) -> Act:
     """Anything that can be written, small enough to be tried again and again."""
     tag, other, person = chance.choice(TAGS), chance.choice(TAGS), person_of(chance, 4)
@@ -148,7 +168,8 @@ def any_write(chance: random.Random) -> Act:
             population, TagTribe(TRIBES["nested"], tag, "snapshot"), TRIBES, Batch(mode="change", origin=origin)
         ),
     ]
-    return chance.choice([*acts, *[body(chance, (1, 1, 3, 8))] * len(acts)])
+    often = [body(chance, (1, 1, 3, 8)), body(chance, (1, 1, 3, 8)), events(chance, (1, 3, 20))]
+    return chance.choice([*acts, *chance.choices(often, k=len(acts))])
 
 
 def large_writes(chance: random.Random) -> Iterator[Act]:
@@ -156,6 +177,7 @@ def large_writes(chance: random.Random) -> Iterator[Act]:
     for _ in range(6):
         yield body(chance, (1, 1, 2, 8, 70, 400, 1_500))
         yield chance.choice([put, repeated])(chance)
+        yield events(chance, (1, 1, 30, 200, 1_200))
 
 
 def all_writes(chance: random.Random) -> Iterator[Act]:
