@@ -63,6 +63,19 @@ def test_each_command_says_the_same_on_a_directory_and_on_a_server(twins: Twins,
     assert say("tribe", "count", "ball-games").out.startswith("1 of 4 (25.0 %), as of version ")
     assert [tribe["id"] for tribe in say("tribe", "list", "--json").json] == ["ball-games"]
     assert say("show", "u1", "--json").json["tribes"] == ["ball-games"]
+    ios = '{"type":"context","field":"platform","op":"is","value":"ios"}'
+    say("tribe", "create", "No iOS", f'{{"type":"not","of":{ios}}}', "--json")
+    say("tribe", "create", "All", '{"type":"percent","of":100,"salt":"spring"}', "--json")
+    assert say("tribe", "count", "no-ios").code == 1
+    assert [tribe["count"] for tribe in say("tribe", "list", "--json").json if tribe["id"] == "no-ios"] == [None]
+    assert "by request" in say("tribe", "list").out
+    assert say("show", "u1", "--json").json["because"]["all"][0]["asks"]["type"] == "percent"
+    for where in pair:
+        shown = run("show", "u1", *where).out
+        assert "no-ios: has no context in which 'platform' is 'ios'" in shown
+        assert "all: is in the 0 to 100 percent of 'spring'" in shown
+    for id in ("no-ios", "all"):
+        say("tribe", "delete", id)
     for format in ("csv", "ndjson", "parquet"):
         say("export", "tribe", "ball-games", "--format", format)
         say("export", "tag", "sports", "--format", format)

@@ -45,6 +45,8 @@ def test_a_generated_typescript_client_tags_counts_and_decides(tmp_path: Path) -
         "tribe": "gold-members",
         "count": [1, 2],
         "tribes": ["gold-members"],
-        "because": ["tier/gold"],
+        "because": ["tier/gold", "percent"],
+        "mobile": True,
+        "asked": ["context"],
         "rejected": ["tag-has-capital"],
     }

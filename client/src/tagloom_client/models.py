@@ -1,5 +1,6 @@
 """The answers of Tagloom. Fields of newer servers are ignored. Fields that older servers lack have defaults."""
 
+from collections.abc import Mapping
 from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
@@ -22,6 +23,10 @@ Scope = Literal[
 ]
 ExportFormat = Literal["ndjson", "csv", "parquet"]
 UploadFormat = Literal["json", "ndjson", "csv", "parquet"]
+ContextOp = Literal["is", "is-not", "one-of", "contains", "greater", "less", "is-set"]
+ContextValue = str | int | float | bool
+Context = Mapping[str, ContextValue | None]
+"""Values of one request for the context nodes of rules. A field that is None is missing."""
 Rule = dict[str, Any]
 """Rule JSON, for example `{"type": "tag", "tag": "sports"}`; see `tagloom_client.rules`."""
 
@@ -171,13 +176,17 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Because(msgspec.Struct, frozen=True, kw_only=True):
-    """A node of a rule that decided: its JSON pointer, its filter, its result, and the reasons."""
+    """A node of a rule that decided: its JSON pointer and its result.
+
+    A tag node has `tag` and `match`, and `by` has the tags of the person that satisfy it. Any other node is in `asks`.
+    """
 
     node: str
-    tag: str
-    match: Match
+    tag: str | None = None
+    match: Match | None = None
     holds: bool
     by: tuple[Provenance, ...] = ()
+    asks: Rule | None = None
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,7 +4,9 @@
 'all'
 """
 
-from tagloom_client.models import Match, Rule
+from collections.abc import Sequence
+
+from tagloom_client.models import ContextOp, ContextValue, Match, Rule
 
 
 def all_of(*parts: Rule) -> Rule:
@@ -30,3 +32,17 @@ def tag(path: str, *, match: Match = "subtree") -> Rule:
 def tribe(id: str) -> Rule:
     """Returns a rule that matches people in a tribe."""
     return {"type": "tribe", "tribe": id}
+
+
+def percent(of: float, *, salt: str, start: float = 0) -> Rule:
+    """Returns a rule that matches a stable share of people: `of` percent, from `start` percent on.
+
+    Shares of one salt that do not overlap never have the same person.
+    """
+    return {"type": "percent", "of": of, "salt": salt, "from": start}
+
+
+def context(field: str, op: ContextOp, value: ContextValue | Sequence[ContextValue] | None = None) -> Rule:
+    """Returns a rule that reads a value of the context of a decision. `one-of` needs a list, and `is-set` no value."""
+    rule: Rule = {"type": "context", "field": field, "op": op}
+    return rule if value is None else rule | {"value": value}

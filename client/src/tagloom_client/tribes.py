@@ -4,9 +4,12 @@ import secrets
 from collections.abc import Sequence
 from typing import Literal
 
+import msgspec
+
 from tagloom_client.asking import Ask, Lines, Place, check, json_body, query_of, reading, segment, without_none
 from tagloom_client.models import (
     Audience,
+    Context,
     Count,
     Decision,
     Decisions,
@@ -179,9 +182,11 @@ def explain(
     user: str | None = None,
     visitor: str | None = None,
     at_least: int | None = None,
+    context: Context | None = None,
 ) -> Ask[Why]:
-    """Returns why a person is in a tribe or not."""
-    query = query_of(user=user, visitor=visitor, at_least=at_least)
+    """Returns why a person is in a tribe or not. `context` has the values that a decision would get."""
+    text = None if context is None else msgspec.json.encode(context).decode()
+    query = query_of(user=user, visitor=visitor, at_least=at_least, context=text)
     return Ask("GET", f"{place.address}/tribes/{segment(tribe)}/why", reading(Why), query=query)
 
 
@@ -192,18 +197,33 @@ def decide(
     visitor: str | None = None,
     because: bool = True,
     at_least: int | None = None,
+    context: Context | None = None,
 ) -> Ask[Decision]:
-    """Returns the tribes of a person."""
-    body = json_body(without_none(user=user, visitor=visitor, because=because))
+    """Returns the tribes of a person. `context` has values for the context nodes of rules, which are not stored."""
+    said = None if context is None else dict(context)
+    body = json_body(without_none(user=user, visitor=visitor, because=because, context=said))
     path = f"{place.address}/decisions"
     return Ask("POST", path, reading(Decision), body=body, query=query_of(at_least=at_least))
 
 
 def decide_many(
-    place: Place, people: Sequence[Person], *, because: bool = False, at_least: int | None = None
+    place: Place,
+    people: Sequence[Person],
+    *,
+    because: bool = False,
+    at_least: int | None = None,
+    context: Context | None = None,
+    contexts: Sequence[Context] | None = None,
 ) -> Ask[Decisions]:
-    """Returns the tribes of up to 1,000 people, as of one version; up to 100 people with `because`."""
-    body = json_body({"people": [{person.kind: person.id} for person in people], "because": because})
+    """Returns the tribes of up to 1,000 people, as of one version; up to 100 people with `because`.
+
+    `context` has values for all people. `contexts` has values for each person, which replace values for all.
+    """
+    named: list[dict[str, object]] = [{person.kind: person.id} for person in people]
+    if contexts is not None:
+        named = [each | {"context": dict(own)} for each, own in zip(named, contexts, strict=True)]
+    said = None if context is None else dict(context)
+    body = json_body(without_none(people=named, because=because, context=said))
     path = f"{place.address}/decisions/many"
     return Ask("POST", path, reading(Decisions), body=body, query=query_of(at_least=at_least))
 

@@ -145,7 +145,10 @@ class RemoteSite:
     def decide(self, person: Person) -> Plain:
         """Returns the tribes of a person, with the reasons."""
         with problems_of_server():
-            return plain(self._client.decide(**_who(person)))
+            decision = plain(self._client.decide(**_who(person)))
+        # The server leaves out the fields that a node does not have.
+        because = {tribe: list(map(_without_none, found)) for tribe, found in decision["because"].items()}
+        return decision | {"because": because}
 
     def list_tribes(self) -> list[Plain]:
         """Returns the tribes, ordered by id."""
@@ -156,6 +159,16 @@ class RemoteSite:
         """Counts the members of a tribe, now or as of a version or a time."""
         with problems_of_server():
             return plain(self._client.count_tribe(tribe, as_of=as_of))
+
+    def find_count(self, tribe: str) -> Plain | None:
+        """Counts the members of a tribe now. Returns None if they depend on the context of decisions."""
+        with problems_of_server():
+            try:
+                return plain(self._client.count_tribe(tribe))
+            except ProblemError as error:
+                if error.name == "tribe-needs-context":
+                    return None
+                raise
 
     def create_tribe(self, draft: TribeDraft) -> Plain:
         """Creates a tribe."""
@@ -237,6 +250,10 @@ class problems_of_server:  # The name is in lower case, because it is used as `w
             raise ServerRefused(error) from error
         if isinstance(error, TagloomError):
             raise ServerUnreachable(str(error)) from error
+
+
+def _without_none(values: Plain) -> Plain:
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _who(person: Person) -> dict[str, Any]:

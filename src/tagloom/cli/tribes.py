@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, get_args
 
+import msgspec
 import typer
 from rich.markup import escape
 
@@ -23,9 +24,11 @@ from tagloom.cli.options import (
     unicode_text,
 )
 from tagloom.cli.output import say, say_json, say_receipt, say_table, tell
-from tagloom.cli.site import ExportKind, TribeDraft
+from tagloom.cli.site import ExportKind, Plain, TribeDraft
 from tagloom.people.export import ExportFormat
 from tagloom.ports.problems import PersonNotFound
+from tagloom.words.context_rules import HasContext, described_context
+from tagloom.words.percent_rules import InPercent, described_share
 from tagloom.words.receipts import TribeMode
 from tagloom.words.tribes import Audience
 
@@ -65,9 +68,19 @@ def show_person(
     tell("tribes  " + (", ".join(decision["tribes"]) or "none"))
     for tribe, reasons in decision["because"].items():
         for reason in reasons:
-            verb = "has" if reason["holds"] else "does not have"
-            tags = "; ".join(f"{by['tag']} since version {by['version']:,} ({by['actor']})" for by in reason["by"])
-            tell(f"  {tribe}: {verb} {reason['tag']}{f'  [{tags}]' if tags else ''}")
+            tell(f"  {tribe}: {_reason_text(reason)}")
+
+
+def _reason_text(reason: Plain) -> str:
+    """Returns a reason of a decision as a part of a sentence about the person."""
+    if "asks" not in reason:
+        verb = "has" if reason["holds"] else "does not have"
+        tags = "; ".join(f"{by['tag']} since version {by['version']:,} ({by['actor']})" for by in reason["by"])
+        return f"{verb} {reason['tag']}{f'  [{tags}]' if tags else ''}"
+    node = msgspec.convert(reason["asks"], InPercent | HasContext)
+    if isinstance(node, HasContext):
+        return f"{'has a' if reason['holds'] else 'has no'} context in which {described_context(node)}"
+    return f"{'is' if reason['holds'] else 'is not'} in {described_share(node)}"
 
 
 @tribe_app.command("list")
@@ -79,14 +92,17 @@ def list_tribes(
     environment: EnvironmentOption = "production",
     as_json: JsonOption = False,
 ) -> None:
-    """List the tribes of a space with their counts in an environment."""
+    """List the tribes of a space with their counts in an environment, unless they depend on each request."""
     with at_site(data, url, token, space, environment) as site:
         tribes = site.list_tribes()
-        counts = [site.count_tribe(tribe["id"]) for tribe in tribes]
+        counts = [site.find_count(tribe["id"]) for tribe in tribes]
     if as_json:
         say_json([tribe | {"count": count} for tribe, count in zip(tribes, counts, strict=True)])
         return
-    rows = [(t["id"], t["name"], t["audience"], c["count"], c["of"]) for t, c in zip(tribes, counts, strict=True)]
+    rows = [
+        (t["id"], t["name"], t["audience"], *(("by request", "") if c is None else (c["count"], c["of"])))
+        for t, c in zip(tribes, counts, strict=True)
+    ]
     say_table(("id", "name", "audience", "people", "of"), rows, numbers=(3, 4), wraps=(1,))
 
 

@@ -17,3 +17,4 @@ STREAM_SECONDS_BETWEEN_CHECKS = 3  # The seconds between two checks of the token
 EVENT_STREAM_SECONDS_MAX = 300  # Then the client must connect again, with a valid token.
 EVENT_STREAMS_AT_ONCE_MAX = 1_000  # Connections of one process that wait for events, some kilobytes each.
 LINGER_SECONDS_MAX = 5  # The server receives a refused body for so long at most, then closes the connection.
+CHARACTERS_PER_CONTEXT_PARAMETER_MAX = 4_000  # Proxies accept an address of 8 kB, in which each quote takes 3 bytes.

@@ -11,6 +11,7 @@ from tagloom.http.framework.context import Answer, Call, Stream
 from tagloom.http.framework.etags import etag, expected_revision, if_match
 from tagloom.http.framework.paging import page_of
 from tagloom.http.framework.schemas import (
+    ContextBody,
     Member,
     MembershipAnswer,
     MembersPage,
@@ -27,6 +28,7 @@ from tagloom.http.problems import PreconditionRequired
 from tagloom.people.export import encode_people
 from tagloom.ports.problems import TribeChanged
 from tagloom.tribes.definitions import Draft
+from tagloom.words.context_rules import NO_CONTEXT, Context, checked_context
 from tagloom.words.people import Kind, Person
 from tagloom.words.receipts import TribeMode
 from tagloom.words.rules import Definition
@@ -172,7 +174,8 @@ async def why(call: Call) -> Answer:
     environment, tribe, person = call.environment, call.values["tribe"], call.find_person()
     if person is None:
         raise ParameterInvalid("Give user or visitor.", parameter="user")
-    return Answer(await call.in_thread(lambda: call.services.targeting.why(environment, tribe, person)))
+    context = _context(call.find_text("context"))
+    return Answer(await call.in_thread(lambda: call.services.targeting.why(environment, tribe, person, context)))
 
 
 async def tag_members(call: Call) -> Answer:
@@ -200,6 +203,19 @@ async def tag_members(call: Call) -> Answer:
             )
         )
     )
+
+
+def _context(text: str | None) -> Context:
+    """Returns the context in a parameter. Raises: ParameterInvalid."""
+    if text is None:
+        return NO_CONTEXT
+    rule = 'JSON such as {"platform": "ios"}'
+    try:
+        return checked_context(msgspec.json.decode(text.encode("utf-8", "surrogatepass"), type=ContextBody))
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ParameterInvalid(f"context is not {rule}: {error}.", parameter="context", rule=rule) from error
+    except BodyInvalid as problem:
+        raise ParameterInvalid(problem.detail, parameter="context", rule=rule) from problem
 
 
 def _draft(body: TribeBody) -> Draft:

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import msgspec
+
 from tagloom.ports.population import Population
 from tagloom.ports.writes import TagTribe, Write
 from tagloom.tribes.definitions import Tribes
@@ -18,11 +20,17 @@ class Previews:
         self._population_of = population_of
 
     def preview(self, environment: Environment, write: Write) -> Preview:
-        """Returns what a write would do now."""
-        return self._population_of(environment).preview(write, self._tribes.definitions(environment.space))
+        """Returns what a write would do now.
+
+        Tribes whose members depend on the context of decisions are not counted.
+        """
+        definitions = self._tribes.definitions(environment.space)
+        skipped = self._tribes.needing_context(environment.space)
+        counted = {name: each for name, each in definitions.items() if name not in skipped}
+        preview = self._population_of(environment).preview(write, counted)
+        return msgspec.structs.replace(preview, tribes_not_counted=preview.tribes_not_counted + len(skipped))
 
     def tag_tribe(self, environment: Environment, tribe: str, tag: TagPath, mode: TribeMode) -> Preview:
-        """Returns what tagging the members of a tribe would do now. Raises: TribeNotFound."""
-        definitions = self._tribes.definitions(environment.space)
-        wanted = self._tribes.get_definition(environment.space, tribe)
+        """Returns what tagging the members of a tribe would do now. Raises: TribeNotFound, TribeNeedsContext."""
+        wanted, definitions = self._tribes.get_countable(environment.space, tribe)
         return self.preview(environment, TagTribe(wanted, tag, mode, definitions))

@@ -155,15 +155,10 @@ class Taggings:
         It is one batch, and the caller never gets the ids of the members. The source of the batch is the tribe. Added
         taggings expire at `expires_at`, which must be in the future, or after `ttl`.
 
-        Raises: TribeNotFound, ExpiryInvalid, ExpiryPast, and what `TagTribe` raises.
+        Raises: TribeNotFound, TribeNeedsContext, ExpiryInvalid, ExpiryPast, and what `TagTribe` raises.
         """
-        write = TagTribe(
-            self._tribes.get_definition(environment.space, tribe),
-            tag,
-            mode,
-            self._tribes.definitions(environment.space),
-            expiry_of(expires_at, ttl, self._now()),
-        )
+        wanted, definitions = self._tribes.get_countable(environment.space, tribe)
+        write = TagTribe(wanted, tag, mode, definitions, expiry_of(expires_at, ttl, self._now()))
         asked = hashlib.blake2b(msgspec.json.encode([tribe, tag, mode, origin, expires_at, ttl]), digest_size=32)
         options = WriteOptions(Origin(origin.actor, f"tribe {tribe}"), dry_run, idempotency_key, asked.hexdigest())
         return self._population_of(environment).write(write, options)

@@ -13,13 +13,15 @@ from tagloom.ports.pages import Page
 from tagloom.ports.population import Population
 from tagloom.ports.problems import TagNotFound
 from tagloom.tribes import limits
-from tagloom.tribes.definitions import Tribes, check
+from tagloom.tribes.definitions import Tribes, check, check_has_members
 from tagloom.words import rule_lints
 from tagloom.words.changes import Version
+from tagloom.words.context_rules import NO_CONTEXT, Context, HasContext
 from tagloom.words.decisions import Because, Decision
 from tagloom.words.people import Person, PersonRecord
+from tagloom.words.problems import TribeNeedsContext
 from tagloom.words.rule_lints import Hint
-from tagloom.words.rules import Definition, Not, Rule, resolved, tags_named, tribes_named
+from tagloom.words.rules import Definition, Not, Rule, reaches, resolved, tags_named, tribes_named
 from tagloom.words.tenants import Environment
 from tagloom.words.tribes import Count, MakeUp, OverlapRegion
 
@@ -103,10 +105,11 @@ class Targeting:
     def preview(self, environment: Environment, wanted: Definition, *, as_of: Version | None = None) -> Preview:
         """Returns the members that a rule would have if it were saved.
 
-        Raises: RuleInvalid and its subclasses, TagProblem.
+        Raises: RuleInvalid and its subclasses, TagProblem, TribeNeedsContext.
         """
         definitions = self._tribes.definitions(environment.space)
         check(wanted.rule, {tribe: each.rule for tribe, each in definitions.items()})
+        check_has_members(wanted, definitions)
         population = self._population_of(environment)
         counted = population.count(wanted, definitions, as_of=as_of)
         return Preview(
@@ -120,10 +123,15 @@ class Targeting:
     def compare(self, environment: Environment, wanted: Definition, tribe: str | None) -> Comparison:
         """Returns how the members of a tribe would change if its rule were replaced. Without a tribe, all enter.
 
-        Raises: TribeNotFound, RuleInvalid and its subclasses, TagProblem.
+        If the saved members depend on the context of decisions, nobody enters or leaves.
+
+        Raises: TribeNotFound, RuleInvalid and its subclasses, TagProblem, TribeNeedsContext.
         """
         saved = None if tribe is None else self._tribes.get_definition(environment.space, tribe)
         definitions = self._checked(environment, wanted, tribe)
+        check_has_members(wanted, definitions)
+        if saved is not None and reaches(saved.rule, definitions, HasContext):
+            saved = wanted
         population = self._population_of(environment)
         found = population.compare(wanted, saved, definitions, limit=limits.SAMPLE_PEOPLE_MAX)
         return Comparison(**msgspec.structs.asdict(found), unknown_tags=_unknown_tags(wanted.rule, population))
@@ -133,10 +141,11 @@ class Targeting:
     ) -> MakeUp:
         """Returns the most frequent tags of the members of a rule.
 
-        Raises: ParameterInvalid, RuleInvalid and its subclasses, TagProblem.
+        Raises: ParameterInvalid, RuleInvalid and its subclasses, TagProblem, TribeNeedsContext.
         """
         _check_between(limit, limits.TAGS_PER_MAKE_UP_MAX, "limit")
         definitions = self._checked(environment, wanted, None)
+        check_has_members(wanted, definitions)
         return self._population_of(environment).make_up(wanted, definitions, limit=limit)
 
     def trend(self, environment: Environment, wanted: Definition, *, days: int = 30) -> tuple[Point, ...]:
@@ -144,10 +153,11 @@ class Targeting:
 
         The current rule is applied to the taggings of each time. Days before the horizon are left out.
 
-        Raises: ParameterInvalid, RuleInvalid and its subclasses, TagProblem.
+        Raises: ParameterInvalid, RuleInvalid and its subclasses, TagProblem, TribeNeedsContext.
         """
         _check_between(days, limits.DAYS_PER_TREND_MAX, "days")
         definitions = self._checked(environment, wanted, None)
+        check_has_members(wanted, definitions)
         now = self._now()
         moments = day_ends(now, days)
         (counts,) = self._population_of(environment).trend([wanted], definitions, moments)
@@ -177,10 +187,19 @@ class Targeting:
         return definitions
 
     def count(self, environment: Environment, tribe: str, *, as_of: Version | None = None) -> Count:
-        """Counts the members of a tribe, and the people in its audience. Raises: TribeNotFound."""
-        wanted = self._tribes.get_definition(environment.space, tribe)
-        others = self._tribes.definitions(environment.space)
+        """Counts the members of a tribe, and the people in its audience. Raises: TribeNotFound, TribeNeedsContext."""
+        wanted, others = self._tribes.get_countable(environment.space, tribe)
         return self._population_of(environment).count(wanted, others, as_of=as_of)
+
+    def find_count(self, environment: Environment, tribe: str) -> Count | None:
+        """Returns what `count` returns, or None if the members depend on the context of decisions.
+
+        Raises: TribeNotFound.
+        """
+        try:
+            return self.count(environment, tribe)
+        except TribeNeedsContext:
+            return None
 
     def count_rule(self, environment: Environment, wanted: Definition, *, as_of: Version | None = None) -> Count:
         """Counts the people whom a rule without references to tribes finds."""
@@ -189,9 +208,11 @@ class Targeting:
     def members(
         self, environment: Environment, tribe: str, *, as_of: Version | None = None
     ) -> tuple[Version, Iterator[Sequence[Person]]]:
-        """Returns a version, and all members as of that version, a chunk at a time. Raises: TribeNotFound."""
-        wanted = self._tribes.get_definition(environment.space, tribe)
-        others = self._tribes.definitions(environment.space)
+        """Returns a version, and all members as of that version, a chunk at a time.
+
+        Raises: TribeNotFound, TribeNeedsContext.
+        """
+        wanted, others = self._tribes.get_countable(environment.space, tribe)
         return self._population_of(environment).members(wanted, others, as_of=as_of)
 
     def list_members(
@@ -208,51 +229,72 @@ class Targeting:
 
         With `search`, only members whose id matches it are listed. `search_match` is how the id is compared.
 
-        Raises: TribeNotFound, CursorInvalid.
+        Raises: TribeNotFound, TribeNeedsContext, CursorInvalid.
         """
+        wanted, others = self._tribes.get_countable(environment.space, tribe)
         return self._population_of(environment).list_people(
             kind=None,
             search=search,
             search_match=search_match,
-            tribe=self._tribes.get_definition(environment.space, tribe),
-            tribes=self._tribes.definitions(environment.space),
+            tribe=wanted,
+            tribes=others,
             limit=limit,
             cursor=cursor,
         )
 
     def is_member(self, environment: Environment, tribe: str, person: Person) -> tuple[Version, bool]:
-        """Returns whether a person is in a tribe, and the version of this answer. Raises: TribeNotFound."""
-        self._tribes.get_definition(environment.space, tribe)
+        """Returns whether a person is in a tribe, and the version of this answer.
+
+        Raises: TribeNotFound, TribeNeedsContext.
+        """
+        self._tribes.get_countable(environment.space, tribe)
         decision = self.decide(environment, person, because=False)
         return decision.version, tribe in decision.tribes
 
     def overlap(self, environment: Environment, chosen: Sequence[str]) -> tuple[Version, tuple[OverlapRegion, ...]]:
-        """Counts the people in each combination of the chosen tribes. Raises: BodyInvalid, TribeNotFound."""
+        """Counts the people in each combination of the chosen tribes.
+
+        Raises: BodyInvalid, TribeNotFound, TribeNeedsContext.
+        """
         if not 1 <= len(chosen) <= limits.TRIBES_PER_OVERLAP_MAX or len(set(chosen)) < len(chosen):
             raise BodyInvalid(
                 f"An overlap is of 1 to {limits.TRIBES_PER_OVERLAP_MAX} different tribes.", field="$.tribes"
             )
         for tribe in chosen:
-            self._tribes.get_definition(environment.space, tribe)
+            self._tribes.get_countable(environment.space, tribe)
         return self._population_of(environment).overlap(chosen, self._tribes.definitions(environment.space))
 
-    def decide(self, environment: Environment, person: Person, *, because: bool) -> Decision:
-        """Returns the tribes of the space that the person is in now. With `because`, also returns the reasons."""
-        definitions = self._tribes.definitions(environment.space)
-        return self._population_of(environment).decide(person, definitions, because=because)
+    def decide(
+        self, environment: Environment, person: Person, *, because: bool, context: Context = NO_CONTEXT
+    ) -> Decision:
+        """Returns the tribes of the space that the person is in now. With `because`, also returns the reasons.
 
-    def find_decision(self, environment: Environment, person: Person, *, because: bool) -> Decision | None:
+        `context` has the values that the caller knows of the request. They are not stored.
+        """
+        definitions = self._tribes.definitions(environment.space)
+        return self._population_of(environment).decide(person, definitions, because=because, context=context)
+
+    def find_decision(
+        self, environment: Environment, person: Person, *, because: bool, context: Context = NO_CONTEXT
+    ) -> Decision | None:
         """Returns what `decide` returns, or None if that would wait for a store or for another thread."""
         definitions = self._tribes.find_definitions(environment.space)
         population = self._find_population(environment)
         if definitions is None or population is None:
             return None
-        return population.find_decision(person, definitions, because=because)
+        return population.find_decision(person, definitions, because=because, context=context)
 
     def decide_many(
-        self, environment: Environment, people: Sequence[Person], *, because: bool
+        self,
+        environment: Environment,
+        people: Sequence[Person],
+        *,
+        because: bool,
+        contexts: Sequence[Context] | None = None,
     ) -> tuple[Version, tuple[Decision, ...]]:
         """Returns the decisions for several people in their order, all of one version.
+
+        `contexts` has the context of each person; None if no context was sent.
 
         Raises: BodyInvalid: there are no people, or too many.
         """
@@ -261,9 +303,9 @@ class Targeting:
             reasons = " with reasons" if because else ""
             raise BodyInvalid(f"A request decides for 1 to {most:,} people{reasons}.", field="$.people")
         definitions = self._tribes.definitions(environment.space)
-        return self._population_of(environment).decide_many(people, definitions, because=because)
+        return self._population_of(environment).decide_many(people, definitions, because=because, contexts=contexts)
 
-    def why(self, environment: Environment, tribe: str, person: Person) -> Why:
+    def why(self, environment: Environment, tribe: str, person: Person, context: Context = NO_CONTEXT) -> Why:
         """Returns why a person is in a tribe, or why the person is not in it. Raises: TribeNotFound."""
         definitions = self._tribes.definitions(environment.space)
         wanted = self._tribes.get_definition(environment.space, tribe)
@@ -271,7 +313,7 @@ class Targeting:
         # one level deeper, at `/of`. The negated rule gets the empty id, which no tribe of the space has.
         asked = _reachable(wanted.rule, definitions)
         asked |= {tribe: wanted, "": Definition("everyone", Not(wanted.rule))}
-        decision = self._population_of(environment).decide(person, asked, because=True)
+        decision = self._population_of(environment).decide(person, asked, because=True, context=context)
         holds_not = "" in decision.tribes
         because = decision.because[""] if holds_not else decision.because.get(tribe, ())
         if holds_not:

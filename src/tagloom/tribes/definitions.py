@@ -18,8 +18,17 @@ from tagloom.tribes import limits
 from tagloom.tribes.problems import TribeInUse
 from tagloom.words import limits as words_limits
 from tagloom.words.changes import Origin
-from tagloom.words.problems import RuleTooLarge
-from tagloom.words.rules import Definition, Rule, check_rule, check_tribes, tribes_named
+from tagloom.words.context_rules import HasContext
+from tagloom.words.problems import RuleTooLarge, TribeNeedsContext
+from tagloom.words.rules import (
+    Definition,
+    Rule,
+    check_rule,
+    check_tribes,
+    needing_context,
+    reaches,
+    tribes_named,
+)
 from tagloom.words.tribes import Audience, Tribe, TribeChange
 
 
@@ -167,6 +176,19 @@ class Tribes:
             raise TribeNotFound(f"There is no tribe '{printable(tribe)}'.", value=printable(tribe))
         return found
 
+    def get_countable(self, space: str, tribe: str) -> tuple[Definition, Mapping[str, Definition]]:
+        """Returns the definition of a tribe whose members can be listed, and those of all tribes of the space.
+
+        Raises: TribeNotFound, TribeNeedsContext, and the errors of `definitions`.
+        """
+        wanted, definitions = self.get_definition(space, tribe), self.definitions(space)
+        check_has_members(wanted, definitions, tribe=tribe)
+        return wanted, definitions
+
+    def needing_context(self, space: str) -> frozenset[str]:
+        """Returns the tribes of a space whose members depend on the context of decisions."""
+        return needing_context(self.definitions(space))
+
     def _forget(self, space: str) -> None:
         read = self._read.get(space)
         if read is not None:
@@ -184,6 +206,20 @@ def check(rule: Rule, others: Mapping[str, Rule], *, tribe: str = "") -> None:
             f"The rule has more than {words_limits.RULE_BYTES_MAX} bytes.", bytes_max=words_limits.RULE_BYTES_MAX
         )
     check_tribes(tribe, rule, others)
+
+
+def check_has_members(wanted: Definition, others: Mapping[str, Definition], *, tribe: str = "") -> None:
+    """Checks that the members of a definition do not depend on the context of decisions.
+
+    `tribe` is the id of the definition, if it is saved. Raises: TribeNeedsContext.
+    """
+    if reaches(wanted.rule, others, HasContext):
+        whom = f"is in the tribe '{printable(tribe)}'" if tribe else "satisfies the rule"
+        raise TribeNeedsContext(
+            f"Who {whom} depends on the context of each decision. Ask for a decision about one person, with a "
+            "context, or use a tribe whose rule has no context node.",
+            tribe=printable(tribe),
+        )
 
 
 def _check_words(draft: Draft) -> None:

@@ -84,3 +84,9 @@ def check_percent_node(node: InPercent, pointer: str) -> None:
             )
     if node.points()[1] > POINTS:
         raise RuleInvalid("'from' and 'of' together must not exceed 100 percent.", node=pointer)
+
+
+def described_share(node: InPercent) -> str:
+    """Returns a share as a part of a sentence, such as `the 0 to 20 percent of 'spring'`."""
+    begin, end = node.points()
+    return f"the {begin / 100:g} to {end / 100:g} percent of '{node.salt}'"

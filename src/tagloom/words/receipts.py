@@ -90,7 +90,7 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
     `people` counts the people who gain or lose a tag, and those who are created or removed. `by_tag` has the tags with
     the most changes. `tags_changed` is the number of all changed tags. `renamed` has paths before and after. `tribes`
     has the tribes that somebody would enter or leave. `tribes_not_counted` is the number of tribes beyond
-    TRIBES_PREVIEWED_MAX, which are not counted.
+    TRIBES_PREVIEWED_MAX, and of tribes whose members depend on the context of decisions. They are not counted.
     """
 
     receipt: Receipt

@@ -16,7 +16,7 @@ from tagloom.words import limits
 from tagloom.words.context_rules import HasContext, described_context
 from tagloom.words.event_rules import HasEvent, described_event
 from tagloom.words.people import KINDS, Kind
-from tagloom.words.percent_rules import InPercent
+from tagloom.words.percent_rules import InPercent, described_share
 from tagloom.words.rule_situations import Situated, TooManySituations, group_of, situations_of
 from tagloom.words.rules import (
     All,
@@ -279,7 +279,7 @@ def _described(rule: Rule) -> str:
         case Not(of=HasTag(tag=tag)):
             return f"have neither '{tag}' nor a tag below it"
         case InPercent():
-            return f"be in {_share(rule)}"
+            return f"be in {described_share(rule)}"
         case HasContext():
             return f"have a context in which {described_context(rule)}"
         case HasEvent():
@@ -287,7 +287,7 @@ def _described(rule: Rule) -> str:
         case Not(of=InTribe(tribe=tribe)):
             return f"be outside of the tribe '{tribe}'"
         case Not(of=InPercent() as part):
-            return f"be outside of {_share(part)}"
+            return f"be outside of {described_share(part)}"
         case Not(of=HasContext() as part):
             return f"have no context in which {described_context(part)}"
         case Not(of=HasEvent() as part):
@@ -298,11 +298,6 @@ def _described(rule: Rule) -> str:
             return "satisfy one of its groups" if not isinstance(rule, Not) else "fail one of its groups"
         case _:
             assert_never(rule)
-
-
-def _share(node: InPercent) -> str:
-    begin, end = node.points()
-    return f"the {begin / 100:g} to {end / 100:g} percent of '{node.salt}'"
 
 
 def _same(wanted: Definition, tribes: Mapping[str, Definition], itself: str | None) -> list[str]:

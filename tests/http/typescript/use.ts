@@ -22,7 +22,17 @@ const receipt = answered(
 const tribe = answered(
   await client.POST("/v2/spaces/{space}/tribes", {
     params: { path: { space: place.space } },
-    body: { name: "Gold members", audience: "users", rule: { type: "tag", tag: "tier/gold" } },
+    body: {
+      name: "Gold members",
+      audience: "users",
+      rule: {
+        type: "all",
+        of: [
+          { type: "tag", tag: "tier/gold" },
+          { type: "percent", of: 100, salt: "spring" },
+        ],
+      },
+    },
   }),
 );
 const count = answered(
@@ -36,6 +46,18 @@ const decision = answered(
     body: { user: "u1", because: true },
   }),
 );
+const mobile = answered(
+  await client.POST("/v2/spaces/{space}/tribes", {
+    params: { path: { space: place.space } },
+    body: { name: "Mobile", rule: { type: "context", field: "platform", op: "one-of", value: ["ios", "android"] } },
+  }),
+);
+const onMobile = answered(
+  await client.POST("/v2/spaces/{space}/environments/{environment}/decisions", {
+    params: { path: place },
+    body: { user: "u2", because: true, context: { platform: "ios", version: 7, beta: false } },
+  }),
+);
 const refused = await client.POST("/v2/spaces/{space}/environments/{environment}/taggings", {
   params: { path: place },
   body: { taggings: [{ user: "u3", tags: ["Tier/gold"] }] },
@@ -47,7 +69,9 @@ console.log(
     tribe: tribe.id,
     count: [count.count, count.of],
     tribes: decision.tribes,
-    because: decision.because?.[tribe.id]?.map((each) => each.tag),
+    because: decision.because?.[tribe.id]?.map((each) => each.tag ?? each.asks?.type),
+    mobile: onMobile.tribes.includes(mobile.id),
+    asked: onMobile.because?.[mobile.id]?.map((each) => each.asks?.type),
     rejected: refused.data?.rejected?.map((each) => each.problem),
   }),
 );

@@ -28,6 +28,7 @@ from tagloom.server.body_reader import BulkBodies
 from tagloom.server.thread_limits import Places
 from tagloom.services import Installation, Services
 from tagloom.words.changes import Origin, Version
+from tagloom.words.context_rules import NO_CONTEXT, Context
 from tagloom.words.decisions import Decision
 from tagloom.words.expiry import Expiry, expiry_of
 from tagloom.words.people import Kind, Person
@@ -82,7 +83,7 @@ class ApiState:
     fingerprint: str
     openapi: bytes
     _arrivals: PerLoop[Arrivals] = field(default_factory=PerLoop)
-    _decisions: PerLoop[Coalescer[Person, Decision]] = field(default_factory=PerLoop)
+    _decisions: PerLoop[Coalescer[tuple[Person, Context], Decision]] = field(default_factory=PerLoop)
     _submissions: PerLoop[Coalescer[Submit, Future[Receipt]]] = field(default_factory=PerLoop)
     _watches: PerLoop[Watches] = field(default_factory=PerLoop)
 
@@ -90,26 +91,35 @@ class ApiState:
         """Returns the waiters for commits of the running loop."""
         return self._arrivals.get(Arrivals)
 
-    async def decide(self, environment: Environment, person: Person, *, because: bool, organization: str) -> Decision:
+    async def decide(
+        self,
+        environment: Environment,
+        person: Person,
+        *,
+        because: bool,
+        organization: str,
+        context: Context = NO_CONTEXT,
+    ) -> Decision:
         """Returns the tribes of one person. Simultaneous requests for one environment share a thread."""
         decisions = self._decisions.get(lambda: Coalescer(self.threads))
         return await decisions.run(
             (environment.key, because),
-            person,
-            lambda people: self._decided(environment, people, because=because),
+            (person, context),
+            lambda asked: self._decided(environment, asked, because=because),
             organization=organization,
         )
 
     def _decided(
-        self, environment: Environment, people: Sequence[Person], *, because: bool
+        self, environment: Environment, asked: Sequence[tuple[Person, Context]], *, because: bool
     ) -> Sequence[Decision | Exception]:
+        people, contexts = [person for person, _ in asked], [context for _, context in asked]
         try:
-            return self.services.targeting.decide_many(environment, people, because=because)[1]
+            return self.services.targeting.decide_many(environment, people, because=because, contexts=contexts)[1]
         except Problem as problem:
             if len(people) == 1:
                 return [problem]
             # A problem of one person must not fail the requests for the other people.
-            return [self._decided(environment, [person], because=because)[0] for person in people]
+            return [self._decided(environment, [each], because=because)[0] for each in asked]
 
     async def submit(self, environment: Environment, submit: Submit, *, organization: str) -> "Future[Receipt]":
         """Submits a small write. Simultaneous writes to one environment share a thread."""

@@ -164,5 +164,10 @@ TTL = Parameter(
     characters_max=12,
     pattern=SPAN_PATTERN,
 )
+CONTEXT = Parameter(
+    name="context",
+    description='The context of the decision as a JSON object, such as `{"platform": "ios"}`.',
+    characters_max=limits.CHARACTERS_PER_CONTEXT_PARAMETER_MAX,
+)
 USER = Parameter(name="user", description="The id of a user.")
 VISITOR = Parameter(name="visitor", description="The id of a visitor.")

@@ -234,26 +234,42 @@ class UndoBody(_Body, frozen=True, kw_only=True):
     until: TimeText | UnsetType = UNSET
 
 
+ContextBody = Annotated[
+    dict[
+        str,
+        Annotated[str, Meta(max_length=words_limits.CHARACTERS_PER_CONTEXT_VALUE_MAX)] | int | float | bool | None,
+    ],
+    Meta(max_length=words_limits.FIELDS_PER_CONTEXT_MAX),
+]
+"""Values for the context nodes of rules. A field that is null is missing."""
+
+
 class DecisionBody(_Body, frozen=True, kw_only=True):
-    """The person to decide for: either a user or a visitor."""
+    """The person to decide for: either a user or a visitor. `context` has values of the request for context nodes."""
 
     user: IdText | UnsetType = UNSET
     visitor: IdText | UnsetType = UNSET
     because: bool = True
+    context: ContextBody | UnsetType = UNSET
 
 
 class PersonNamed(_Body, frozen=True, kw_only=True):
-    """A person: either a user or a visitor."""
+    """A person: either a user or a visitor. `context` has values for this person only."""
 
     user: IdText | UnsetType = UNSET
     visitor: IdText | UnsetType = UNSET
+    context: ContextBody | UnsetType = UNSET
 
 
 class ManyDecisionsBody(_Body, frozen=True, kw_only=True):
-    """The people to decide for. With `because`, each decision has reasons, and the request can name fewer people."""
+    """The people to decide for. With `because`, each decision has reasons, and the request can name fewer people.
+
+    `context` has values for all people. A field of the context of one person replaces it.
+    """
 
     people: Annotated[list[PersonNamed], Meta(min_length=1, max_length=tribes_limits.DECISIONS_PER_REQUEST_MAX)]
     because: bool = False
+    context: ContextBody | UnsetType = UNSET
 
 
 class NewSpace(_Body, frozen=True, kw_only=True):

@@ -9,7 +9,18 @@ from tagloom.base import limits as base_limits
 from tagloom.base.problems import Problem
 from tagloom.http import decisions, history, installation, limits, tags, tenants, tribes
 from tagloom.http.framework.addresses import ORGANIZATION, SPACE, V2, E
-from tagloom.http.framework.parameters import AS_OF, AT_LEAST, CURSOR, DRY_RUN, LIMIT, MATCH, USER, VISITOR, Parameter
+from tagloom.http.framework.parameters import (
+    AS_OF,
+    AT_LEAST,
+    CONTEXT,
+    CURSOR,
+    DRY_RUN,
+    LIMIT,
+    MATCH,
+    USER,
+    VISITOR,
+    Parameter,
+)
 from tagloom.http.framework.routing import FastAnswer, Handler, Route
 from tagloom.http.framework.schemas import (
     AliasesPage,
@@ -79,6 +90,7 @@ from tagloom.words.problems import (
     TagIsAlias,
     TagProblem,
     TribeCycle,
+    TribeNeedsContext,
     TribeUnknown,
     UnknownTag,
 )
@@ -372,6 +384,7 @@ TAGS: tuple[Route, ...] = (
     ),
 )
 
+NO_MEMBERS: tuple[type[Problem], ...] = (TribeNotFound, TribeNeedsContext)
 RULE_PROBLEMS: tuple[type[Problem], ...] = (
     RuleInvalid,
     RuleTooDeep,
@@ -391,7 +404,7 @@ def _membership(kind: Kind, handler: Handler) -> Route:
         scopes=("tribes:read", "people:read"),
         parameters=(AT_LEAST,),
         answer=MembershipAnswer,
-        problems=(TribeNotFound, PersonIdInvalid),
+        problems=(*NO_MEMBERS, PersonIdInvalid),
     )
 
 
@@ -466,10 +479,7 @@ TRIBES: tuple[Route, ...] = (
         scopes=("tribes:read",),
         parameters=(AS_OF, AT_LEAST),
         answer=Count,
-        problems=(
-            ChangeNotFound,
-            TribeNotFound,
-        ),
+        problems=(*NO_MEMBERS, ChangeNotFound),
     ),
     Route(
         method="GET",
@@ -497,12 +507,7 @@ TRIBES: tuple[Route, ...] = (
         ),
         answer=MembersPage,
         answer_types=EXPORTS,
-        problems=(
-            ChangeNotFound,
-            TribeNotFound,
-            NotAcceptable,
-            CursorInvalid,
-        ),
+        problems=(*NO_MEMBERS, ChangeNotFound, NotAcceptable, CursorInvalid),
     ),
     _membership("user", tribes.get_membership_of_user),
     _membership("visitor", tribes.get_membership_of_visitor),
@@ -513,7 +518,7 @@ TRIBES: tuple[Route, ...] = (
         group="Tribes",
         summary="Explain why a person is in a tribe, or is not",
         scopes=("tribes:read", "people:read"),
-        parameters=(USER, VISITOR, AT_LEAST),
+        parameters=(USER, VISITOR, CONTEXT, AT_LEAST),
         answer=Why,
         problems=(TribeNotFound, PersonIdInvalid),
     ),
@@ -527,7 +532,7 @@ TRIBES: tuple[Route, ...] = (
         parameters=(AS_OF, AT_LEAST),
         body=PreviewBody,
         answer=Preview,
-        problems=(*RULE_PROBLEMS, ChangeNotFound),
+        problems=(*RULE_PROBLEMS, TribeNeedsContext, ChangeNotFound),
     ),
     Route(
         method="POST",
@@ -539,7 +544,7 @@ TRIBES: tuple[Route, ...] = (
         parameters=(AT_LEAST,),
         body=OverlapBody,
         answer=OverlapAnswer,
-        problems=(TribeNotFound,),
+        problems=NO_MEMBERS,
     ),
     Route(
         method="POST",
@@ -555,7 +560,7 @@ TRIBES: tuple[Route, ...] = (
         body=TribeTagBody,
         answer=Receipt,
         problems=(
-            TribeNotFound,
+            *NO_MEMBERS,
             TagProblem,
             UnknownTag,
             TagIsAlias,
@@ -574,7 +579,8 @@ DECISIONS: tuple[Route, ...] = (
         handler=decisions.decide,
         group="Decisions",
         summary="Decide which tribes a person is in now, and why",
-        description="An unknown person counts as one without tags.",
+        description="An unknown person counts as one without tags. `context` has values for context nodes of rules. "
+        "They are not stored.",
         scopes=("decisions",),
         parameters=(AT_LEAST,),
         body=DecisionBody,
