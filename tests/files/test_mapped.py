@@ -415,6 +415,16 @@ def test_a_field_that_comes_twice_rejects_its_line(tmp_path: Path, line: str) ->
     assert b"uu1" in part.doubts[0].keys
 
 
+def test_half_of_a_character_rejects_its_line_and_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text('{"id":"u1","p":"\\ud83d"}\n{"id":"u2","p":"\\ud83c\\udfc8"}\n')
+
+    (part,) = read_mapped(path, "ndjson", "none", Mapping(user="id", columns=(ListColumn(column="p"),)))
+
+    assert [each.detail for each in part.rejected] == ["Line 1 holds half of a character, such as \\ud83d."]
+    assert list(part.key_list()) == [b"uu2"]
+
+
 def test_values_of_json_are_plain_decimals(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text(

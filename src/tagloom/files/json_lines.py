@@ -26,7 +26,7 @@ from tagloom.words.tags import nearest, parse_tag
 
 _VALUE_BYTES = 1_000  # This is more than VALUE_CHARACTERS_MAX of any script.
 FIELD = re.compile(rb'"\s*:')
-HALF = re.compile(rb"\\\\u[dD][89a-fA-F]")
+HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _PERSON = re.compile(rb'"(user|visitor)"\s*:\s*("(?:[^"\\]|\\.)*")', re.DOTALL)
 _KINDS: tuple[Kind, Kind] = ("user", "visitor")
