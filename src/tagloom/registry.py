@@ -22,6 +22,7 @@ ROOMS = (
     "accounts",
     "tribes",
     "tagging",
+    "events",
     "history",
     "imports",
     "syncs",

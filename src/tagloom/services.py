@@ -1,5 +1,6 @@
 """All use cases of an open installation, created once and shared by the API, the console and the command line."""
 
+import secrets
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from tagloom.base.counters import Counters
 from tagloom.egress.http import Egress
 from tagloom.egress.policy import EgressPolicy, Guard
 from tagloom.egress.remotes import Remotes
+from tagloom.events.recording import Recording
 from tagloom.history.changes import Changes
 from tagloom.history.compaction import Compactor, Retentions
 from tagloom.imports.fetch import Fetcher
@@ -102,6 +104,7 @@ class Services:
     targeting: Targeting
     catalogue: Catalogue
     taggings: Taggings
+    events: Recording
     people: People
     changes: Changes
     undos: Undos
@@ -154,6 +157,7 @@ def make_services(installation: Installation, now: Callable[[], float] = time.ti
             list_syncs=control.list_syncs,
         ),
         taggings=Taggings(tribes, installation.population, now),
+        events=Recording(installation.population, now, new_id=lambda: secrets.token_hex(16)),
         people=People(installation.population),
         changes=Changes(installation.population),
         undos=Undos(installation.population),

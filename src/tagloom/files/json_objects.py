@@ -110,21 +110,33 @@ def object_of(
     if not isinstance(found, dict):
         raise line_fault(text, number, "is no JSON object")
     # If there are more colons after quotes than fields, a field occurs twice or a text contains such a colon.
-    if len(FIELD.findall(text)) != _fields_in(found) and (twice := _repeated(pairs_of(text, number))) is not None:
+    if (
+        len(FIELD.findall(text)) != fields_and_levels(found)[0]
+        and (twice := _repeated(pairs_of(text, number))) is not None
+    ):
         raise line_fault(text, number, f"has the field '{printable(twice)}' more than once")
     return found
 
 
-def _fields_in(value: Any) -> int:
-    count, waiting = 0, [value]
+def fields_and_levels(value: dict[str, Any] | list[Any]) -> tuple[int, int]:
+    """Returns the number of fields of all objects in a value, and the number of levels of objects and lists.
+
+    >>> fields_and_levels({"a": [{"b": 1}, {"b": 2}]})
+    (3, 3)
+    """
+    fields, levels = 0, 0
+    waiting: list[dict[str, Any] | list[Any]] = [value]
     while waiting:
-        each = waiting.pop()
-        if isinstance(each, dict):
-            count += len(each)
-            waiting.extend(below for below in each.values() if isinstance(below, dict | list))
-        else:
-            waiting.extend(below for below in each if isinstance(below, dict | list))
-    return count
+        below: list[dict[str, Any] | list[Any]] = []
+        for each in waiting:
+            if isinstance(each, dict):
+                fields += len(each)
+            for found in each.values() if isinstance(each, dict) else each:
+                # In this loop, `isinstance` takes three times as long.
+                if type(found) is dict or type(found) is list:
+                    below.append(found)
+        waiting, levels = below, levels + 1
+    return fields, levels
 
 
 def _repeated(pairs: Any) -> str | None:

@@ -1,0 +1,230 @@
+"""Reads one event from a line of NDJSON or an item of a JSON body, or finds exactly what is wrong with it.
+
+A usual event is decoded by msgspec in one step. All other events take the slower way, which reports more.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Annotated, Any, NoReturn, TypeAlias
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from tagloom.base.text import printable
+from tagloom.events import limits
+from tagloom.events.problems import EventInvalid, EventTooLarge, EventTypeReserved
+from tagloom.files.json_lines import DECODE_ERRORS, head, line_fault, too_long
+from tagloom.files.json_objects import fields_and_levels, object_of
+from tagloom.files.json_values import Unfit, decoder, id_of
+from tagloom.files.part_columns import LineFault
+from tagloom.words import limits as words_limits
+from tagloom.words.events import DAY_MS, RESERVED_CATEGORIES, Event, EventType, parse_event_type
+from tagloom.words.people import KINDS, Kind, Person
+from tagloom.words.person_ids import parse_id
+from tagloom.words.problems import EventTypeInvalid, PersonIdInvalid
+from tagloom.words.tags import nearest
+
+Id: TypeAlias = str | int | UnsetType | None
+Text: TypeAlias = str | UnsetType | None
+
+_FIELDS = ("user", "visitor", "event", "properties", "at", "id")
+# The names that other products use for these fields.
+_NAMES_OF_OTHERS = {
+    "anonymousId": "visitor",
+    "distinct_id": "user",
+    "messageId": "id",
+    "name": "event",
+    "timestamp": "at",
+    "time": "at",
+    "type": "event",
+    "userId": "user",
+}
+_NO_PROPERTIES = b"{}"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST = 946_684_800_000  # The begin of the year 2000, in milliseconds since 1970.
+Time: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)] | UnsetType | None
+_TYPES_KNOWN_MAX = 20_000  # Twice as many as an environment can have.
+
+
+class _EventLine(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    user: Id = UNSET
+    visitor: Id = UNSET
+    event: Text = UNSET
+    properties: msgspec.Raw | UnsetType = UNSET
+    at: Time = UNSET
+    id: Id = UNSET
+
+
+class EventReader:
+    """A reader of the events of one body.
+
+    `now` is in milliseconds since 1970. It is the time of events without a time. `new_id` makes the ids of events
+    without an id.
+    """
+
+    def __init__(self, *, now: int, new_id: Callable[[], str]) -> None:
+        self._now = now
+        self._new_id = new_id
+        self._usual = msgspec.json.Decoder(_EventLine)
+        self._exact = decoder()
+        self._types: dict[str, EventType] = {}
+
+    def event(self, text: bytes, number: int) -> Event:
+        """Reads an event. Raises: LineFault."""
+        if len(text) > words_limits.LINE_BYTES_MAX:
+            raise too_long(text, number)
+        try:
+            line = self._usual.decode(text)
+        except DECODE_ERRORS as error:
+            self._explain(text, number, error)
+        properties, fields = self._properties(line.properties, text, number)
+        # If there are more colons after quotes than fields, a field occurs twice or a text contains such a colon.
+        if text.count(b'":') != fields + _count(line) or _has_spaced_colon(text):
+            object_of(text, number, self._exact)
+        return Event(
+            person=_person(line, text, number),
+            type=self._type(line.event, text, number),
+            at=_milliseconds(line.at, number) if isinstance(line.at, datetime) else self._now,
+            id=self._new_id() if line.id is UNSET or line.id is None else _event_id(line.id, number),
+            properties=properties,
+        )
+
+    def _properties(self, raw: msgspec.Raw | UnsetType, text: bytes, number: int) -> tuple[bytes, int]:
+        """Returns the properties as they were written, and the number of their fields on all levels."""
+        if isinstance(raw, UnsetType):
+            return _NO_PROPERTIES, 0
+        written = bytes(raw)
+        if written == b"null":
+            return _NO_PROPERTIES, 0
+        if len(written) > words_limits.EVENT_BYTES_MAX:
+            says = f"has properties of {len(written):,} bytes; at most {words_limits.EVENT_BYTES_MAX:,} are allowed"
+            raise LineFault(EventTooLarge(f"Line {number} {says}."), head(text))
+        try:
+            found = msgspec.json.decode(written)
+        except (*DECODE_ERRORS, ValueError) as error:
+            self._explain(text, number, error)
+        if not isinstance(found, dict):
+            raise _fault(number, "has 'properties' that are no object", head(written))
+        fields, levels = fields_and_levels(found)
+        if fields > limits.PROPERTIES_PER_EVENT_MAX:
+            says = f"has {fields:,} properties; at most {limits.PROPERTIES_PER_EVENT_MAX} are allowed"
+            raise _fault(number, says, head(text))
+        if levels > limits.LEVELS_PER_PROPERTY_MAX:
+            says = f"has properties on {levels} levels; at most {limits.LEVELS_PER_PROPERTY_MAX} are allowed"
+            raise _fault(number, says, head(text))
+        return written, fields
+
+    def _type(self, written: Text, text: bytes, number: int) -> EventType:
+        if not isinstance(written, str):
+            raise _fault(number, "has no 'event'", head(text))
+        found = self._types.get(written)
+        if found is None:
+            found = _type_of(written)
+            if len(self._types) < _TYPES_KNOWN_MAX:
+                self._types[written] = found
+        return found
+
+    def _explain(self, text: bytes, number: int, error: Exception) -> NoReturn:
+        """Raises: LineFault, with the reason for which a line has not the usual form."""
+        found = object_of(text, number, self._exact)
+        for name, value in found.items():
+            if name not in _FIELDS:
+                near = nearest(name, _FIELDS)
+                suggestion = _NAMES_OF_OTHERS.get(name) or (near[0] if near else None)
+                raise _fault(number, f"has the unknown field '{printable(name)}'", name, suggestion=suggestion)
+            if name in KINDS or name == "id":
+                _text_of_id(value, name, number)
+            elif name != "properties" and not isinstance(value, str | None):
+                raise _fault(number, f"has '{name}' that is no text", _shown(value))
+            elif name == "at":
+                _check_time(value, number)
+        # What is left is a number that is out of the range of a double, or a whole number of thousands of digits.
+        raise line_fault(text, number, f"cannot be read: {printable(str(error))}") from error
+
+
+def _has_spaced_colon(text: bytes) -> bool:
+    """Returns whether a text has a colon after a space. In a usual line, all colons are after quotes."""
+    return b" :" in text or b"\t:" in text or b"\r:" in text or b"\n:" in text
+
+
+def _count(line: _EventLine) -> int:
+    """Returns the number of fields of a line."""
+    fields = (line.user, line.visitor, line.event, line.properties, line.at, line.id)
+    return len(fields) - fields.count(UNSET)
+
+
+def _person(line: _EventLine, text: bytes, number: int) -> Person:
+    """Returns the one person whom a line names. Raises: LineFault."""
+    user, visitor = line.user, line.visitor
+    is_user, is_visitor = user is not UNSET and user is not None, visitor is not UNSET and visitor is not None
+    if is_user == is_visitor:
+        says = "names both a user and a visitor" if is_user else "names neither a user nor a visitor"
+        raise _fault(number, says, head(text))
+    kind: Kind = "user" if is_user else "visitor"
+    id = _text_of_id(user if is_user else visitor, kind, number)
+    try:
+        return Person(kind, parse_id(id, field=kind))
+    except PersonIdInvalid as problem:
+        raise LineFault(problem, id) from problem
+
+
+def _text_of_id(value: Any, field: str, number: int) -> str:
+    """Returns an id as text. Raises: LineFault."""
+    if isinstance(value, str):
+        return value
+    try:
+        return id_of(value)
+    except Unfit as unfit:
+        raise _fault(number, f"has a '{field}' that {unfit}", _shown(value)) from unfit
+
+
+def _event_id(value: str | int, number: int) -> str:
+    """Returns the id of an event. Raises: LineFault."""
+    id, most = _text_of_id(value, "id", number), words_limits.CHARACTERS_PER_EVENT_ID_MAX
+    if not 1 <= len(id) <= most or not id.isprintable():
+        says = f"has an 'id' of {len(id)} characters; an id has 1 to {most} characters without controls"
+        raise _fault(number, says, id)
+    return id
+
+
+def _type_of(written: str) -> EventType:
+    """Returns a type that clients can send. Raises: LineFault."""
+    try:
+        found = parse_event_type(written)
+    except EventTypeInvalid as problem:
+        raise LineFault(problem, written) from problem
+    category = found.partition("/")[0]
+    if category in RESERVED_CATEGORIES:
+        reserved = ", ".join(sorted(RESERVED_CATEGORIES))
+        says = f"'{printable(found)}' is of the category '{category}'. Tagloom reserves the categories {reserved}."
+        raise LineFault(EventTypeReserved(says), written)
+    return found
+
+
+def _check_time(written: str | None, number: int) -> None:
+    """Raises: LineFault: a text is no time."""
+    try:
+        msgspec.convert(written, Time)
+    except msgspec.ValidationError as error:
+        says = "has 'at' that is no RFC 3339 time with a zone, such as 2026-03-01T09:00:00Z"
+        raise _fault(number, says, str(written)) from error
+
+
+def _milliseconds(moment: datetime, number: int) -> int:
+    """Returns a time in milliseconds since 1970. Raises: LineFault."""
+    since = moment - _EPOCH
+    found = since.days * DAY_MS + since.seconds * 1_000 + since.microseconds // 1_000
+    if found < _FIRST:
+        raise _fault(number, "has 'at' before the year 2000", moment.isoformat())
+    return found
+
+
+def _fault(number: int, says: str, value: str, **members: str | None) -> LineFault:
+    return LineFault(EventInvalid(f"Line {number} {says}.", **members), value)
+
+
+def _shown(value: Any) -> str:
+    """Returns a value as bounded JSON."""
+    if isinstance(value, dict | list):
+        return "{…}" if isinstance(value, dict) else "[…]"
+    return printable(value if isinstance(value, str) else str(value).lower())
