@@ -137,6 +137,14 @@ def test_a_body_with_too_many_events_is_refused(format: EventFormat, monkeypatch
         read((template % between.join([line] * 3 + ["0"])).encode(), format)
 
 
+def test_blank_lines_count_for_the_limit_of_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "EVENTS_PER_REQUEST_MAX", 3)
+
+    assert read(b"\n \n\n").events == []
+    with pytest.raises(BodyTooLarge):
+        read(b"\n" * 4)
+
+
 def test_a_json_body_is_bounded_like_every_json_body(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files_limits, "JSON_BODY_BYTES_MAX", 10)
 

@@ -48,5 +48,6 @@ def test_a_generated_typescript_client_tags_counts_and_decides(tmp_path: Path) -
         "because": ["tier/gold", "percent"],
         "mobile": True,
         "asked": ["context"],
+        "events": [["ad/clicked", {"ad": 7}]],
         "rejected": ["tag-has-capital"],
     }

@@ -16,6 +16,7 @@ Source = bytes | str | os.PathLike[str] | BinaryIO | Iterable[bytes]
 """A body to send: bytes, a path (str or PathLike), an open binary file, or chunks of bytes."""
 
 CHUNK_BYTES = 262_144
+LINES_PER_CHUNK = 1_000
 
 
 @dataclass(frozen=True)
@@ -142,6 +143,18 @@ def query_of(**values: Any) -> dict[str, str]:
 def json_body(value: Any) -> Body:
     """Returns a value as a JSON body."""
     return Body("application/json", msgspec.json.encode(value))
+
+
+def line_chunks(lines: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
+    """Yields lines as NDJSON, in chunks of a thousand."""
+    waiting: list[Mapping[str, Any]] = []
+    for line in lines:
+        waiting.append(line)
+        if len(waiting) == LINES_PER_CHUNK:
+            yield msgspec.json.Encoder().encode_lines(waiting)
+            waiting = []
+    if waiting:
+        yield msgspec.json.Encoder().encode_lines(waiting)
 
 
 def reading(type: type[Answer]) -> Callable[[Reply], Answer]:

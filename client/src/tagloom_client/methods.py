@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from inspect import Parameter, signature
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, cast, get_args, overload
 
-from tagloom_client import imports, requests, syncs, tribes
+from tagloom_client import events, imports, requests, syncs, tribes
 from tagloom_client.asking import Ask, Lines, Place
 from tagloom_client.async_sender import AsyncSender
 from tagloom_client.models import Page
@@ -133,7 +133,7 @@ def _iterator(is_async: bool) -> Any:
 
 
 class Methods:
-    """The functions of `requests`, `imports`, `syncs` and `tribes` as methods, without their first argument."""
+    """The functions of the modules of requests as methods, without their first argument."""
 
     def __init_subclass__(cls) -> None:
         """Gives a client its methods as plain functions, which `help` and `inspect` show like any other."""
@@ -172,6 +172,12 @@ class Methods:
     tag_people = One(requests.tag_people)
     export_taggings = Streamed(requests.export_taggings)
     download_taggings = Bytes(requests.download_taggings)
+
+    # Events.
+    record_events = One(events.record_events)
+    upload_events = One(events.upload_events)
+    list_events = Pages(events.list_events)
+    list_event_types = Pages(events.list_event_types)
 
     # The catalogue.
     list_tags = Pages(requests.list_tags)

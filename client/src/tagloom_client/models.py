@@ -18,11 +18,14 @@ Scope = Literal[
     "people:write",
     "tribes:read",
     "tribes:write",
+    "events:read",
+    "events:write",
     "decisions",
     "admin",
 ]
 ExportFormat = Literal["ndjson", "csv", "parquet"]
 UploadFormat = Literal["json", "ndjson", "csv", "parquet"]
+EventFormat = Literal["json", "ndjson"]
 ContextOp = Literal["is", "is-not", "one-of", "contains", "greater", "less", "is-set"]
 ContextValue = str | int | float | bool
 Context = Mapping[str, ContextValue | None]
@@ -102,6 +105,28 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     renewed: int = 0
     events: int = 0
     repeats: int = 0
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """A recorded event of a person. `original_at` is the time that the sender gave, if it was corrected."""
+
+    event: str
+    at: str
+    id: str
+    properties: dict[str, Any]
+    received_at: str
+    version: int
+    original_at: str | None = None
+    sent_at: str | None = None
+
+
+class EventType(msgspec.Struct, frozen=True, kw_only=True):
+    """An event type, the number of its events, and the times of the first and the last one."""
+
+    event: str
+    events: int
+    first_at: str
+    last_at: str
 
 
 class Tag(msgspec.Struct, frozen=True, kw_only=True):

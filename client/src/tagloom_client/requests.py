@@ -1,10 +1,8 @@
 """The requests of the Platform API. Each function returns an `Ask`; both clients have it as a method."""
 
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
-
-import msgspec
 
 from tagloom_client.asking import (
     Ask,
@@ -14,6 +12,7 @@ from tagloom_client.asking import (
     Source,
     check,
     json_body,
+    line_chunks,
     query_of,
     reading,
     segment,
@@ -41,8 +40,6 @@ from tagloom_client.models import (
     UploadFormat,
 )
 from tagloom_client.paths import CONTENT_TYPES, LINE_DECODER, AsOf, download, empty_as_null, person_path, read_person
-
-LINES_PER_CHUNK = 1_000
 
 # The installation and its tenants.
 
@@ -284,7 +281,7 @@ def tag_people(
     Their taggings expire at `expires_at` or after `ttl`, unless a line has its own. A list can be sent again after a
     failure; a generator cannot.
     """
-    whole = b"".join(_line_chunks(lines)) if isinstance(lines, list | tuple) else _line_chunks(lines)
+    whole = b"".join(line_chunks(lines)) if isinstance(lines, list | tuple) else line_chunks(lines)
     return upload(
         place,
         whole,
@@ -410,16 +407,21 @@ def list_changes(
     tag: str | None = None,
     after: int | None = None,
     newest_first: bool = False,
+    action: str | None = None,
     limit: int | None = None,
     at_least: int | None = None,
 ) -> Ask[Page[Change]]:
-    """Lists versions in ascending order or newest first; with a person or a tag, only those that changed it."""
+    """Lists versions in ascending order or newest first; with a person or a tag, only those that changed it.
+
+    Versions that recorded events are listed only with the action `events`.
+    """
     query = query_of(
         user=user,
         visitor=visitor,
         tag=tag,
         after=after,
         newest_first=newest_first or None,
+        action=action,
         limit=limit,
         at_least=at_least,
     )
@@ -464,17 +466,6 @@ def undo_all(
 
 def _tag(place: Place, tag: str) -> str:
     return f"{place.address}/tags/{segment(tag)}"
-
-
-def _line_chunks(lines: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
-    waiting: list[Mapping[str, Any]] = []
-    for line in lines:
-        waiting.append(line)
-        if len(waiting) == LINES_PER_CHUNK:
-            yield msgspec.json.Encoder().encode_lines(waiting)
-            waiting = []
-    if waiting:
-        yield msgspec.json.Encoder().encode_lines(waiting)
 
 
 def _read_tagging(line: bytes) -> PersonTagging:

@@ -41,7 +41,7 @@ VIEW: tuple[Scope, ...] = ("tags:read", "tribes:read", "decisions")
 SCOPES_PERMITTED: dict[Permission, frozenset[Scope]] = {
     "view": frozenset(VIEW),
     "tribes": frozenset((*VIEW, "tribes:write", "people:read")),
-    "developer": frozenset((*VIEW, "tags:write", "people:read", "people:write")),
+    "developer": frozenset((*VIEW, "tags:write", "people:read", "people:write", "events:read", "events:write")),
 }
 COMMAND_LINE = "command line"  # The actor of the operator.
 

@@ -67,6 +67,15 @@ def rfc3339_of(text: str) -> str:
     return rfc3339(utc_of(text).timestamp())
 
 
+def text_of_milliseconds(milliseconds: int) -> str:
+    """Returns a time in milliseconds since 1970 as RFC 3339 in UTC, with milliseconds.
+
+    >>> text_of_milliseconds(86_400_001)
+    '1970-01-02T00:00:00.001Z'
+    """
+    return with_milliseconds(datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=milliseconds))
+
+
 def with_milliseconds(moment: datetime) -> str:
     """Returns a time in UTC in the form of versions.
 

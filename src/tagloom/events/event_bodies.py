@@ -52,7 +52,7 @@ def read_events(
     compression: str | None = None,
     encoding: Encoding = "utf-8",
 ) -> EventBody:
-    """Reads a whole body. A bad event is rejected alone.
+    """Reads a whole body. A bad event is rejected alone. Blank lines are skipped, and count as events for the limit.
 
     `now` is in milliseconds since 1970. It is the time of events without a time. `new_id` makes the ids of events
     without an id. `compression` and `encoding` are the ones that the sender declares.
@@ -69,6 +69,8 @@ def read_events(
                 f"A body has at most {limits.EVENTS_PER_REQUEST_MAX:,} events. Send the others in another request.",
                 rule=f"at most {limits.EVENTS_PER_REQUEST_MAX} events",
             )
+        if not text.strip(b" \t\r"):
+            continue
         try:
             events.append(reader.event(text, number))
             lines.append(number)
@@ -80,10 +82,10 @@ def read_events(
 
 
 def _lines(text: Iterator[bytes], format: EventFormat) -> Iterator[tuple[int, bytes]]:
-    """Yields the number and the text of each event, without blank lines."""
+    """Yields the number and the text of each event, and of blank lines."""
     match format:
         case "ndjson":
-            return (each for each in lines_in(Stream(text)) if each[1].strip(b" \t\r"))
+            return lines_in(Stream(text))
         case "json":
             return items_of_json(text, "events")
         case _:

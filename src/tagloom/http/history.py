@@ -23,7 +23,7 @@ async def list_changes(call: Call) -> Answer:
     environment, person, tag = call.environment, call.find_person(), call.find_tag("tag")
     changes = call.services.changes
     limit, cursor, is_descending = call.integer("limit"), call.find_text("cursor"), call.flag("newest_first")
-    after, before = call.integer("after"), None
+    after, before, action = call.integer("after"), None, call.find_text("action")
     if cursor is not None and is_descending:
         before = _read_version(cursor)
     elif cursor is not None:
@@ -32,7 +32,14 @@ async def list_changes(call: Call) -> Answer:
     def read() -> ChangesPage:
         version = changes.version(environment)
         found = changes.list_changes(
-            environment, person=person, tag=tag, after=after, before=before, newest_first=is_descending, limit=limit + 1
+            environment,
+            person=person,
+            tag=tag,
+            after=after,
+            before=before,
+            newest_first=is_descending,
+            action=action,
+            limit=limit + 1,
         )
         items = found[:limit]
         next_cursor = write_cursor(f"version {items[-1].version}") if len(found) > limit else None

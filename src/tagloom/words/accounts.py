@@ -11,6 +11,8 @@ Scope = Literal[
     "people:write",
     "tribes:read",
     "tribes:write",
+    "events:read",
+    "events:write",
     "decisions",
     "admin",
 ]

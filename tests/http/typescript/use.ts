@@ -1,4 +1,4 @@
-// Makes a bulk write, a count and decisions through the generated types, and prints what the server answered.
+// Makes a bulk write, a count and decisions, and records an event, through the generated types, and prints what the server answered.
 import createClient from "openapi-fetch";
 import type { paths } from "./schema.js";
 
@@ -62,6 +62,17 @@ const refused = await client.POST("/v2/spaces/{space}/environments/{environment}
   params: { path: place },
   body: { taggings: [{ user: "u3", tags: ["Tier/gold"] }] },
 });
+const recorded = answered(
+  await client.POST("/v2/spaces/{space}/environments/{environment}/events", {
+    params: { path: place },
+    body: { events: [{ user: "u1", event: "ad/clicked", properties: { ad: 7 }, id: "m1" }] },
+  }),
+);
+const events = answered(
+  await client.GET("/v2/spaces/{space}/environments/{environment}/users/{id}/events", {
+    params: { path: { ...place, id: "u1" }, query: { at_least: recorded.version } },
+  }),
+);
 
 console.log(
   JSON.stringify({
@@ -72,6 +83,7 @@ console.log(
     because: decision.because?.[tribe.id]?.map((each) => each.tag ?? each.asks?.type),
     mobile: onMobile.tribes.includes(mobile.id),
     asked: onMobile.because?.[mobile.id]?.map((each) => each.asks?.type),
+    events: events.items.map((each) => [each.event, each.properties]),
     rejected: refused.data?.rejected?.map((each) => each.problem),
   }),
 );

@@ -26,6 +26,8 @@ SCOPE_WORDS: dict[Scope, str] = {
     "people:write": "create and erase people",
     "tribes:read": "read tribes, count and export them",
     "tribes:write": "create, change and delete tribes",
+    "events:read": "read event types and the events of people",
+    "events:write": "record events",
     "decisions": "ask which tribes a person is in",
     "admin": "everything, including spaces and tokens",
 }

@@ -18,8 +18,8 @@ from tagloom.base.problems import (
     Problem,
 )
 from tagloom.http.framework.parameters import AT_LEAST, Parameter
-from tagloom.http.framework.routing import TAG, Route
-from tagloom.http.framework.schemas import ImportOptions, TaggingLine, TaggingsBody
+from tagloom.http.framework.routing import TAG, Group, Route
+from tagloom.http.framework.schemas import EventLine, EventsBody, ImportOptions, TaggingLine, TaggingsBody
 from tagloom.http.problems import AddressTooLong, HeadersTooLarge, VersionNotReached
 from tagloom.ports.problems import EnvironmentNotFound, OrganizationNotFound, SpaceNotFound, StoreUnavailable
 from tagloom.server.multipart import MULTIPART
@@ -32,6 +32,7 @@ GROUPS = {
     "People": "Users and visitors, and the tags of one of them.",
     "Tags": "The catalogue of an environment.",
     "Taggings": "Many people at once: in and out.",
+    "Events": "What people did in an app.",
     "Tribes": "Named audiences, and who is in them.",
     "Decisions": "The tribes of one person, now.",
     "History": "Every version, and how to take it back.",
@@ -75,6 +76,7 @@ FORM_SCHEMA: Json = {
 ONE_PERSON: Json = {"oneOf": [{"required": ["user"]}, {"required": ["visitor"]}]}
 REFINEMENTS: dict[str, Json] = {
     "DecisionBody": ONE_PERSON,
+    "EventLine": ONE_PERSON,
     "PersonNamed": ONE_PERSON,
     "TaggingLine": ONE_PERSON,
     "TagPatch": {"minProperties": 1},
@@ -125,7 +127,7 @@ PROBLEM_SCHEMA: Json = {
 def openapi_document(routes: Sequence[Route]) -> Json:
     """Returns the whole document. Cost: some milliseconds; it is made once."""
     types = [each for route in routes for each in (route.body, route.answer) if each is not None]
-    named, components = _schemas([*types, TaggingsBody, TaggingLine, ImportOptions])
+    named, components = _schemas([*types, TaggingsBody, TaggingLine, EventsBody, EventLine, ImportOptions])
     paths: dict[str, Json] = {}
     for route in routes:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, named)
@@ -201,7 +203,7 @@ def _operation(route: Route, named: dict[Any, Json]) -> Json:
     else:
         operation["x-scopes"] = list(route.scopes)
     if route.body is not None or route.bulk:
-        content = {each: {"schema": _bulk_schema(each)} for each in route.bulk}
+        content = {each: {"schema": _bulk_schema(each, route.group)} for each in route.bulk}
         if route.body is not None:
             content = {"application/json": {"schema": named[route.body]}, **content}
         operation["requestBody"] = {"required": route.is_body_required, "content": content}
@@ -242,11 +244,12 @@ def _parameter(parameter: Parameter, where: str) -> Json:
     }
 
 
-def _bulk_schema(content_type: str) -> Json:
+def _bulk_schema(content_type: str, group: Group) -> Json:
+    body, line = ("EventsBody", "EventLine") if group == "Events" else ("TaggingsBody", "TaggingLine")
     if content_type == "application/json":
-        return {"$ref": "#/components/schemas/TaggingsBody"}
+        return {"$ref": f"#/components/schemas/{body}"}
     texts = {
-        "application/x-ndjson": "One TaggingLine a line.",
+        "application/x-ndjson": f"One {line} a line.",
         "text/csv": "A header line, then one tagging a line: columns user or visitor, and tag.",
     }
     if content_type == MULTIPART:

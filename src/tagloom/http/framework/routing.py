@@ -24,6 +24,7 @@ Group = Literal[
     "People",
     "Tags",
     "Taggings",
+    "Events",
     "Tribes",
     "Decisions",
     "History",

@@ -1,12 +1,14 @@
 """The bodies and answers of the Platform API that are not words of the model. Their fields never change."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from tagloom.accounts import limits as accounts_limits
 from tagloom.base import limits as base_limits
+from tagloom.events import limits as events_limits
+from tagloom.events.event_items import EventItem, EventTypeItem
 from tagloom.files import limits as files_limits
 from tagloom.ports import limits as ports_limits
 from tagloom.ports.imports import Import, ImportFormat, SavedMapping
@@ -58,6 +60,10 @@ RetentionText = Annotated[
 ]
 IdText = Annotated[
     str, Meta(description="An id: 1 to 256 characters without control characters.", min_length=1, max_length=256)
+]
+EventTypeText = Annotated[
+    str,
+    Meta(description="An event type: a category and an action, joined by `/`.", examples=["ad/clicked"]),
 ]
 SlugText = Annotated[
     str,
@@ -272,6 +278,23 @@ class ManyDecisionsBody(_Body, frozen=True, kw_only=True):
     context: ContextBody | UnsetType = UNSET
 
 
+class EventLine(_Body, frozen=True, kw_only=True):
+    """One event of one person. Without `at` it gets the time of now, and without `id` a new one."""
+
+    event: EventTypeText
+    user: IdText | UnsetType = UNSET
+    visitor: IdText | UnsetType = UNSET
+    properties: Annotated[dict[str, Any], Meta(extra_json_schema={"additionalProperties": True})] = {}
+    at: TimeText | UnsetType = UNSET
+    id: IdText | UnsetType = UNSET
+
+
+class EventsBody(_Body, frozen=True, kw_only=True):
+    """The events of one batch."""
+
+    events: Annotated[list[EventLine], Meta(max_length=events_limits.EVENTS_PER_REQUEST_MAX)]
+
+
 class NewSpace(_Body, frozen=True, kw_only=True):
     """A new space."""
 
@@ -398,6 +421,22 @@ class Member(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     user: str | UnsetType = UNSET
     visitor: str | UnsetType = UNSET
     tags: tuple[str, ...] | UnsetType = UNSET
+
+
+class EventsPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Events of one person, the last recorded first."""
+
+    items: tuple[EventItem, ...]
+    next_cursor: Cursor
+    version: Version
+
+
+class EventTypesPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Event types in alphabetical order."""
+
+    items: tuple[EventTypeItem, ...]
+    next_cursor: Cursor
+    version: Version
 
 
 class MembersPage(msgspec.Struct, frozen=True, kw_only=True):

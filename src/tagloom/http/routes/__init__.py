@@ -55,6 +55,7 @@ from tagloom.http.framework.schemas import (
     UndoBody,
 )
 from tagloom.http.problems import NotAcceptable, PreconditionRequired
+from tagloom.http.routes.events import EVENTS
 from tagloom.http.routes.imports import IMPORTS, MAPPINGS
 from tagloom.http.routes.people import EXPORTS, IDEMPOTENCY_KEY, PEOPLE, SEARCH_MATCH, search_for
 from tagloom.http.routes.syncs import SYNCS
@@ -617,6 +618,10 @@ HISTORY: tuple[Route, ...] = (
             TAG_FILTER,
             Parameter(name="after", description="Only later versions.", kind="integer", default=0),
             Parameter(name="newest_first", description="The newest first.", kind="flag", default=False),
+            Parameter(
+                name="action",
+                description="Only versions with this action. Without it, versions of `events` are left out.",
+            ),
             LIMIT,
             CURSOR,
             AT_LEAST,
@@ -677,6 +682,7 @@ HISTORY: tuple[Route, ...] = (
 
 ROUTES: tuple[Route, ...] = (
     *PEOPLE,
+    *EVENTS,
     *TAGS,
     *TRIBES,
     *DECISIONS,

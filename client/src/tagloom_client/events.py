@@ -1,0 +1,72 @@
+"""The requests about events. Each function returns an `Ask`; both clients have it as a method."""
+
+import secrets
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from tagloom_client.asking import Ask, Body, Place, Source, line_chunks, query_of, reading
+from tagloom_client.models import Event, EventFormat, EventType, Page, Receipt
+from tagloom_client.paths import CONTENT_TYPES, person_path
+
+
+def record_events(
+    place: Place,
+    events: Iterable[Mapping[str, Any]],
+    *,
+    dry_run: bool | None = None,
+    source_name: str | None = None,
+    idempotency_key: str | None = None,
+) -> Ask[Receipt]:
+    """Records events such as `{"user": "u1", "event": "ad/clicked", "properties": {"ad": 7}}` as one batch.
+
+    `at` (RFC 3339) is the time of an event, by default now. An event whose `id` was recorded in the last seven days is
+    not recorded again. Events cannot be undone. A list can be sent again after a failure; a generator cannot.
+    """
+    whole = b"".join(line_chunks(events)) if isinstance(events, list | tuple) else line_chunks(events)
+    return upload_events(
+        place,
+        whole,
+        format="ndjson",
+        dry_run=dry_run,
+        source_name=source_name,
+        idempotency_key=idempotency_key,
+    )
+
+
+def upload_events(
+    place: Place,
+    source: Source,
+    *,
+    format: EventFormat,
+    dry_run: bool | None = None,
+    source_name: str | None = None,
+    idempotency_key: str | None = None,
+) -> Ask[Receipt]:
+    """Sends a body of events as one batch, with an idempotency key, so that a retry never records an event twice."""
+    return Ask(
+        "POST",
+        f"{place.address}/events",
+        reading(Receipt),
+        query=query_of(dry_run=dry_run, source=source_name),
+        headers={"Idempotency-Key": idempotency_key or secrets.token_hex(16)},
+        body=Body(CONTENT_TYPES[format], source),
+    )
+
+
+def list_events(
+    place: Place,
+    *,
+    user: str | None = None,
+    visitor: str | None = None,
+    limit: int | None = None,
+    at_least: int | None = None,
+) -> Ask[Page[Event]]:
+    """Lists the events of a person, the last recorded first. `limit` is the size of a page."""
+    path = f"{person_path(place, user, visitor)}/events"
+    return Ask("GET", path, reading(Page[Event]), query=query_of(limit=limit, at_least=at_least))
+
+
+def list_event_types(place: Place, *, limit: int | None = None, at_least: int | None = None) -> Ask[Page[EventType]]:
+    """Lists the event types in alphabetical order, with the number of their events."""
+    path = f"{place.address}/event-types"
+    return Ask("GET", path, reading(Page[EventType]), query=query_of(limit=limit, at_least=at_least))
