@@ -1,0 +1,149 @@
+"""Servers that record events, killed at random moments: no acknowledged event is lost, and none is recorded twice."""
+
+import random
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tagloom.accounts.access_tokens import Access
+from tagloom.bootstrap import Installation, check, open_installation
+from tagloom.engine.events import merging
+from tagloom.settings import PostgresUrl, Settings, read_settings
+from tagloom.words.event_rules import HasEvent
+from tagloom.words.people import Person
+from tagloom.words.rules import Definition
+from tagloom_client import Retries, Tagloom, TagloomError
+from tests.crash.kills import kills
+from tests.crash.test_kill import server
+from tests.postgres import Server
+
+KILLS = kills(6)
+SENDERS = 4
+CLICKERS = Definition("everyone", HasEvent("ad/clicked", days=2))
+
+Events = list[Mapping[str, Any]]
+
+
+class Sender(threading.Thread):
+    """Sends batch after batch until the server is gone. Each event has an id of its own."""
+
+    def __init__(self, url: str, token: str, name: str) -> None:
+        super().__init__()
+        self._client = Tagloom(url, token, retries=Retries(tries=1))
+        self._name = name
+        self.acknowledged: list[Events] = []
+        self.unanswered: list[Events] = []
+        self.has_begun = threading.Event()
+
+    def run(self) -> None:
+        with self._client:
+            for number in count():
+                batch = self._batch(number)
+                try:
+                    receipt = self._client.record_events(batch)
+                except TagloomError:
+                    self.unanswered.append(batch)
+                    return
+                assert (receipt.events, receipt.repeats) == (len(batch), 0)
+                self.acknowledged.append(batch)
+                self.has_begun.set()
+
+    def _batch(self, number: int) -> Events:
+        people = ("shared", f"{self._name}-{number}", f"{self._name}-{number % 3}")
+        return [
+            {"user": person, "event": "ad/clicked", "id": f"{self._name}-{number}-{place}", "properties": {"n": number}}
+            for place, person in enumerate(people)
+        ]
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[Server]:
+    """A PostgreSQL that keeps what it says it keeps."""
+    started = Server(is_durable=True)
+    yield started
+    started.stop()
+
+
+@pytest.mark.slow
+def test_a_killed_server_on_sqlite_records_each_acknowledged_event_once(tmp_path: Path) -> None:
+    hold_to_account(read_settings(tmp_path), data=tmp_path, environ=None, processes=1)
+
+
+@pytest.mark.slow
+def test_killed_servers_on_postgresql_record_each_acknowledged_event_once(database: Server) -> None:
+    url = database.new_database()
+    hold_to_account(Settings(database=PostgresUrl(url)), data=None, environ={"TAGLOOM_DATABASE_URL": url}, processes=2)
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Installation]:
+    installation = open_installation(settings, create=True)
+    try:
+        yield installation
+    finally:
+        installation.close()
+
+
+def hold_to_account(
+    settings: Settings, *, data: Path | None, environ: Mapping[str, str] | None, processes: int
+) -> None:
+    with opened(settings) as installation:
+        token = Access(installation.control).create_token("main", "senders", ("admin",), days=1)[1]
+    chance, acknowledged, unanswered = random.Random(3), list[Events](), list[Events]()
+    for round_number in range(KILLS):
+        with ExitStack() as stack:
+            served = [stack.enter_context(server(data, environ)) for _ in range(processes)]
+            senders = [
+                Sender(served[number % processes][0], token, f"r{round_number}s{number}") for number in range(SENDERS)
+            ]
+            for sender in senders:
+                sender.start()
+            assert senders[0].has_begun.wait(60)
+            time.sleep(chance.uniform(0.0, 0.4))
+            for _, process in served:
+                process.send_signal(signal.SIGKILL)
+            for sender in senders:
+                sender.join()
+        for sender in senders:
+            acknowledged += sender.acknowledged
+            unanswered += sender.unanswered
+        merge(settings)
+    assert acknowledged
+
+    with server(data, environ) as (url, _), Tagloom(url, token) as client:
+        for batch in acknowledged:
+            receipt = client.record_events(batch)
+            assert (receipt.events, receipt.repeats) == (0, len(batch))
+        for batch in unanswered:
+            receipt = client.record_events(batch)
+            assert receipt.events + receipt.repeats == len(batch)
+            assert receipt.events in (0, len(batch)), "a batch is recorded whole or not at all"
+        sent = [event for batch in (*acknowledged, *unanswered) for event in batch]
+        found = Counter(event.id for event in client.list_events(user="shared"))
+        assert found == Counter(event["id"] for event in sent if event["user"] == "shared")
+
+    with opened(settings) as installation:
+        assert list(check(installation)) == []
+        population = installation.population(installation.control.get_environment("main", "production"))
+        (total,) = population.list_event_types()
+        assert total.events == len(sent)
+        people = {str(event["user"]) for event in sent}
+        assert population.count(CLICKERS, {}).count == len(people)
+        assert all(population.find_person(Person("user", person)) is not None for person in people)
+
+
+def merge(settings: Settings) -> None:
+    """Merges small blocks of the log, as a server does from time to time."""
+    with opened(settings) as installation, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(merging, "RUN_MIN", 2)
+        population = installation.population(installation.control.get_environment("main", "production"))
+        while population.merge_event_blocks():
+            pass
