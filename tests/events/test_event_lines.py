@@ -295,8 +295,13 @@ def test_an_event_without_time_and_id_gets_the_time_of_now_and_a_new_id() -> Non
 @pytest.mark.parametrize(
     ("text", "problem", "says", "suggestion"),
     [
-        ('{"user":"u","event":"Ad Clicked"}', "event-type-invalid", "'Ad Clicked' is invalid", "ad/clicked"),
-        ('{"user":"u","event":"clicked"}', "event-type-invalid", "a category and an action", "event/clicked"),
+        (
+            '{"user":"u","event":"Ad Clicked"}',
+            "event-type-invalid",
+            "'Ad Clicked' is not a category",
+            "ad/clicked",
+        ),
+        ('{"user":"u","event":"clicked"}', "event-type-invalid", "Use 'event/clicked'.", "event/clicked"),
         ('{"user":"u","event":"session/began"}', "event-type-reserved", "of the category 'session'", None),
         ('{"user":"u","timestamp":"2026"}', "event-invalid", "unknown field 'timestamp'", "at"),
         ('{"userId":"u"}', "event-invalid", "unknown field 'userId'", "user"),

@@ -209,6 +209,11 @@ def say_receipt(receipt: Mapping[str, Any], *, title: str, is_all_rejected: bool
     say_table(("", "count"), rows, numbers=(1,))
     for old, new in receipt.get("aliases", {}).items():
         tell(f"'{old}' was renamed to '{new}'. Send the new name.")
+    say_rejected(receipt, "Use --rejected FILE to list them.")
+
+
+def say_rejected(receipt: Mapping[str, Any], remedy: str) -> None:
+    """Prints the first rejected lines of a receipt. `remedy` says how to list the others."""
     rejected = receipt.get("rejected", ())
     if rejected:
         say("")
@@ -219,4 +224,4 @@ def say_receipt(receipt: Mapping[str, Any], *, title: str, is_all_rejected: bool
             wraps=(2,),
         )
         if receipt["rejected_count"] > 10:
-            say(f"… and {receipt['rejected_count'] - min(10, len(rejected)):,} more. Use --rejected FILE to list them.")
+            say(f"… and {receipt['rejected_count'] - min(10, len(rejected)):,} more. {remedy}")

@@ -3,12 +3,15 @@
 import time
 from collections.abc import Callable, Iterator
 from itertools import islice
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import msgspec
 
+from tagloom.base.limits import PAGE_ITEMS_MAX
 from tagloom.base.problems import Problem
 from tagloom.cli.site import ExportKind, ImportRequest, OnRows, Plain, TribeDraft, Verb, plain
+from tagloom.events.event_bodies import EventFormat
 from tagloom.people import export as exports
 from tagloom.ports.imports import FETCHED, WORKED_ON
 from tagloom.tagging.undo import Chosen
@@ -132,6 +135,22 @@ class RemoteSite:
             )
             return plain(receipt)
 
+    def record_events(self, body: Path | BinaryIO, format: EventFormat, *, source: str, dry_run: bool) -> Plain:
+        """Records the events of a body as one batch."""
+        with problems_of_server():
+            return plain(self._client.upload_events(body, format=format, source_name=source, dry_run=dry_run))
+
+    def list_events(self, person: Person, *, limit: int) -> list[Plain]:
+        """Returns the events of a person, the last recorded first."""
+        with problems_of_server():
+            events = self._client.list_events(**_who(person), limit=min(limit, PAGE_ITEMS_MAX))
+            return [plain(event) for event in islice(events, limit)]
+
+    def list_event_types(self) -> list[Plain]:
+        """Returns the event types in alphabetical order."""
+        with problems_of_server():
+            return [plain(each) for each in self._client.list_event_types(limit=PAGE_ITEMS_MAX)]
+
     def find_person(self, person: Person, *, as_of: str | None = None) -> Plain | None:
         """Returns a person with their tags, or None if there is no such person."""
         with problems_of_server():
@@ -197,13 +216,15 @@ class RemoteSite:
         with problems_of_server():
             return plain(self._client.tag_tribe(tribe, **{mode: tag}, dry_run=dry_run))
 
-    def history(self, *, person: Person | None, tag: str | None, after: int | None, limit: int) -> list[Plain]:
+    def history(
+        self, *, person: Person | None, tag: str | None, action: str | None, after: int | None, limit: int
+    ) -> list[Plain]:
         """Returns the first versions above `after`, or the newest versions, in ascending order."""
         who = {} if person is None else _who(person)
         found: list[Plain] = []
         with problems_of_server():
             changes = self._client.list_changes(
-                **who, tag=tag, after=after, newest_first=after is None, limit=min(limit, 1_000)
+                **who, tag=tag, action=action, after=after, newest_first=after is None, limit=min(limit, 1_000)
             )
             found.extend(plain(change) for change in islice(changes, limit))
         return found if after is not None else found[::-1]

@@ -7,12 +7,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import suppress
-from typing import Any, Literal, Protocol, assert_never
+from contextlib import nullcontext, suppress
+from pathlib import Path
+from typing import Any, BinaryIO, Literal, Protocol, assert_never
 
 import msgspec
 
+from tagloom.base.limits import PAGE_ITEMS_MAX, UPLOAD_CHUNK_BYTES
 from tagloom.bootstrap import Installation
+from tagloom.events.event_bodies import EventFormat
+from tagloom.events.event_items import event_item, event_type_item
+from tagloom.events.recording import EventOrder
 from tagloom.imports.lifecycle import How
 from tagloom.imports.problems import ImportStateWrong
 from tagloom.people import export as exports
@@ -21,6 +26,7 @@ from tagloom.services import make_services
 from tagloom.tagging.undo import Chosen
 from tagloom.tribes.definitions import Draft
 from tagloom.words.changes import Origin
+from tagloom.words.events import RecordedEvent
 from tagloom.words.expiry import expiry_of
 from tagloom.words.mappings import Mapping
 from tagloom.words.people import Person
@@ -97,6 +103,9 @@ class Site(ImportSite, Protocol):
     def change_tags(
         self, person: Person, mode: Mode, tags: list[str], *, expires_at: str | None, ttl: str | None
     ) -> Plain: ...
+    def record_events(self, body: Path | BinaryIO, format: EventFormat, *, source: str, dry_run: bool) -> Plain: ...
+    def list_events(self, person: Person, *, limit: int) -> list[Plain]: ...
+    def list_event_types(self) -> list[Plain]: ...
     def find_person(self, person: Person, *, as_of: str | None = None) -> Plain | None: ...
     def decide(self, person: Person) -> Plain: ...
     def find_count(self, tribe: str) -> Plain | None: ...
@@ -105,7 +114,9 @@ class Site(ImportSite, Protocol):
     def create_tribe(self, draft: TribeDraft) -> Plain: ...
     def delete_tribe(self, tribe: str) -> None: ...
     def tag_tribe(self, tribe: str, tag: str, mode: TribeMode, *, dry_run: bool) -> Plain: ...
-    def history(self, *, person: Person | None, tag: str | None, after: int | None, limit: int) -> list[Plain]: ...
+    def history(
+        self, *, person: Person | None, tag: str | None, action: str | None, after: int | None, limit: int
+    ) -> list[Plain]: ...
     def undo(self, chosen: Chosen, *, dry_run: bool, override: bool) -> Plain: ...
     def retention(self, wanted: str | None, *, delete_history: bool, dry_run: bool) -> Plain: ...
 
@@ -253,6 +264,29 @@ class LocalSite:
         origin, taggings = Origin(_ACTOR, "tag"), self._services.taggings
         return plain(taggings.submit_tags(self._environment, person, tags, mode, origin, expiry).result())
 
+    def record_events(self, body: Path | BinaryIO, format: EventFormat, *, source: str, dry_run: bool) -> Plain:
+        """Records the events of a body as one batch."""
+        order = EventOrder(format=format, origin=Origin(_ACTOR, source), dry_run=dry_run)
+        with body.open("rb") if isinstance(body, Path) else nullcontext(body) as file:
+            chunks = iter(lambda: file.read(UPLOAD_CHUNK_BYTES), b"")
+            return plain(self._services.events.record(self._environment, chunks, order))
+
+    def list_events(self, person: Person, *, limit: int) -> list[Plain]:
+        """Returns the events of a person, the last recorded first."""
+        found, cursor, events = list[Plain](), None, self._services.events
+        while len(found) < limit:
+            count = min(limit - len(found), PAGE_ITEMS_MAX)
+            page = events.list_events(self._environment, person, limit=count, cursor=cursor)
+            found.extend(map(_plain_event, page.items))
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+        return found
+
+    def list_event_types(self) -> list[Plain]:
+        """Returns the event types in alphabetical order."""
+        return [plain(event_type_item(each)) for each in self._services.events.list_types(self._environment)]
+
     def find_person(self, person: Person, *, as_of: str | None = None) -> Plain | None:
         """Returns a person with their tags, or None if there is no such person."""
         version = self._services.changes.version_as_of(self._environment, as_of)
@@ -299,11 +333,19 @@ class LocalSite:
         taggings = self._services.taggings
         return plain(taggings.tag_tribe(self._environment, tribe, path, mode, origin, dry_run=dry_run))
 
-    def history(self, *, person: Person | None, tag: str | None, after: int | None, limit: int) -> list[Plain]:
+    def history(
+        self, *, person: Person | None, tag: str | None, action: str | None, after: int | None, limit: int
+    ) -> list[Plain]:
         """Returns the first versions above `after`, or the newest versions, in ascending order."""
         path = None if tag is None else parse_tag(tag)
         changes = self._services.changes.list_changes(
-            self._environment, person=person, tag=path, after=after or 0, newest_first=after is None, limit=limit
+            self._environment,
+            person=person,
+            tag=path,
+            action=action,
+            after=after or 0,
+            newest_first=after is None,
+            limit=limit,
         )
         return [plain(change) for change in (changes if after is not None else reversed(changes))]
 
@@ -325,6 +367,12 @@ class LocalSite:
             "horizon": plain(self._services.changes.horizon(self._environment)),
             "deleted_history": None if freed is None else plain(freed),
         }
+
+
+def _plain_event(event: RecordedEvent) -> Plain:
+    """Converts an event to plain JSON values, as the API shows it."""
+    found: Plain = msgspec.json.decode(msgspec.json.encode(event_item(event)))
+    return found
 
 
 def plain(value: Any) -> Plain:

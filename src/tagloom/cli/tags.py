@@ -69,6 +69,10 @@ def show_history(
     tag: Annotated[
         str | None, typer.Option("--tag", help="Only versions that changed this tag or one below it.")
     ] = None,
+    action: Annotated[
+        str | None,
+        typer.Option(help="Only versions with this action, such as events.", callback=unicode_text),
+    ] = None,
     after: Annotated[
         int | None, typer.Option(min=0, help="List the first versions above this one, instead of the newest.")
     ] = None,
@@ -78,7 +82,7 @@ def show_history(
     """List the latest versions: time, actor, source and effect."""
     who = None if person is None else person_of(person, is_visitor=visitor)
     with at_site(data, url, token, space, environment) as site:
-        changes = site.history(person=who, tag=tag, after=after, limit=limit)
+        changes = site.history(person=who, tag=tag, action=action, after=after, limit=limit)
     if as_json:
         say_json(changes)
         return

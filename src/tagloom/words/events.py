@@ -83,20 +83,20 @@ def parse_event_type(text: str) -> EventType:
     try:
         path = parse_tag(text)
     except TagProblem as problem:
-        suggestion = find_event_type(text)
-        raise EventTypeInvalid(
-            f"The event type '{printable(text)}' is invalid: {problem.detail}",
-            value=printable(text),
-            suggestion=suggestion,
-        ) from problem
+        raise _invalid(text) from problem
     if path.count("/") != 1:
-        suggestion = find_event_type(text)
-        raise EventTypeInvalid(
-            f"The event type '{printable(text)}' must have a category and an action, for example 'ad/clicked'.",
-            value=printable(text),
-            suggestion=suggestion,
-        )
+        raise _invalid(text)
     return EventType(path)
+
+
+def _invalid(text: str) -> EventTypeInvalid:
+    suggestion = find_event_type(text)
+    remedy = "" if suggestion is None else f" Use '{suggestion}'."
+    return EventTypeInvalid(
+        f"'{printable(text)}' is not a category and an action joined by '/', by the rules of tags.{remedy}",
+        value=printable(text),
+        suggestion=suggestion,
+    )
 
 
 def find_event_type(name: str) -> EventType | None:

@@ -1,0 +1,150 @@
+"""Commands: events."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO
+
+import msgspec
+import typer
+from rich.markup import escape
+
+from tagloom.base.text import plural
+from tagloom.cli.options import (
+    DataOption,
+    EnvironmentOption,
+    JsonOption,
+    SpaceOption,
+    TokenOption,
+    UrlOption,
+    VisitorOption,
+    at_site,
+    person_of,
+    unicode_text,
+)
+from tagloom.cli.output import say, say_json, say_rejected, say_table
+from tagloom.events.event_bodies import EventFormat
+
+_STANDARD_INPUT = "-"
+_COMPRESSED = (".gz", ".zst")
+_FORMATS: dict[str, EventFormat] = {"ndjson": "ndjson", "json": "json"}
+
+app = typer.Typer()
+events_app = typer.Typer(help="Events of people: record, list, types.", no_args_is_help=True)
+app.add_typer(events_app, name="events")
+
+
+@events_app.command("record")
+def record_events(
+    file: Annotated[str, typer.Argument(help="A file of events, NDJSON or JSON. - reads standard input.")],
+    data: DataOption = None,
+    url: UrlOption = None,
+    token: TokenOption = None,
+    space: SpaceOption = "main",
+    environment: EnvironmentOption = "production",
+    format: Annotated[str | None, typer.Option("--format", help="ndjson or json. Default: by the file name.")] = None,
+    source: Annotated[
+        str | None,
+        typer.Option("--source", help="The source for the history. Default: the file name.", callback=unicode_text),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be recorded.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Record the events of a file; exit 3 if events were rejected."""
+    body, name = _source(file)
+    with at_site(data, url, token, space, environment) as site:
+        receipt = site.record_events(body, _format(file, format), source=source or name, dry_run=dry_run)
+    if as_json:
+        say_json(receipt)
+    else:
+        _say_recorded(receipt, name)
+    if receipt["rejected_count"]:
+        raise typer.Exit(3)
+
+
+@events_app.command("list")
+def list_events(
+    person: Annotated[str, typer.Argument(help="The user id (or visitor id with --visitor).")],
+    data: DataOption = None,
+    url: UrlOption = None,
+    token: TokenOption = None,
+    space: SpaceOption = "main",
+    environment: EnvironmentOption = "production",
+    visitor: VisitorOption = False,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="The largest number of events to list.")] = 100,
+    as_json: JsonOption = False,
+) -> None:
+    """List the events of a person, the last recorded first."""
+    who = person_of(person, is_visitor=visitor)
+    with at_site(data, url, token, space, environment) as site:
+        events = site.list_events(who, limit=limit)
+    if as_json:
+        say_json(events)
+        return
+    rows = [(each["at"][:19].replace("T", " "), each["event"], _properties(each), each["id"]) for each in events]
+    say_table(("at (UTC)", "event", "properties", "id"), rows, wraps=(2, 3))
+
+
+@events_app.command("types")
+def list_event_types(
+    data: DataOption = None,
+    url: UrlOption = None,
+    token: TokenOption = None,
+    space: SpaceOption = "main",
+    environment: EnvironmentOption = "production",
+    as_json: JsonOption = False,
+) -> None:
+    """List the event types with the number of their events."""
+    with at_site(data, url, token, space, environment) as site:
+        types = site.list_event_types()
+    if as_json:
+        say_json(types)
+        return
+    rows = [(each["event"], each["events"], each["first_at"][:10], each["last_at"][:10]) for each in types]
+    say_table(("event", "events", "first", "last"), rows, numbers=(1,))
+
+
+def _source(file: str) -> tuple[Path | BinaryIO, str]:
+    """Returns the body that the argument FILE names, and its name. Raises: BadParameter."""
+    if file == _STANDARD_INPUT:
+        return sys.stdin.buffer, "standard input"
+    path = Path(file)
+    if not path.exists() or path.is_dir():
+        reason = "is a directory" if path.is_dir() else "does not exist"
+        raise typer.BadParameter(f"File '{file}' {reason}.", param_hint="'FILE'")
+    return path, path.name
+
+
+def _format(file: str, format: str | None) -> EventFormat:
+    """Returns the format of a body, by the option or by the name of the file. Raises: BadParameter."""
+    if format is None:
+        name = file.lower()
+        for ending in _COMPRESSED:
+            name = name.removesuffix(ending)
+        return "json" if name.endswith(".json") else "ndjson"
+    if format in _FORMATS:
+        return _FORMATS[format]
+    raise typer.BadParameter(f"'{format}' is not a format of events. Use ndjson or json.", param_hint="'--format'")
+
+
+def _say_recorded(receipt: Mapping[str, Any], name: str) -> None:
+    would = "would be " if receipt["dry_run"] else ""
+    title = f"{plural(receipt['events'], 'event')} {would}recorded from {name}"
+    idle = "" if receipt["events"] else "nothing changed, "
+    say(f"[bold]{escape(title)}[/]  {idle}version {receipt['version']:,}")
+    rows = [
+        ("events", receipt["events"]),
+        ("repeats", receipt["repeats"]),
+        ("new people", receipt["new_people"]),
+        ("rejected events", receipt["rejected_count"]),
+    ]
+    say_table(("", "count"), rows, numbers=(1,))
+    say_rejected(receipt, "Use --json to list up to 1,000.")
+
+
+def _properties(event: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}: {_value(value)}" for name, value in event["properties"].items())
+
+
+def _value(value: Any) -> str:
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
