@@ -25,6 +25,7 @@ Scope = Literal[
 ]
 ExportFormat = Literal["ndjson", "csv", "parquet"]
 UploadFormat = Literal["json", "ndjson", "csv", "parquet"]
+EventCount = Literal["at-least", "at-most", "exactly"]
 EventFormat = Literal["json", "ndjson"]
 ContextOp = Literal["is", "is-not", "one-of", "contains", "greater", "less", "is-set"]
 ContextValue = str | int | float | bool
@@ -204,6 +205,7 @@ class Because(msgspec.Struct, frozen=True, kw_only=True):
     """A node of a rule that decided: its JSON pointer and its result.
 
     A tag node has `tag` and `match`, and `by` has the tags of the person that satisfy it. Any other node is in `asks`.
+    For an event node, `events` is the number of the person's events that it counts.
     """
 
     node: str
@@ -212,6 +214,7 @@ class Because(msgspec.Struct, frozen=True, kw_only=True):
     holds: bool
     by: tuple[Provenance, ...] = ()
     asks: Rule | None = None
+    events: int | None = None
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,8 +5,9 @@
 """
 
 from collections.abc import Sequence
+from typing import Any
 
-from tagloom_client.models import ContextOp, ContextValue, Match, Rule
+from tagloom_client.models import ContextOp, ContextValue, EventCount, Match, Rule
 
 
 def all_of(*parts: Rule) -> Rule:
@@ -46,3 +47,19 @@ def context(field: str, op: ContextOp, value: ContextValue | Sequence[ContextVal
     """Returns a rule that reads a value of the context of a decision. `one-of` needs a list, and `is-set` no value."""
     rule: Rule = {"type": "context", "field": field, "op": op}
     return rule if value is None else rule | {"value": value}
+
+
+def event(type: str, *, days: int, where: Sequence[Rule] = (), count: EventCount = "at-least", times: int = 1) -> Rule:
+    """Returns a rule that counts a person's events of a type, or of a category, today and on the days before.
+
+    `where` has conditions on the properties of the same event, made by `where_property`.
+    """
+    return {"type": "event", "event": type, "days": days, "where": list(where), "count": count, "times": times}
+
+
+def where_property(
+    name: str, op: ContextOp, value: ContextValue | Sequence[ContextValue] | None = None
+) -> dict[str, Any]:
+    """Returns a condition on a property of an event. `one-of` needs a list, and `is-set` no value."""
+    condition: dict[str, Any] = {"property": name, "op": op}
+    return condition if value is None else condition | {"value": value}
