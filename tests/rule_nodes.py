@@ -81,3 +81,6 @@ def rules_of(*tribes: str) -> st.SearchStrategy[Rule]:
 
 def definitions(*tribes: str) -> st.SearchStrategy[Definition]:
     return st.builds(Definition, st.sampled_from(["users", "visitors", "everyone"]), rules_of(*tribes))
+
+
+ANY_TAG = HasTag(PATHS[0])

@@ -8,6 +8,12 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tagloom.console.framework.rendering import HUES
+from tagloom.tribes.definitions import Draft
+from tagloom.words.changes import Origin
+from tagloom.words.context_rules import HasContext
+from tagloom.words.percent_rules import InPercent
+from tagloom.words.rules import All, AnyOf, HasTag, Not
+from tagloom.words.tags import TagPath
 from tests.console.conftest import Open
 from tests.console.flows.seen import put_crm, upload
 from tests.console.serving import CUSTOMER, PLACE, Served
@@ -264,3 +270,25 @@ def test_a_sync_is_accessible_and_fits_in_each_of_its_states(open_page: Open, se
     look_at(page, f"sync-delete-{theme}")
     page.goto(f"{place}/syncs")
     look_at(page, f"syncs-{theme}")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_rule_of_percents_and_requests_is_accessible_and_fits(open_page: Open, served: Served, theme: Theme) -> None:
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    ios, some = HasContext("app_version", "greater", 4), InPercent(12.5, "spring-sale", 20)
+    mobile = Not(HasContext("platform", "one-of", ("ios", "android")))
+    rule = All((HasTag(TagPath("contract")), some, AnyOf((ios, mobile))))
+    draft = Draft(name=f"By request {theme}", rule=rule, audience="users")
+    tribe = served.services.tribes.create_tribe("main", draft, origin=Origin("bob")).id
+    draft = Draft(name=f"Percent {theme}", rule=some, audience="users")
+    share = served.services.tribes.create_tribe("main", draft, origin=Origin("bob")).id
+    page = open_page("administrator", theme=theme)
+    for name, address in {
+        "tribe-by-request": f"tribe/{tribe}",
+        "tribe-percent": f"tribe/{share}",
+        "tribes-by-request": "tribes",
+        "tribe-by-request-why": f"tribe/{tribe}/why?kind=user&person={CUSTOMER}",
+        "person-by-request": f"people?user={CUSTOMER}",
+    }.items():
+        settled(page, f"{PLACE}/{address}")
+        look_at(page, f"{name}-{theme}")

@@ -179,6 +179,10 @@ class Targeting:
             _today(wanted, population), today, itself=tribe, exclusive_branches=population.exclusive_branches
         )
 
+    def unknown_tags(self, environment: Environment, rule: Rule) -> tuple[UnknownInRule, ...]:
+        """Returns the tags of a rule that the catalogue does not have, with similar tags."""
+        return _unknown_tags(rule, self._population_of(environment))
+
     def _checked(self, environment: Environment, wanted: Definition, tribe: str | None) -> Mapping[str, Definition]:
         """Checks a rule as the rule of a tribe. Returns the definitions of the space. Raises: the errors of `check`."""
         definitions = self._tribes.definitions(environment.space)

@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal, assert_never, get_args
 
 import msgspec
+from msgspec import UnsetType
 
 from tagloom.console.forms import context_values
 from tagloom.console.forms.context_values import ValueType
 from tagloom.words import limits
 from tagloom.words.context_rules import ContextOp, HasContext, check_context_node
+from tagloom.words.decisions import Because
 from tagloom.words.percent_rules import InPercent, check_percent_node
 from tagloom.words.problems import RuleInvalid, RuleTooLarge, TagProblem
 from tagloom.words.rules import All, AnyOf, HasTag, InTribe, Not, Rule, check_depth
@@ -86,6 +88,16 @@ def _opened(rule: Rule) -> Node:
             node = _opened(part)
             # One line has only one "not". A second one becomes a group around the first.
             return Group("all", (node,), is_not=True) if node.is_not else msgspec.structs.replace(node, is_not=True)
+
+
+def line_of(reason: Because, holds: bool) -> Filter:
+    """Returns the node of a reason as a line; its negation if `holds` is False."""
+    asks = HasTag(reason.tag, reason.match or "subtree") if reason.tag else reason.asks
+    if isinstance(asks, UnsetType):
+        raise AssertionError("a reason has a tag or asks something else")
+    line = _opened(asks)
+    assert isinstance(line, Filter), "a leaf is one line"
+    return line if holds else msgspec.structs.replace(line, is_not=True)
 
 
 def closed(group: Group) -> Rule:

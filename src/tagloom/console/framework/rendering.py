@@ -14,7 +14,7 @@ import msgspec
 from markupsafe import Markup
 
 from tagloom.base.text import plural, printable
-from tagloom.console.forms.rule_editor import opened
+from tagloom.console.forms.rule_editor import line_of, opened
 from tagloom.console.forms.times import shown_day, shown_moment
 from tagloom.console.problems import AssetsMissing
 from tagloom.words.retention import retention_text
@@ -75,6 +75,7 @@ class Renderer:
             moment=moment,
             rule_text=rule_text,
             opened=opened,
+            line=line_of,
             plain=plain,
             shown_moment=shown_moment,
             shown_day=shown_day,

@@ -10,7 +10,8 @@ TRIBES_MAX = 5  # Five tribes have 31 regions. More are not readable in one char
 
 def overlap(request: PageRequest) -> Answer:
     """Shows the regions of the chosen tribes, largest first."""
-    tribes = request.services.tribes.list_tribes(request.space.id)
+    skipped = request.services.tribes.needing_context(request.space.id)
+    tribes = [each for each in request.services.tribes.list_tribes(request.space.id) if each.id not in skipped]
     colours = request.services.boards.get_board(request.space.id).colours
     chosen = [each for each in tribes if each.id in request.texts("tribe")]
     if len(chosen) > TRIBES_MAX:

@@ -37,7 +37,8 @@ def overview(request: PageRequest) -> Answer:
     trend = targeting.trend(environment, Definition("everyone", All(())))
     tribes = request.services.tribes.list_tribes(request.space.id)
     colours = request.services.boards.get_board(request.space.id).colours
-    counted = [(tribe, targeting.count(environment, tribe.id)) for tribe in tribes]
+    found = ((tribe, targeting.find_count(environment, tribe.id)) for tribe in tribes)
+    counted = [(tribe, count) for tribe, count in found if count is not None]
     counted.sort(key=lambda each: -each[1].count)
     page = request.services.catalogue.list_tags(environment, limit=1)
     return Html(

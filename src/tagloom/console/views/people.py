@@ -122,6 +122,7 @@ def panel_context(request: PageRequest, person: Person | None, **more: Any) -> d
     context = {
         "person": person,
         "panel": None if person is None else _panel(request, person),
+        "is_by_request": bool(request.services.tribes.needing_context(request.space.id)),
         "tribe_names": {each.id: each.name for each in request.services.tribes.list_tribes(request.space.id)},
         "entry": "",
         "entry_problem": None,

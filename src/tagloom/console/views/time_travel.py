@@ -8,6 +8,7 @@ from tagloom.console.framework.context import Answer, Html, PageRequest
 from tagloom.console.views.people import required_person
 from tagloom.ports.problems import ChangeNotFound
 from tagloom.words.changes import Change, Version
+from tagloom.words.problems import TribeNeedsContext
 from tagloom.words.retention import HistoryCompacted
 from tagloom.words.rules import Definition, HasTag
 
@@ -101,6 +102,6 @@ def _page_as_of(
     try:
         at = _moment(request)
         found = read(at)
-    except (ParameterInvalid, ChangeNotFound, HistoryCompacted) as problem:
+    except (ParameterInvalid, ChangeNotFound, HistoryCompacted, TribeNeedsContext) as problem:
         return Html(template, context | {"problem": problem})
     return Html(template, context | found | {"problem": None, "at": at})

@@ -1,5 +1,6 @@
 """One tribe: the rule builder with its count, charts, explanations and exports."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -14,9 +15,10 @@ from tagloom.people.export import CONTENT_TYPE_OF_FORMAT, encode_people
 from tagloom.ports.problems import TribeChanged
 from tagloom.tribes.audiences import Comparison, UnknownInRule
 from tagloom.tribes.definitions import Draft, check
+from tagloom.words.context_rules import NO_CONTEXT, Context, ContextValue, checked_context
 from tagloom.words.people import Kind, Person
 from tagloom.words.person_ids import parse_id
-from tagloom.words.problems import RuleInvalid, TagProblem
+from tagloom.words.problems import RuleInvalid, TagProblem, TribeNeedsContext
 from tagloom.words.rules import Definition, is_refused, parse_rule
 from tagloom.words.tribes import Audience, Tribe
 
@@ -36,9 +38,13 @@ class Edit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """The count of the rule in the form, or the problem of the rule."""
+    """The count of the rule in the form, or the problem of the rule.
+
+    With `is_by_request`, the rule has no count, because its members depend on the context of decisions.
+    """
 
     comparison: Comparison | None = None
+    is_by_request: bool = False
     problem: Problem | None = None
     hints: tuple[str, ...] = ()
 
@@ -82,6 +88,7 @@ def _context(request: PageRequest, tribe: Tribe, edit: Edit, **more: Any) -> dic
         "categories": sorted({each.category for each in tribes if each.category}),
         "audiences": AUDIENCES,
         "finding": find(request, tribe, edit),
+        "is_by_request": tribe.id in request.services.tribes.needing_context(request.space.id),
         "may_edit": request.may("tribes"),
         "shape": rule_editor.shape_json(edit.group),
         "json_of": _json_of,
@@ -116,12 +123,15 @@ def find(request: PageRequest, tribe: Tribe, edit: Edit) -> Finding:
         comparison = request.services.targeting.compare(request.environment, wanted, tribe.id or None)
     except (RuleInvalid, TagProblem) as problem:
         return Finding(problem=problem)
-    return Finding(comparison=comparison, hints=hints(request, tribe, wanted, comparison))
+    except TribeNeedsContext:
+        unknown = request.services.targeting.unknown_tags(request.environment, rule)
+        return Finding(is_by_request=True, hints=hints(request, tribe, wanted, unknown))
+    return Finding(comparison=comparison, hints=hints(request, tribe, wanted, comparison.unknown_tags))
 
 
-def hints(request: PageRequest, tribe: Tribe, wanted: Definition, comparison: Comparison) -> tuple[str, ...]:
+def hints(request: PageRequest, tribe: Tribe, wanted: Definition, unknown: Sequence[UnknownInRule]) -> tuple[str, ...]:
     """Returns warnings about a rule: it never matches, it equals another tribe, or it uses unknown tags."""
-    warnings = [_unknown_tag_hint(request, each) for each in comparison.unknown_tags]
+    warnings = [_unknown_tag_hint(request, each) for each in unknown]
     warnings += [
         each.text for each in request.services.targeting.examine(request.environment, wanted, tribe.id or None)
     ]
@@ -268,11 +278,14 @@ def pictures(request: PageRequest) -> Answer:
     """Shows the size over the last 30 days, and the tags of the members."""
     tribe = request.services.tribes.get_tribe(request.space.id, request.values["tribe"])
     wanted = Definition(tribe.audience, tribe.rule)
+    if tribe.id in request.services.tribes.needing_context(request.space.id):
+        return Html("tribe_pictures.html", _about(request, tribe) | {"is_by_request": True})
     trend = request.services.targeting.trend(request.environment, wanted)
     return Html(
         "tribe_pictures.html",
         _about(request, tribe)
         | {
+            "is_by_request": False,
             "trend": trend,
             "charts": line_charts([each.count for each in trend], [day(each.at) for each in trend]),
             "make_up": request.services.targeting.make_up(request.environment, wanted, limit=12),
@@ -285,7 +298,7 @@ def why(request: PageRequest) -> Answer:
     tribe = request.services.tribes.get_tribe(request.space.id, request.values["tribe"])
     kind: Kind = "visitor" if request.text("kind") == "visitor" else "user"
     person = Person(kind, parse_id(request.text("person").strip(), field="person"))
-    found = request.services.targeting.why(request.environment, tribe.id, person)
+    found = request.services.targeting.why(request.environment, tribe.id, person, _context_of(request))
     rules = {each.id: each.rule for each in request.services.tribes.list_tribes(request.space.id)}
     return Html(
         "tribe_why.html",
@@ -298,6 +311,18 @@ def why(request: PageRequest) -> Answer:
             "names": {each.id: each.name for each in request.services.tribes.list_tribes(request.space.id)},
         },
     )
+
+
+def _context_of(request: PageRequest) -> Context:
+    """Returns the context in the form, which is JSON or empty. Raises: ParameterInvalid, BodyInvalid."""
+    text = request.text("context").strip()
+    if not text:
+        return NO_CONTEXT
+    try:
+        values = msgspec.json.decode(text.encode("utf-8", "surrogatepass"), type=dict[str, ContextValue | None])
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ParameterInvalid('The context must be JSON such as {"platform": "ios"}.', parameter="context") from error
+    return checked_context(values)
 
 
 def export(request: PageRequest) -> Answer:

@@ -6,7 +6,7 @@ from tagloom.base.problems import ParameterInvalid
 from tagloom.base.text import plural
 from tagloom.console.framework.context import Answer, Html, PageRequest, Redirect, toast_of
 from tagloom.ports.problems import TooManyTags
-from tagloom.words.problems import TagProblem, UnknownTag
+from tagloom.words.problems import TagProblem, TribeNeedsContext, UnknownTag
 from tagloom.words.receipts import TribeMode
 from tagloom.words.tags import parse_tag
 
@@ -37,7 +37,7 @@ def ask(request: PageRequest) -> Answer:
             context["preview"] = request.services.previews.tag_tribe(
                 request.environment, tribe.id, parse_tag(typed), mode
             )
-        except (TagProblem, UnknownTag, TooManyTags) as problem:
+        except (TagProblem, UnknownTag, TooManyTags, TribeNeedsContext) as problem:
             context["problem"] = problem
     return Html("tag_effect.html" if request.target == "effect" else "tribe_tag.html", context)
 

@@ -14,7 +14,7 @@ from tagloom.words.tribes import Count, Tribe
 
 
 class Card(msgspec.Struct, frozen=True):
-    """A tribe on the board, with its count, or the problem of its rule."""
+    """A tribe on the board, with its count, or the problem of its rule; neither if it depends on the request."""
 
     tribe: Tribe
     colour: int
@@ -58,7 +58,7 @@ def colour_of(tribe: Tribe, chosen: int | None) -> int:
 
 def _card(request: PageRequest, tribe: Tribe, chosen: int | None) -> Card:
     try:
-        counted = request.services.targeting.count(request.environment, tribe.id)
+        counted = request.services.targeting.find_count(request.environment, tribe.id)
     except RuleInvalid as problem:
         return Card(tribe, colour_of(tribe, chosen), None, problem.detail)
     return Card(tribe, colour_of(tribe, chosen), counted, None)
@@ -138,7 +138,7 @@ def ask_delete(request: PageRequest) -> Answer:
                 ("Delete", None),
             ],
             "tribe": tribe,
-            "counted": request.services.targeting.count(request.environment, tribe.id),
+            "counted": request.services.targeting.find_count(request.environment, tribe.id),
             "users": [(each, names[each]) for each in request.services.tribes.users_of(request.space.id, tribe.id)],
         },
     )

@@ -1,4 +1,5 @@
 // Previews a form while it is edited: a change inside [data-live] sends the event "preview" after a short pause.
+// Typing counts as a change in comboboxes and in fields with [data-typed].
 
 const PAUSE_MS = { change: 60, "tag-chosen": 20, input: 350 };
 
@@ -8,7 +9,8 @@ export function watchLive(htmx) {
     document.addEventListener(kind, (event) => {
       const live = event.target.closest?.("[data-live]");
       if (!live || event.target.closest("[data-quiet]")) return;
-      if (kind === "input" && event.target.getAttribute("role") !== "combobox") return;
+      const isTyped = event.target.getAttribute("role") === "combobox" || "typed" in event.target.dataset;
+      if (kind === "input" && !isTyped) return;
       clearTimeout(timer);
       timer = setTimeout(() => htmx.trigger(live, "preview"), PAUSE_MS[kind]);
     });
