@@ -3,6 +3,7 @@
 import array
 from collections.abc import Iterator
 from functools import partial
+from itertools import count
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +14,7 @@ from bench.report import Contender
 from bench.run import Run
 from tagloom.ports.writes import Apply, BatchRules, Part, WriteOptions
 from tagloom.words.people import Person
+from tagloom.words.percent_rules import InPercent
 from tagloom.words.rules import All, AnyOf, Definition, HasTag, Not
 
 PEOPLE_PER_PART = 1_000_000
@@ -79,6 +81,11 @@ def tribe_of(number: int) -> Definition:
     return Definition("users", All((a, b, Not(c), AnyOf((d, e)))))
 
 
+def count_share(product: Tagloom, salt: str) -> int:
+    """How many people are in the first fifth of a salt."""
+    return product.people.count(Definition("everyone", InPercent(20, salt)), {}).count
+
+
 def measure_at(run: Run, people: int) -> None:
     """Everything at one size."""
     drawn = people_with(people)
@@ -114,6 +121,16 @@ def measure_at(run: Run, people: int) -> None:
         ],
         data=data,
         repeats=20,
+    )
+    salts = (f"salt-{number}" for number in count())
+    run.report.compare(
+        "Count a share of 20 percent",
+        [
+            Contender("the first share of a salt", lambda: count_share(product, next(salts))),
+            Contender("again", lambda: count_share(product, "spring")),
+        ],
+        data=data,
+        repeats=5,
     )
     tribes = {f"tribe-{number}": tribe_of(number) for number in range(TRIBES)}
     somebody = Person("user", f"{people // 2:09d}")

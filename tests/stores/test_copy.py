@@ -17,7 +17,8 @@ from tagloom.stores import copy
 from tagloom.tribes.definitions import Draft, Tribes
 from tagloom.words.changes import Origin
 from tagloom.words.people import Person
-from tagloom.words.rules import HasTag
+from tagloom.words.percent_rules import InPercent
+from tagloom.words.rules import All, Definition, HasTag
 from tests import citus
 from tests.bodies import Line, part
 from tests.cli.running import run
@@ -76,6 +77,8 @@ def told(installation: Installation) -> list[object]:
         found.append(population.list_changes(limit=1_000))
         found.append(population.list_tags(search="", prefix=None, limit=200).items)
         found.append(dict(population.aliases()))
+        share = Definition("everyone", All((HasTag("a"), InPercent(50, "spring"))))
+        found.append([population.count(share, {}), population.sample(share, {}, limit=500)])
         found.append(
             [population.find_person(Person(kind, f"p{n}")) for n in range(0, 400, 7) for kind in ("user", "visitor")]
         )
