@@ -387,6 +387,20 @@ def test_a_rule_that_needs_no_context_holds_whatever_the_context_is(
         assert rules.matches(rule, elsewhere, tribes) == rules.matches(rule, person, tribes)
 
 
+@given(any_rule, tribe_sets, facts)
+def test_the_bounds_of_a_rule_lie_around_it_and_are_the_rule_without_a_context(
+    rule: Rule, tribes: dict[str, Definition], person: Facts
+) -> None:
+    (upper, above), (lower, below) = rules.bound(rule, tribes), rules.bound(rule, tribes, is_upper=False)
+
+    holds = rules.matches(rule, person, tribes)
+    assert rules.matches(lower, person, below) <= holds <= rules.matches(upper, person, above)
+    for bounded, others in ((upper, above), (lower, below)):
+        assert not rules.reaches(bounded, others, HasContext)
+    if not rules.reaches(rule, tribes, HasContext):
+        assert upper == lower == rule
+
+
 def test_nodes_with_values_of_different_types_are_different_nodes() -> None:
     one, true, decimal = (HasContext("p", "is", value) for value in (1, True, 1.0))
 

@@ -21,7 +21,7 @@ from tagloom.words.decisions import Because, Decision
 from tagloom.words.people import Person, PersonRecord
 from tagloom.words.problems import TribeNeedsContext
 from tagloom.words.rule_lints import Hint
-from tagloom.words.rules import Definition, Not, Rule, reaches, resolved, tags_named, tribes_named
+from tagloom.words.rules import Definition, Not, Rule, bound, reaches, resolved, tags_named, tribes_named
 from tagloom.words.tenants import Environment
 from tagloom.words.tribes import Count, MakeUp, OverlapRegion
 
@@ -194,6 +194,14 @@ class Targeting:
         """Counts the members of a tribe, and the people in its audience. Raises: TribeNotFound, TribeNeedsContext."""
         wanted, others = self._tribes.get_countable(environment.space, tribe)
         return self._population_of(environment).count(wanted, others, as_of=as_of)
+
+    def count_at_most(self, environment: Environment, wanted: Definition) -> Count:
+        """Counts the people whom a rule finds in some context: nobody else can be found, whatever the caller sends.
+
+        Raises: RuleInvalid and its subclasses, TagProblem.
+        """
+        rule, others = bound(wanted.rule, self._checked(environment, wanted, None))
+        return self._population_of(environment).count(Definition(wanted.audience, rule), others)
 
     def find_count(self, environment: Environment, tribe: str) -> Count | None:
         """Returns what `count` returns, or None if the members depend on the context of decisions.

@@ -272,6 +272,39 @@ def _has(rule: Rule, leaf: type[Leaf]) -> bool:
     return any(isinstance(node, leaf) for node, _, _ in walk(rule))
 
 
+def bound(rule: Rule, tribes: Mapping[str, Definition], *, is_upper: bool = True) -> tuple[Rule, dict[str, Definition]]:
+    """Returns a rule without context nodes that holds whenever `rule` can hold, and the tribes that it names.
+
+    With `is_upper` false, the returned rule holds only if `rule` holds in every context.
+    """
+    found = dict(tribes)
+    dependent = needing_context(tribes)
+
+    def bounded(rule: Rule, is_upper: bool) -> Rule:
+        match rule:
+            case HasContext():
+                return All(()) if is_upper else AnyOf(())
+            case All(of=parts):
+                return All(tuple(bounded(part, is_upper) for part in parts))
+            case AnyOf(of=parts):
+                return AnyOf(tuple(bounded(part, is_upper) for part in parts))
+            case Not(of=part):
+                return Not(bounded(part, not is_upper))
+            case InTribe(tribe=tribe) if tribe in dependent:
+                # No id of a tribe has a space.
+                name = f"{tribe} {'at most' if is_upper else 'at least'}"
+                if name not in found:
+                    found[name] = Definition(tribes[tribe].audience, bounded(tribes[tribe].rule, is_upper))
+                return InTribe(name)
+            case HasTag() | InPercent() | InTribe():
+                return rule
+            case _:
+                assert_never(rule)
+
+    result = bounded(rule, is_upper)
+    return result, {name: tribe for name, tribe in found.items() if name not in dependent}
+
+
 def check_tribes(tribe: str, rule: Rule, others: Mapping[str, Rule]) -> None:
     """Checks that all tribes that a rule refers to exist, and that none of them is the tribe itself.
 

@@ -26,6 +26,11 @@ def create(served: Served, name: str, rule: Rule) -> str:
     return served.services.tribes.create_tribe("main", draft, origin=Origin("bob")).id
 
 
+def counted(served: Served, tribe: str) -> int:
+    environment = served.services.access.get_environment("main", "production")
+    return served.services.targeting.count(environment, tribe).count
+
+
 def test_a_percentage_is_built_and_counted_before_it_is_saved(open_page: Open, served: Served) -> None:
     page = open_page("developer")
     page.goto(f"{PLACE}/tribes/new")
@@ -135,6 +140,7 @@ def test_the_pages_with_many_tribes_show_one_that_depends_on_the_request(open_pa
 
     page.goto(f"{PLACE}/tribe/{through}")
     expect(page.locator("#finding")).to_contain_text("Depends on the request")
+    expect(page.locator("#finding")).to_contain_text(f"At most {counted(served, 'at-risk'):,}")
     for name in ("Export", "Tag people"):
         expect(page.get_by_text(name, exact=True)).to_have_count(0)
     page.goto(f"{PLACE}/tribe/{ios}/pictures")

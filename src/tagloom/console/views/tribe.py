@@ -20,7 +20,7 @@ from tagloom.words.people import Kind, Person
 from tagloom.words.person_ids import parse_id
 from tagloom.words.problems import RuleInvalid, TagProblem, TribeNeedsContext
 from tagloom.words.rules import Definition, is_refused, parse_rule
-from tagloom.words.tribes import Audience, Tribe
+from tagloom.words.tribes import Audience, Count, Tribe
 
 AUDIENCES: tuple[Audience, ...] = ("users", "visitors", "everyone")
 NEW = Tribe(id="", name="", rule=rule_editor.closed(rule_editor.Group()), audience="users", revision=0)
@@ -40,11 +40,11 @@ class Edit(msgspec.Struct, frozen=True, kw_only=True):
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """The count of the rule in the form, or the problem of the rule.
 
-    With `is_by_request`, the rule has no count, because its members depend on the context of decisions.
+    A rule whose members depend on the context of decisions has only `at_most`, the people whom it can find.
     """
 
     comparison: Comparison | None = None
-    is_by_request: bool = False
+    at_most: Count | None = None
     problem: Problem | None = None
     hints: tuple[str, ...] = ()
 
@@ -125,7 +125,8 @@ def find(request: PageRequest, tribe: Tribe, edit: Edit) -> Finding:
         return Finding(problem=problem)
     except TribeNeedsContext:
         unknown = request.services.targeting.unknown_tags(request.environment, rule)
-        return Finding(is_by_request=True, hints=hints(request, tribe, wanted, unknown))
+        at_most = request.services.targeting.count_at_most(request.environment, wanted)
+        return Finding(at_most=at_most, hints=hints(request, tribe, wanted, unknown))
     return Finding(comparison=comparison, hints=hints(request, tribe, wanted, comparison.unknown_tags))
 
 

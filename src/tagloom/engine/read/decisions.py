@@ -145,7 +145,9 @@ class Decider:
         self._rows = frozenset({*paths, *dictionary.facts.values(), EVENTS})
         self._tribes, self._epoch, self._beginnings = tribes, self._environment.epoch, beginnings
         not_updated, self._not_updated, self._late = self._not_updated | self._late, BitMap(), BitMap()
-        if is_same:
+        if is_same and self._has_percent:
+            self._late = not_updated
+        elif is_same:
             self._update_rows(not_updated)
         else:
             self._requests.clear()
