@@ -127,6 +127,10 @@ class Installation:
         """Returns the environments with something that expires at a moment or before it."""
         return self.control.list_expiring(moment)
 
+    def list_with_event_blocks(self, count: int) -> tuple[Environment, ...]:
+        """Returns the environments with at least `count` event blocks."""
+        return self.control.list_with_event_blocks(count)
+
     def fingerprint(self) -> str:
         """Returns a hash that identifies this installation. A copy of it has another hash. Reveals no secret."""
         spaces = [each for found in self.control.list_organizations() for each in self.control.list_spaces(found.id)]

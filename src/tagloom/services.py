@@ -17,6 +17,7 @@ from tagloom.base.counters import Counters
 from tagloom.egress.http import Egress
 from tagloom.egress.policy import EgressPolicy, Guard
 from tagloom.egress.remotes import Remotes
+from tagloom.events.merging_job import EventMerger
 from tagloom.events.recording import Recording
 from tagloom.history.changes import Changes
 from tagloom.history.compaction import Compactor, Retentions
@@ -81,6 +82,10 @@ class Installation(Protocol):
         """Returns the environments with a tagging or a tag that expires at a moment or before it."""
         ...
 
+    def list_with_event_blocks(self, count: int) -> Sequence[Environment]:
+        """Returns the environments whose event log has at least `count` blocks."""
+        ...
+
     def counters(self) -> Counters:
         """Returns the counters of this process. Never blocks, and makes no query."""
         ...
@@ -123,6 +128,7 @@ class Services:
     runner: Runner
     sweeper: Sweeper
     compactor: Compactor
+    event_merger: EventMerger
     retentions: Retentions
     egress_policy: EgressPolicy
     openid: "OpenId | None"
@@ -131,7 +137,7 @@ class Services:
     @property
     def jobs(self) -> tuple[Job, ...]:
         """The jobs of a serving process, in the order of their start. Each uses only earlier ones."""
-        return (self.alerting, self.worker, self.fetcher, self.runner, self.sweeper, self.compactor)
+        return (self.alerting, self.worker, self.fetcher, self.runner, self.sweeper, self.compactor, self.event_merger)
 
 
 def make_services(installation: Installation, now: Callable[[], float] = time.time) -> Services:
@@ -176,6 +182,7 @@ def make_services(installation: Installation, now: Callable[[], float] = time.ti
         runner=Runner(control, imports, alerting, sources, now),
         sweeper=Sweeper(installation.list_expiring, installation.population, now),
         compactor=compactor,
+        event_merger=EventMerger(installation.list_with_event_blocks, installation.population),
         retentions=Retentions(access, compactor),
         egress_policy=egress_policy,
         openid=None if provider is None else _open_id(provider, now),

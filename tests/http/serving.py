@@ -70,6 +70,10 @@ class MemoryInstallation:
         opened = list(self._populations.values())
         return tuple(where for where, population in opened if population.expires_by(moment))
 
+    def list_with_event_blocks(self, count: int) -> tuple[Environment, ...]:
+        """None: the oracle has no blocks."""
+        return ()
+
     def counters(self) -> Counters:
         opened = list(self._populations.values())
         return Counters(

@@ -12,6 +12,7 @@ from tagloom.services import make_services
 from tests.http.serving import MemoryInstallation
 
 JOBS = {"tagloom-alerts", "tagloom-imports", "tagloom-fetches", "tagloom-syncs", "tagloom-sweeper", "tagloom-compactor"}
+JOBS |= {"tagloom-event-merger"}
 
 
 class Closed(MemoryInstallation):

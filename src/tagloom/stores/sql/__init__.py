@@ -106,6 +106,12 @@ class SqlControl(SqlRoster, SqlImportBook, SqlSyncBook):
         ended = sql.select(row.c.environment).where(row.c.is_live, row.c.expires_at > 0, row.c.expires_at <= moment)
         return self._environments(schema.environment.c.key.in_(ended))
 
+    def list_with_event_blocks(self, count: int) -> tuple[Environment, ...]:
+        """Returns the environments with at least `count` event blocks. Cost: one entry of an index per block."""
+        block = schema.event_block
+        many = sql.select(block.c.environment).group_by(block.c.environment).having(sql.func.count() >= count)
+        return self._environments(schema.environment.c.key.in_(many))
+
     def get_environment(self, space: str, name: str) -> Environment:
         """See the port."""
         found = self._environments(schema.environment.c.space == space, schema.environment.c.name == name)
