@@ -296,7 +296,7 @@ def bound(rule: Rule, tribes: Mapping[str, Definition], *, is_upper: bool = True
                 if name not in found:
                     found[name] = Definition(tribes[tribe].audience, bounded(tribes[tribe].rule, is_upper))
                 return InTribe(name)
-            case HasTag() | InPercent() | InTribe():
+            case HasTag() | InPercent() | HasEvent() | InTribe():
                 return rule
             case _:
                 assert_never(rule)

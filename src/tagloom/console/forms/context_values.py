@@ -90,3 +90,10 @@ def number_of(text: str) -> int | float:
         return float(plain)
     except ValueError:
         raise RuleInvalid(f"'{text}' is not a number." if text else "Enter a number, or remove the line.") from None
+
+
+def whole_number_of(text: str) -> int:
+    """Returns the whole number of a text. Raises: RuleInvalid."""
+    if not _WHOLE.fullmatch(text):
+        raise RuleInvalid(f"'{text}' is not a whole number." if text else "Enter a whole number, or remove the line.")
+    return int(text)

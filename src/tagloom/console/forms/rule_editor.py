@@ -10,28 +10,43 @@ from typing import Literal, assert_never, get_args
 import msgspec
 from msgspec import UnsetType
 
-from tagloom.console.forms import context_values
+from tagloom.console.forms import context_values, event_conditions
 from tagloom.console.forms.context_values import ValueType
 from tagloom.words import limits
 from tagloom.words.context_rules import ContextOp, HasContext, check_context_node
 from tagloom.words.decisions import Because
+from tagloom.words.event_rules import HasEvent, check_event_node
 from tagloom.words.percent_rules import InPercent, check_percent_node
 from tagloom.words.problems import RuleInvalid, RuleTooLarge, TagProblem
 from tagloom.words.rules import All, AnyOf, HasTag, InTribe, Not, Rule, check_depth
 from tagloom.words.tags import parse_tag
 
 Join = Literal["all", "any"]
-Subject = Literal["tag", "tribe", "percent", "context"]
-Step = Literal["add-tag", "add-tribe", "add-percent", "add-context", "add-group", "remove", "up", "down", "ungroup"]
+Subject = Literal["tag", "tribe", "event", "percent", "context"]
+Step = Literal[
+    "add-tag",
+    "add-tribe",
+    "add-event",
+    "add-percent",
+    "add-context",
+    "add-group",
+    "remove",
+    "up",
+    "down",
+    "ungroup",
+]
+EventCount = Literal["at-least", "at-most", "exactly"]
 STEPS: dict[str, Step] = {step: step for step in get_args(Step)}
 OPS: dict[str, ContextOp] = {op: op for op in get_args(ContextOp)}
+COUNTS: dict[str, EventCount] = {count: count for count in get_args(EventCount)}
 TYPES: dict[str, ValueType] = {type: type for type in get_args(ValueType)}
 
 
 class Filter(msgspec.Struct, frozen=True, tag="filter"):
-    """One line: a tag, a tribe, a percentage of people or a value of the context, or its negation.
+    """One line: a tag, a tribe, an event, a percentage of people or a value of the context, or its negation.
 
     `value` can still be empty. `salt` and `start` belong to a percentage; `field`, `op` and `value_type` to a context.
+    Of an event, `field` is the type, `value` the number of times, and `where` the conditions as text.
     """
 
     subject: Subject
@@ -43,11 +58,18 @@ class Filter(msgspec.Struct, frozen=True, tag="filter"):
     field: str = ""
     op: ContextOp = "is"
     value_type: ValueType = "text"
+    count: EventCount = "at-least"
+    days: str = "7"
+    where: str = ""
 
     @property
     def operator(self) -> str:
-        """The operator that the form shows: the match or the operator of a context, after `not-` if negated."""
-        return ("not-" if self.is_not else "") + (self.op if self.subject == "context" else self.match)
+        """The operator that the form shows: the match, the operator of a context, or the comparison of a count.
+
+        It begins with `not-` if the line is negated.
+        """
+        operators = {"context": self.op, "event": self.count}
+        return ("not-" if self.is_not else "") + operators.get(self.subject, self.match)
 
 
 class Group(msgspec.Struct, frozen=True, tag="group"):
@@ -84,6 +106,11 @@ def _opened(rule: Rule) -> Node:
         case HasContext():
             type, value = context_values.text_of(rule)
             return Filter("context", value, field=rule.field, op=rule.op, value_type=type)
+        case HasEvent():
+            where = event_conditions.text_of(rule.where)
+            return Filter(
+                "event", f"{rule.times}", field=rule.event, count=rule.count, days=f"{rule.days}", where=where
+            )
         case Not(of=part):
             node = _opened(part)
             # One line has only one "not". A second one becomes a group around the first.
@@ -144,6 +171,11 @@ def _leaf(line: Filter) -> Rule:
             node = HasContext(line.field, line.op, context_values.value_of(line.op, line.value_type, line.value))
             check_context_node(node, "")
             return node
+        case "event":
+            times, days = context_values.whole_number_of(line.value), context_values.whole_number_of(line.days)
+            event = HasEvent(line.field, days, event_conditions.conditions_of(line.where), line.count, times)
+            check_event_node(event, "")
+            return event
         case _:
             assert_never(line.subject)
 
@@ -212,6 +244,9 @@ def _filled(group: Group, place: Place, fields: Mapping[str, Sequence[str]]) -> 
                 field(inner, "field", part.field).strip(),
                 OPS.get(operator.removeprefix("not-"), part.op),
                 TYPES.get(field(inner, "type", part.value_type), part.value_type),
+                COUNTS.get(operator.removeprefix("not-"), part.count),
+                field(inner, "days", part.days).strip(),
+                field(inner, "where", part.where).strip(),
             )
         )
     join = field(place, "join", ("not-" if group.is_not else "") + group.join)
@@ -228,6 +263,8 @@ def stepped(group: Group, step: Step, at: Place) -> Group:
             return _changed(group, at, lambda of: (*of, Filter("tag")))
         case "add-tribe":
             return _changed(group, at, lambda of: (*of, Filter("tribe")))
+        case "add-event":
+            return _changed(group, at, lambda of: (*of, Filter("event", "1")))
         case "add-percent":
             return _changed(group, at, lambda of: (*of, Filter("percent")))
         case "add-context":
@@ -259,9 +296,9 @@ def focus_after(group: Group, step: Step, at: Place) -> str:
     It is the field of a new line, the same button of a moved line, or the button that adds to the group.
     """
     match step:
-        case "add-tag" | "add-tribe" | "add-percent" | "add-context" | "add-group":
+        case "add-tag" | "add-tribe" | "add-event" | "add-percent" | "add-context" | "add-group":
             inner = (*at, len(_group_at(group, at).of) - 1)
-            field = "field" if step == "add-context" else "value"
+            field = "field" if step in ("add-context", "add-event") else "value"
             return f"{field}:{name_of((*inner, 0) if step == 'add-group' else inner)}"
         case "up" | "down":
             last = len(_group_at(group, at[:-1]).of) - 1
