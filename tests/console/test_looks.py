@@ -11,6 +11,7 @@ from tagloom.console.framework.rendering import HUES
 from tagloom.tribes.definitions import Draft
 from tagloom.words.changes import Origin
 from tagloom.words.context_rules import HasContext
+from tagloom.words.event_rules import Condition, HasEvent
 from tagloom.words.percent_rules import InPercent
 from tagloom.words.rules import All, AnyOf, HasTag, Not
 from tagloom.words.tags import TagPath
@@ -277,7 +278,8 @@ def test_a_rule_of_percents_and_requests_is_accessible_and_fits(open_page: Open,
     PICTURES.mkdir(parents=True, exist_ok=True)
     ios, some = HasContext("app_version", "greater", 4), InPercent(12.5, "spring-sale", 20)
     mobile = Not(HasContext("platform", "one-of", ("ios", "android")))
-    rule = All((HasTag(TagPath("contract")), some, AnyOf((ios, mobile))))
+    played = HasEvent("video/played", 7, (Condition("genre", "is", "football"),), times=4)
+    rule = All((HasTag(TagPath("contract")), some, AnyOf((ios, mobile)), played))
     draft = Draft(name=f"By request {theme}", rule=rule, audience="users")
     tribe = served.services.tribes.create_tribe("main", draft, origin=Origin("bob")).id
     draft = Draft(name=f"Percent {theme}", rule=some, audience="users")
