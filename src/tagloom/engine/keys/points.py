@@ -5,7 +5,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +21,8 @@ from tagloom.words.people import KINDS
 from tagloom.words.percent_rules import FIRST_FACTOR, POINTS, SECOND_FACTOR, STATE_ADDEND, murmur3_state
 
 Points = NDArray[np.uint16]
+Key = TypeVar("Key")
+Value = TypeVar("Value")
 
 NO_POINT = 65_535
 """The point of an erased person, whose key is deleted. No share has it."""
@@ -125,10 +127,43 @@ def _people_at(first: int, points: Points, share: Share) -> BitMap:
 
 
 class _Held(NamedTuple):
-    """The people of a share among the ordinals below `through`."""
+    """The people of a share among the first `through` ordinals, of all people or of one bucket."""
 
     people: BitMap
     through: int
+
+
+class _Recent(Generic[Key, Value]):
+    """Values up to a number of bytes. The least recently used are deleted; one is always kept."""
+
+    def __init__(self, bytes_max: int) -> None:
+        self._bytes_max = bytes_max
+        self._bytes = 0
+        self._values: OrderedDict[Key, tuple[Value, int]] = OrderedDict()
+
+    def peek(self, key: Key) -> Value | None:
+        found = self._values.get(key)
+        return None if found is None else found[0]
+
+    def get(self, key: Key) -> Value | None:
+        if key in self._values:
+            self._values.move_to_end(key)
+        return self.peek(key)
+
+    def put(self, key: Key, value: Value, size: int) -> None:
+        self.delete(key)
+        self._values[key] = value, size
+        self._bytes += size
+        while self._bytes > self._bytes_max and len(self._values) > 1:
+            self.delete(next(iter(self._values)))
+
+    def delete(self, key: Key) -> None:
+        _, size = self._values.pop(key, (None, 0))
+        self._bytes -= size
+
+    def clear(self) -> None:
+        self._values.clear()
+        self._bytes = 0
 
 
 class PointCache:
@@ -139,47 +174,37 @@ class PointCache:
     """
 
     def __init__(self, bytes_max: int = limits.POINTS_BYTES_MAX) -> None:
-        self._bytes_max = bytes_max
-        self._points: OrderedDict[tuple[str, int], Points] = OrderedDict()
-        self._points_bytes = 0
-        self._shares: OrderedDict[Share, _Held] = OrderedDict()
-        self._shares_bytes = 0
+        self._points = _Recent[tuple[str, int], Points](bytes_max)
+        # Decisions need a share only in one bucket. A bitmap there takes a sixteenth of the points at most.
+        self._parts = _Recent[tuple[Share, int], _Held](bytes_max)
+        self._shares = _Recent[Share, _Held](bytes_max)
 
     def clear(self) -> None:
         """Deletes everything, because ordinals may have other people now."""
-        self._points.clear()
-        self._shares.clear()
-        self._points_bytes = self._shares_bytes = 0
+        for each in (self._points, self._parts, self._shares):
+            each.clear()
 
     def find(self, share: Share, ordinal: int) -> bool | None:
         """Returns whether a person is in a share, or None if that is not cached."""
-        held = self._shares.get(share)
+        held = self._shares.peek(share)
         if held is not None and ordinal < held.through:
             return ordinal in held.people
-        points = self._points.get((share.salt, ordinal // ORDINALS_PER_CHUNK))
-        place = ordinal % ORDINALS_PER_CHUNK
-        if points is None or place >= len(points):
-            return None
-        return share.begin <= points.item(place) < share.end
+        held = self._parts.get((share, ordinal // ORDINALS_PER_CHUNK))
+        if held is not None and ordinal % ORDINALS_PER_CHUNK < held.through:
+            return ordinal in held.people
+        return None
 
-    def points(self, salt: str, bucket: int, size: int, directory: Directory, opener: Opener) -> Points:
-        """Returns the points of the first `size` ordinals of a bucket or more. Cost: about 7 ms for a whole bucket."""
-        place = salt, bucket
-        points = self._points.get(place)
-        if points is None or len(points) < size:
-            known = 0 if points is None else len(points)
-            first = bucket * ORDINALS_PER_CHUNK
-            columns = _keys_between(directory, first + known, first + size, opener)
-            new = [points_of(column, salt) for column in columns]
-            points = np.concatenate([*([] if points is None else [points]), *new])
-            self._points_bytes += points.nbytes - 2 * known
-            self._points[place] = points
-            while self._points_bytes > self._bytes_max and len(self._points) > 1:
-                _, gone = self._points.popitem(last=False)
-                self._points_bytes -= gone.nbytes
-        else:
-            self._points.move_to_end(place)
-        return points
+    def part(self, share: Share, bucket: int, size: int, directory: Directory, opener: Opener) -> BitMap:
+        """Returns the people of a share among the first `size` ordinals of a bucket. The bitmap must not be changed.
+
+        Cost: about 7 ms for a whole bucket.
+        """
+        held = self._parts.get((share, bucket)) or _Held(BitMap(), 0)
+        if held.through < size:
+            added = self._people_between(share, bucket, held.through, size, directory, opener)
+            held = _Held(held.people | added, size)
+            self._parts.put((share, bucket), held, _size(held))
+        return held.people
 
     def people(self, share: Share, count: int, directory: Directory, opener: Opener) -> BitMap:
         """Returns the people of a share among the first `count` ordinals. The bitmap must not be changed.
@@ -187,23 +212,34 @@ class PointCache:
         Cost: about 0.1 us per person for the first share of a salt, and 2 ns for a further one. Only the people that
         came since the last call are added.
         """
-        held = self._shares.get(share, _Held(BitMap(), 0))
+        held = self._shares.get(share) or _Held(BitMap(), 0)
         if held.through < count:
             parts = [held.people]
             for bucket in range(held.through // ORDINALS_PER_CHUNK, -(-count // ORDINALS_PER_CHUNK)):
                 first = bucket * ORDINALS_PER_CHUNK
                 begin, end = max(held.through - first, 0), min(count - first, ORDINALS_PER_CHUNK)
-                points = self.points(share.salt, bucket, end, directory, opener)[begin:end]
-                parts.append(_people_at(first + begin, points, share))
-            self._shares_bytes -= _size(held)
-            held = self._shares[share] = _Held(BitMap.union(*parts), count)
-            self._shares_bytes += _size(held)
-            while self._shares_bytes > self._bytes_max and len(self._shares) > 1:
-                _, gone = self._shares.popitem(last=False)
-                self._shares_bytes -= _size(gone)
-        elif share in self._shares:
-            self._shares.move_to_end(share)
+                parts.append(self._people_between(share, bucket, begin, end, directory, opener))
+            held = _Held(BitMap.union(*parts), count)
+            self._shares.put(share, held, _size(held))
         return held.people
+
+    def _people_between(
+        self, share: Share, bucket: int, begin: int, end: int, directory: Directory, opener: Opener
+    ) -> BitMap:
+        """Returns the people of a share among the ordinals `begin` to `end` of a bucket."""
+        points = self._points_of(share.salt, bucket, end, directory, opener)[begin:end]
+        return _people_at(bucket * ORDINALS_PER_CHUNK + begin, points, share)
+
+    def _points_of(self, salt: str, bucket: int, size: int, directory: Directory, opener: Opener) -> Points:
+        """Returns the points of the first `size` ordinals of a bucket or more."""
+        points = self._points.get((salt, bucket))
+        if points is None or len(points) < size:
+            known = [] if points is None else [points]
+            first = bucket * ORDINALS_PER_CHUNK
+            columns = _keys_between(directory, first + sum(map(len, known)), first + size, opener)
+            points = np.concatenate([*known, *(points_of(column, salt) for column in columns)])
+            self._points.put((salt, bucket), points, points.nbytes)
+        return points
 
 
 def _size(held: _Held) -> int:

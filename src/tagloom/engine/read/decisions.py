@@ -91,6 +91,7 @@ class Decider:
         if self._by_context:
             self._context = context
             names = tuple(sorted((*names, *(name for name, test in self._by_context if test(ordinal)))))
+            self._context = NO_CONTEXT
         if not because:
             return Decision(tribes=names, version=environment.stamp.version)
         # Only tags that a rule names, and tags below them, can be reasons.

@@ -377,8 +377,7 @@ class EnvironmentState:
             self.check_may_wait()
             bucket = ordinal // ORDINALS_PER_CHUNK
             size = min(self.state.next_ordinal - bucket * ORDINALS_PER_CHUNK, ORDINALS_PER_CHUNK)
-            points = self._points.points(share.salt, bucket, size, self.directory, self.snapshot)
-            is_inside = share.begin <= points.item(ordinal % ORDINALS_PER_CHUNK) < share.end
+            is_inside = ordinal in self._points.part(share, bucket, size, self.directory, self.snapshot)
         return is_inside
 
     # Writing.
