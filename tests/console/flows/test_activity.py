@@ -7,8 +7,9 @@ import pytest
 from playwright.sync_api import expect
 
 from tagloom.console.views import history
-from tagloom.ports.writes import PutTag
+from tagloom.ports.writes import PutTag, RecordEvents, WriteOptions
 from tagloom.words.changes import Origin
+from tagloom.words.events import Event, EventType
 from tagloom.words.people import Person
 from tagloom.words.tags import parse_tag
 from tests.bodies import Line, part
@@ -43,6 +44,25 @@ def test_activity_is_filtered_and_a_batch_is_undone_from_it(open_page: Open, ser
     page.get_by_role("button", name="Undo this version").click()
     expect(toast(page)).to_contain_text("was undone")
     assert tags_of(served, "new") == ()
+
+
+def test_versions_of_events_are_listed_when_asked_for_and_cannot_be_undone(open_page: Open, served: Served) -> None:
+    environment = served.installation.control.get_environment("main", "production")
+    person, type = Person("user", "u1"), EventType("ad/clicked")
+    events = [Event(person=person, type=type, at=1, id=f"m{number}") for number in range(3)]
+    write = RecordEvents(events)
+    receipt = served.installation.population(environment).write(write, WriteOptions(Origin("app", "backend")))
+    page = open_page("developer")
+    page.goto(f"{PLACE}/activity")
+    expect(page.locator("#activity-rows")).not_to_contain_text("Recorded")
+
+    page.goto(f"{PLACE}/activity?action=events")
+    expect(page.locator("#activity-rows tr")).to_have_count(1)
+    page.get_by_role("link", name="Recorded 3 events").click()
+
+    expect(page).to_have_url(re.compile(f"version={receipt.version}"))
+    expect(page.locator("#undo")).to_contain_text("Recorded events cannot be undone.")
+    expect(page.get_by_role("button", name="Undo this version")).to_have_count(0)
 
 
 def test_a_toast_of_an_undo_says_nothing_of_what_it_did_not_do(open_page: Open, served: Served) -> None:
