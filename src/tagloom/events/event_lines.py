@@ -40,6 +40,7 @@ _NAMES_OF_OTHERS = {
     "userId": "user",
 }
 _NO_PROPERTIES = b"{}"
+_SPACES = b" \t\r\n"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST = 946_684_800_000  # The begin of the year 2000, in milliseconds since 1970.
 Time: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)] | UnsetType | None
@@ -79,7 +80,7 @@ class EventReader:
             self._explain(text, number, error)
         properties, fields = self._properties(line.properties, text, number)
         # If there are more colons after quotes than fields, a field occurs twice or a text contains such a colon.
-        if text.count(b'":') != fields + _count(line) or _has_spaced_colon(text):
+        if text.translate(None, _SPACES).count(b'":') != fields + _count(line):
             object_of(text, number, self._exact)
         return Event(
             person=_person(line, text, number),
@@ -142,11 +143,6 @@ class EventReader:
         raise line_fault(text, number, f"cannot be read: {printable(str(error))}") from error
 
 
-def _has_spaced_colon(text: bytes) -> bool:
-    """Returns whether a text has a colon after a space. In a usual line, all colons are after quotes."""
-    return b" :" in text or b"\t:" in text or b"\r:" in text or b"\n:" in text
-
-
 def _count(line: _EventLine) -> int:
     """Returns the number of fields of a line."""
     fields = (line.user, line.visitor, line.event, line.properties, line.at, line.id)
@@ -192,13 +188,20 @@ def _type_of(written: str) -> EventType:
     try:
         found = parse_event_type(written)
     except EventTypeInvalid as problem:
+        # A suggestion that would be rejected, too, does not help.
+        _check_category(str(problem.members["suggestion"]), written)
         raise LineFault(problem, written) from problem
-    category = found.partition("/")[0]
+    _check_category(found, written)
+    return found
+
+
+def _check_category(type: str, written: str) -> None:
+    """Raises: LineFault: the category of a type is reserved."""
+    category = type.partition("/")[0]
     if category in RESERVED_CATEGORIES:
         reserved = ", ".join(sorted(RESERVED_CATEGORIES))
-        says = f"'{printable(found)}' is of the category '{category}'. Tagloom reserves the categories {reserved}."
+        says = f"'{printable(type)}' is of the category '{category}'. Tagloom reserves the categories {reserved}."
         raise LineFault(EventTypeReserved(says), written)
-    return found
 
 
 def _check_time(written: str | None, number: int) -> None:
