@@ -21,7 +21,8 @@ TAGLOOM = Path(sys.executable).with_name("tagloom")
 def photograph(url: str, email: str, password: str) -> None:
     """Signs in to the console and saves a picture of one of its pages."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        program = shutil.which("chromium-headless-shell") or shutil.which("chromium")
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         page = browser.new_page(base_url=url, viewport={"width": 1280, "height": 800}, color_scheme="light")
         page.goto("/sign-in")
         page.fill("input[name=email]", email)

@@ -137,8 +137,11 @@ def signed_in(served: Served) -> Iterator[Callable[[Role], httpx.Client]]:
 
 
 def find_chromium() -> str:
-    """The browser that this machine has."""
-    for name in ("chromium", "chromium-browser", "google-chrome"):
+    """Returns the path of a Chromium.
+
+    The headless shell is Chromium without its own windows and menus. It loads a page in about a third of the CPU time.
+    """
+    for name in ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"):
         if found := shutil.which(name):
             return found
-    raise FileNotFoundError("The tests need a Chromium; on Debian: apt-get install chromium")
+    raise FileNotFoundError("The tests need a Chromium; on Debian: apt-get install chromium-headless-shell")
