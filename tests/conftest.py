@@ -6,6 +6,7 @@ Commit these files: `make test` runs them again with the profile `replay`.
 
 import logging
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,6 +40,10 @@ settings.load_profile("quick")
 # Readline sets them in the main process, and Rich keeps the width that a worker inherits for good.
 for name in ("COLUMNS", "LINES"):
     os.environ.pop(name, None)
+
+# Some machines set it, and each process that a test starts would then compile three hundred modules.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # Set here alone: a level that a folder sets holds in the folders that pytest collects after it as well.
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
