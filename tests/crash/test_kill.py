@@ -1,7 +1,6 @@
 """Real processes, killed at random moments: no acknowledged receipt is lost or applied twice, nothing is broken."""
 
 import json
-import os
 import random
 import signal
 import socket
@@ -26,10 +25,10 @@ from tagloom.words.changes import Origin
 from tagloom.words.people import Person
 from tagloom_client import Retries, Tagloom, TagloomError
 from tagloom_client.models import Receipt
+from tests.crash import forks
 from tests.crash.kills import kills
 from tests.ports import free_port
 
-TAGLOOM = [sys.executable, "-c", "from tagloom.cli import main; main()"]
 KILLS_OF_SERVERS = kills(15)
 KILLS_OF_IMPORTS = kills(18)
 KILLS_OF_INITS = kills(8)
@@ -49,25 +48,14 @@ def opened(data: Path) -> Iterator[Installation]:
 @contextmanager
 def server(
     data: Path | None, environ: Mapping[str, str] | None = None, *, beginning: str = ""
-) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
+) -> Iterator[tuple[str, forks.Process]]:
     """A server process that answers; killed at the end, if it still lives. Its database is in `data`, or as set.
 
     `beginning` is done in it before anything else.
     """
     port = free_port()
-    process = subprocess.Popen(
-        [
-            *TAGLOOM[:-1],
-            beginning + TAGLOOM[-1],
-            "serve",
-            *(["--data", str(data)] if data is not None else []),
-            "--port",
-            str(port),
-        ],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env=None if environ is None else {**os.environ, **environ},
-    )
+    place = ["--data", data] if data is not None else []
+    process = forks.start(["serve", *place, "--port", port], dict(environ or {}), beginning=beginning)
     try:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
@@ -76,7 +64,7 @@ def server(
                     break
             assert process.poll() is None, "the server ended before it answered"
             assert time.monotonic() < deadline, "the server does not answer"
-            time.sleep(0.02)
+            time.sleep(0.005)
         yield f"http://127.0.0.1:{port}", process
     finally:
         process.kill()
@@ -163,14 +151,9 @@ def crm_file(folder: Path, number: int) -> Path:
     return file
 
 
-def start(*arguments: object) -> "subprocess.Popen[bytes]":
-    """A command as a process."""
-    return subprocess.Popen([*TAGLOOM, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-
-
 def run(*arguments: object) -> bytes:
     """What a command says that is left in peace, and must succeed."""
-    out, err = (process := start(*arguments)).communicate(timeout=PATIENCE_SECONDS)
+    out, err = (process := forks.start(arguments)).communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0, err
     return out
 
@@ -185,9 +168,8 @@ def test_a_killed_import_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
     chance = random.Random(11)
     version, whole = 1, 0
     for number in range(1, KILLS_OF_IMPORTS + 1):
-        process = start("import", crm_file(tmp_path, number), "--data", data, "--json")
-        # The first part of its life is Python's start, in which nothing can happen.
-        time.sleep(chance.uniform(0.4, 1.1) * took)
+        process = forks.start(["import", crm_file(tmp_path, number), "--data", data, "--json"])
+        time.sleep(chance.uniform(0.1, 1.1) * took)
         process.kill()
         said = process.communicate()[0]
         with opened(data) as installation:
@@ -219,8 +201,8 @@ def test_an_interrupted_init_is_completed_by_the_next(tmp_path: Path) -> None:
     chance = random.Random(13)
     for number in range(KILLS_OF_INITS):
         data = tmp_path / f"data-{number}"
-        process = start("init", "--data", data, "--json")
-        time.sleep(chance.uniform(0.5, 1.0) * took)
+        process = forks.start(["init", "--data", data, "--json"])
+        time.sleep(chance.uniform(0.1, 1.0) * took)
         process.kill()
         process.communicate()
 

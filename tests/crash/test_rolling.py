@@ -4,7 +4,6 @@ import http.client
 import json
 import shutil
 import signal
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +21,7 @@ from tagloom.stores.migrations import newest_schema
 from tagloom_client import Retries, Tagloom, TagloomError
 from tagloom_client.problems import Unavailable
 from tests.crash.between import Balancer, status_of
+from tests.crash.forks import Process
 from tests.crash.test_kill import PATIENCE_SECONDS, Writer, opened, server
 from tests.crash.test_postgres import Persistent, hold_to_account, token_of
 from tests.postgres import Server
@@ -73,7 +73,7 @@ def test_a_rolling_restart_loses_no_request_of_those_who_ask_readyz(database: Se
     token, stop = token_of(url), threading.Event()
     environ = {"TAGLOOM_DATABASE_URL": url, "TAGLOOM_DRAIN_SECONDS": "1"}
     with ExitStack() as stack, closing(Balancer()) as balancer:
-        serving: list[tuple[str, subprocess.Popen[bytes]]] = []
+        serving: list[tuple[str, Process]] = []
         for _ in range(2):
             serving.append(stack.enter_context(server(None, environ)))
             balancer.add(serving[-1][0])
@@ -162,7 +162,8 @@ def test_an_older_process_reads_on_and_writes_no_more_once_a_newer_one_migrates(
         watching.start()
         try:
             # It migrates first, then it answers.
-            new, _ = stack.enter_context(server(None, {**environ, "PYTHONPATH": str(tmp_path)}))
+            installed = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); "
+            new, _ = stack.enter_context(server(None, environ, beginning=installed))
             balancer.add(new)
             with Tagloom(old, token, retries=Retries(tries=1)) as client:
                 with pytest.raises(Unavailable, match="writes schema") as refused:
