@@ -12,6 +12,7 @@ from tagloom.bootstrap import Installation, open_installation
 from tagloom.settings import read_settings
 from tests.cli.running import ask
 from tests.http.serving import serve
+from tests.sqlite import new_database
 
 _NUMBERS = count(1)
 # The servers that tests fetch from are of this machine.
@@ -22,6 +23,7 @@ FETCHING = {"TAGLOOM_SOURCE_SCHEMES": "https,http,s3", "TAGLOOM_SOURCE_HOSTS": "
 def data(tmp_path: Path) -> Path:
     """A data directory with an empty installation."""
     where = tmp_path / "data"
+    new_database(where / "tagloom.sqlite")
     ask("init", "--data", where)
     return where
 

@@ -22,6 +22,7 @@ from tagloom.settings import Settings
 from tagloom.words.accounts import Permission
 from tests.cli.running import run
 from tests.http.serving import FETCHING, serve_app
+from tests.sqlite import new_database
 
 Role = Literal["anyone", "outsider", "view", "tribes", "developer", "administrator"]
 PASSWORD = "violet-otter-74-canoe"
@@ -87,6 +88,8 @@ def serving(
         files_folder=data.parent / "files",
         **FETCHING,
     )
+    if create:
+        new_database(data / "tagloom.sqlite")
     installation = open_installation(settings, create=create)
     installation.passwords = CHEAP
     services = make_services(installation)

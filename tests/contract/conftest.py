@@ -19,7 +19,7 @@ from tagloom.stores.memory import MemoryControl, MemoryPopulation
 from tagloom.stores.postgres import open_engine
 from tagloom.stores.sql import SqlControl
 from tagloom.stores.sqlite import SqliteDatabase
-from tests import citus
+from tests import citus, sqlite
 from tests.postgres import new_installation
 
 # Every adapter is named here, and opened in `make_population` and `make_control`.
@@ -98,7 +98,11 @@ def _memory(clock: Clock) -> Subject:
 
 
 def _sqlite(clock: Clock, tmp_path: Path) -> Subject:
-    opened = [open_installation(Settings(database=tmp_path / "0" / "tagloom.sqlite"), create=True, now=clock)]
+    opened = [
+        open_installation(
+            Settings(database=sqlite.new_database(tmp_path / "0" / "tagloom.sqlite")), create=True, now=clock
+        )
+    ]
 
     others: list[Installation] = []
 
@@ -188,7 +192,7 @@ def make_control(name: str, tmp_path: Path) -> Control:
     if name == "memory":
         return MemoryControl()
     if name == "sqlite":
-        return SqlControl(SqliteDatabase(tmp_path / "control.sqlite").engine)
+        return SqlControl(SqliteDatabase(sqlite.new_database(tmp_path / "control.sqlite")).engine)
     if name in ("postgres", "citus"):
         # The engine of the test before is not needed any more, and the server has only so many connections.
         while ENGINES:

@@ -26,6 +26,7 @@ from tagloom.stores.memory import MemoryControl, MemoryPopulation
 from tagloom.words.accounts import Scope
 from tagloom.words.source_addresses import SCHEMES
 from tagloom.words.tenants import Environment
+from tests import sqlite
 from tests.ports import free_port
 from tests.postgres import new_installation
 
@@ -88,7 +89,7 @@ class MemoryInstallation:
 
 
 def _sqlite(data: Path) -> Installation:
-    return open_installation(Settings(database=data / "tagloom.sqlite", **FETCHING), create=True)
+    return open_installation(Settings(database=sqlite.new_database(data / "tagloom.sqlite"), **FETCHING), create=True)
 
 
 def _postgres(data: Path) -> Installation:

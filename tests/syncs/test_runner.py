@@ -34,6 +34,7 @@ from tagloom.words.source_addresses import SCHEMES
 from tagloom.words.syncs import Alerts, FilesSource, PushSource, Schedule, SqlSource, SyncDraft, SyncRun, UrlSource
 from tests.around import around
 from tests.egress.places import web
+from tests.sqlite import new_database
 
 PLANS = Mapping(user="id", columns=(ValueColumn(column="plan", branch="plan"),), prefix="crm")
 QUERY = "SELECT id, plan FROM customer ORDER BY id"
@@ -70,7 +71,9 @@ class World:
         self.files.mkdir(parents=True)
         self.url = f"sqlite:///{folder}/crm.sqlite"
         self.crm = sql.create_engine(self.url)
-        self.installation = open_installation(Settings(database=folder / "data" / "tagloom.sqlite"), create=True)
+        self.installation = open_installation(
+            Settings(database=new_database(folder / "data" / "tagloom.sqlite")), create=True
+        )
         self.environment = self.installation.control.get_environment("main", "production")
         self.syncs = Syncs(self.installation.control, self.installation.population, lambda: self.now)
         self.told = Told()
