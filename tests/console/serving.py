@@ -21,7 +21,7 @@ from tagloom.services import Installation, Services, make_services
 from tagloom.settings import Settings
 from tagloom.words.accounts import Permission
 from tests.cli.running import run
-from tests.http.serving import FETCHING, serve_app
+from tests.http.serving import FETCHING, plain_client, serve_app
 from tests.sqlite import new_database
 
 Role = Literal["anyone", "outsider", "view", "tribes", "developer", "administrator"]
@@ -57,7 +57,7 @@ class Served:
 
     def sign_in(self, role: Role) -> httpx.Client:
         """A browser of sorts: it keeps cookies, says where its requests come from, and follows nothing."""
-        browser = httpx.Client(base_url=self.url, headers={"Origin": self.url}, timeout=30)
+        browser = plain_client(self.url, headers={"Origin": self.url}, timeout=30)
         if role != "anyone":
             answer = browser.post("/sign-in", data={"email": EMAILS[role], "password": PASSWORD})
             assert answer.status_code == 303, answer.text

@@ -13,6 +13,7 @@ import pytest
 from tagloom.settings import OidcSettings
 from tests.console.providing import CLIENT_ID, CLIENT_SECRET, Provider, providing
 from tests.console.serving import EMAILS, HERE, PASSWORD, PLACE, Served, serving
+from tests.http.serving import plain_client
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def served(provider: Provider, telco_data: Path, tmp_path: Path) -> Iterator[Ser
 
 def sign_in(served: Served, *, to: str = "", tampered: dict[str, str] | None = None) -> httpx.Response:
     """What a browser sees at the end; it follows everything, and keeps its cookies."""
-    with httpx.Client(base_url=served.url, follow_redirects=False) as browser:
+    with plain_client(served.url, follow_redirects=False) as browser:
         answer = browser.get("/sign-in/identity", params={"next": to} if to else {})
         if answer.status_code != 303:
             return answer
@@ -59,7 +60,7 @@ def test_whom_the_provider_vouches_for_is_signed_in_where_they_wanted_to_go(serv
     ticket = next(each for each in answer.headers.get_list("set-cookie") if each.startswith("tagloom_ticket="))
     assert "Max-Age=0" in ticket
     # The password that was set before the e-mail was shown to be theirs opens nothing any more.
-    with closing(httpx.Client(base_url=served.url, headers={"Origin": served.url})) as browser:
+    with closing(plain_client(served.url, headers={"Origin": served.url})) as browser:
         form = {"email": EMAILS["view"], "password": PASSWORD}
         assert browser.post("/sign-in", data=form).status_code == 401
 
@@ -139,7 +140,7 @@ def test_a_callback_that_was_tampered_with_opens_nothing(served: Served, tampere
 
 
 def test_a_callback_works_once_and_only_in_the_browser_that_began(served: Served) -> None:
-    with httpx.Client(base_url=served.url) as browser:
+    with plain_client(served.url) as browser:
         there = httpx.get(browser.get("/sign-in/identity").headers["location"])
         back = there.headers["location"]
         assert httpx.get(back).status_code == 403

@@ -14,6 +14,7 @@ from tagloom.console.routes import PAGES, PLACE
 from tagloom.http.framework.addresses import E
 from tagloom.http.routes import ROUTES
 from tests.console.serving import CUSTOMER, EMAILS, PASSWORD, Role, Served
+from tests.http.serving import plain_client
 
 ROLES: tuple[Role, ...] = ("anyone", "outsider", "view", "tribes", "developer", "administrator")
 # Who has what a page asks for, in the space that its address names.
@@ -107,7 +108,7 @@ def test_an_unsafe_request_must_come_from_the_console(
     served: Served, admin: httpx.Client, page: Page, headers: dict[str, str]
 ) -> None:
     sent = {name: value.replace("SAME", served.url) for name, value in headers.items()}
-    with httpx.Client(base_url=served.url, cookies=dict(admin.cookies)) as browser:
+    with plain_client(served.url, cookies=dict(admin.cookies)) as browser:
         answer = browser.post(address_of(page), data={}, headers=sent)
 
     assert answer.status_code == 403
@@ -121,7 +122,7 @@ def test_every_page_has_one_line_in_the_table() -> None:
 
 
 def test_the_cookie_of_a_session_is_kept_from_scripts_and_other_sites(served: Served) -> None:
-    with httpx.Client(base_url=served.url, headers={"Origin": served.url}) as browser:
+    with plain_client(served.url, headers={"Origin": served.url}) as browser:
         answer = browser.post("/sign-in", data={"email": EMAILS["view"], "password": PASSWORD})
 
     cookie = next(each for each in answer.headers.get_list("set-cookie") if each.startswith("tagloom="))
@@ -135,12 +136,12 @@ def test_a_session_ends_at_sign_out_on_the_server_too(served: Served) -> None:
         cookies = dict(browser.cookies)
         browser.post("/sign-out")
 
-    with httpx.Client(base_url=served.url, cookies=cookies) as again:
+    with plain_client(served.url, cookies=cookies) as again:
         assert again.get("/s/main/production/tribes").headers["location"].startswith("/sign-in")
 
 
 def test_signing_in_leads_back_and_never_away(served: Served) -> None:
-    with httpx.Client(base_url=served.url, headers={"Origin": served.url}) as browser:
+    with plain_client(served.url, headers={"Origin": served.url}) as browser:
         asked = browser.get("/s/main/production/tags", params={"search": "a&b"})
         assert asked.headers["location"] == "/sign-in?next=%2Fs%2Fmain%2Fproduction%2Ftags%3Fsearch%3Da%2526b"
         for away in ("https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)"):
@@ -149,7 +150,7 @@ def test_signing_in_leads_back_and_never_away(served: Served) -> None:
 
 
 def test_wrong_passwords_and_unknown_people_are_answered_alike_and_then_slowed(served: Served) -> None:
-    with httpx.Client(base_url=served.url, headers={"Origin": served.url}) as browser:
+    with plain_client(served.url, headers={"Origin": served.url}) as browser:
         known = browser.post("/sign-in", data={"email": EMAILS["view"], "password": "wrong-wrong-wrong"})
         unknown = browser.post("/sign-in", data={"email": "nobody@example.com", "password": "wrong-wrong-wrong"})
         assert known.status_code == unknown.status_code == 401

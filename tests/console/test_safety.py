@@ -12,6 +12,7 @@ from tagloom.words.changes import Origin
 from tagloom.words.people import Person
 from tests.bodies import Line, part
 from tests.console.serving import CUSTOMER, PLACE, Served
+from tests.http.serving import plain_client
 from tests.writing import Batch, write_parts
 
 # What would break out of text, attributes, addresses, scripts and JSON.
@@ -153,7 +154,7 @@ def test_what_is_not_there_or_makes_no_sense_is_said_on_a_page(admin: httpx.Clie
 
 
 def test_static_files_are_kept_for_ever_and_only_those_that_were_built(served: Served) -> None:
-    with httpx.Client(base_url=served.url) as browser:
+    with plain_client(served.url) as browser:
         page = browser.get("/sign-in").text
         style = re.search(r'href="(/assets/console-\w+\.css)"', page)
         assert style is not None
