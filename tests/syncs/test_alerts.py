@@ -68,7 +68,7 @@ class Mail(socketserver.StreamRequestHandler):
 
 @contextmanager
 def serving(server: socketserver.TCPServer) -> Iterator[int]:
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     try:
         yield server.server_address[1]
