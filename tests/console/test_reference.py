@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from tagloom.http.routes import ROUTES
 from tests.console.conftest import Open
 from tests.console.serving import Served
-from tests.console.test_looks import PICTURES, overhang, violations
+from tests.console.test_looks import overhang, photograph, violations
 
 Theme = Literal["light", "dark"]
 LOADED_SECONDS = 60
@@ -48,7 +48,7 @@ def test_the_reference_shows_every_request_and_shape_and_asks_no_other_server(
     operation.locator(".opblock-summary-control").click()
     expect(operation.get_by_text("x-scopes")).to_be_visible()
     expect(operation.locator(".responses-table").get_by_text("A valid access token is needed").first).to_be_visible()
-    page.screenshot(path=PICTURES / f"reference-{width}-{theme}.png")
+    photograph(page, f"reference-{width}-{theme}", full_page=False)
     shapes = page.locator("section.models")
     shapes.get_by_role("button", name="Schemas").click()
     shape = shapes.locator(".json-schema-2020-12", has_text="PersonTags").first
@@ -57,7 +57,7 @@ def test_the_reference_shows_every_request_and_shape_and_asks_no_other_server(
 
     assert overhang(page) == []
     # Swagger UI nests buttons, and names no list of values: markup that is not ours.
-    assert [each for each in violations(page) if each.startswith("color-contrast")] == []
+    assert violations(page, "color-contrast") == []
     here = urlsplit(served.url).netloc
     assert {urlsplit(url).netloc for url in asked if not url.startswith("data:")} == {here}
 

@@ -14,7 +14,7 @@ from tagloom.words.tags import TagPath
 from tests.bodies import part, user
 from tests.console.conftest import Open
 from tests.console.serving import CUSTOMER, PLACE, Served
-from tests.console.test_looks import PICTURES, Theme, look_at, settled
+from tests.console.test_looks import Theme, look_at, settled
 from tests.writing import EXPIRY, Batch, write_parts
 
 TRIAL = TagPath("plan/trial")
@@ -134,7 +134,6 @@ def test_activity_names_what_ended_by_itself_and_undoes_it(open_page: Open, popu
 def test_ends_are_accessible_and_fit_wide_screens_and_phones(
     open_page: Open, population: Population, theme: Theme
 ) -> None:
-    PICTURES.mkdir(parents=True, exist_ok=True)
     for tag, ttl in (
         ("plan/trial", 3 * 86_400),
         ("offers/a-rather-long-name-of-an-offer/for-spring", 3_600),
