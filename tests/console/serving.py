@@ -2,9 +2,11 @@
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import httpx
@@ -65,10 +67,22 @@ class Served:
 
 
 def telco(data: Path) -> Path:
-    """A data directory with the demonstration: 7,042 customers, their tags, four tribes."""
+    """A data directory with the demonstration: 7,042 customers, their tags, four tribes, and one teammate a role."""
     said = run("demo", "--data", data, "--no-serve")
     assert said.code == 0, said
+    with closing(open_installation(Settings(database=data / "tagloom.sqlite"))) as installation:
+        add_teammates(installation)
     return data
+
+
+@cache
+def _empty() -> bytes:
+    """The database of an installation with one teammate a role, and nothing else."""
+    with TemporaryDirectory() as folder:
+        file = new_database(Path(folder) / "tagloom.sqlite")
+        with closing(open_installation(Settings(database=file), create=True)) as installation:
+            add_teammates(installation)
+        return file.read_bytes()
 
 
 @contextmanager
@@ -80,7 +94,7 @@ def serving(
     public_url: str | None = None,
     paces: Paces | None = None,
 ) -> Iterator[Served]:
-    """Serves a data directory, with one teammate a role; their passwords cost nothing to hash."""
+    """Serves a data directory that `telco` has made, or an empty installation with the same teammates."""
     settings = Settings(
         database=data / "tagloom.sqlite",
         oidc=oidc,
@@ -89,12 +103,11 @@ def serving(
         **FETCHING,
     )
     if create:
-        new_database(data / "tagloom.sqlite")
-    installation = open_installation(settings, create=create)
+        data.mkdir(parents=True, exist_ok=True)
+        (data / "tagloom.sqlite").write_bytes(_empty())
+    installation = open_installation(settings)
     installation.passwords = CHEAP
     services = make_services(installation)
-    services.accounts.put_administrator("main", email=EMAIL, name="Dana Weaver", password=PASSWORD)
-    invite_teammates(services)
     app = create_app(
         installation,
         pages=lambda services, bodies: console_routes(services, bodies, public_url=public_url),
@@ -114,8 +127,11 @@ def serving_empty(data: Path) -> Iterator[tuple[Served, str]]:
         yield Served(url, data, installation, make_services(installation)), installation.set_up_code
 
 
-def invite_teammates(services: Services) -> None:
-    """One teammate a role, who have all accepted."""
+def add_teammates(installation: Installation) -> None:
+    """One teammate a role, who have all accepted; their passwords cost nothing to hash."""
+    installation.passwords = CHEAP
+    services = make_services(installation)
+    services.accounts.put_administrator("main", email=EMAIL, name="Dana Weaver", password=PASSWORD)
     by = services.accounts.sign_in(EMAIL, PASSWORD, HERE).signed_in
     for role, permissions in PERMISSIONS.items():
         space = "main" if permissions else None
