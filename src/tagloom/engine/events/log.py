@@ -71,7 +71,7 @@ class EventLog:
 
 
 def erase_events(ordinal: int, tx: Transaction) -> None:
-    """Deletes the events of a person from the log. Their ids stay, as hashes, so that repeats are still dropped.
+    """Deletes the events of a person from the log. Their ids stay, as hashes, so that repeats are still recognized.
 
     Cost: one test per block, and the rewriting of the person's blocks.
     """

@@ -1,4 +1,4 @@
-"""Records events: drops repeats, creates unknown people, and adds one block to the log."""
+"""Records events: skips repeats, creates unknown people, and adds one block to the log."""
 
 from collections.abc import Sequence
 from datetime import datetime
