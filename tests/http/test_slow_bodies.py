@@ -125,6 +125,7 @@ def test_stalled_bodies_of_one_token_leave_a_place_for_another_of_its_organizati
         ("taggings", "text/csv"),
         ("taggings", "application/x-ndjson"),
         ("taggings", "application/json"),
+        ("events", "application/x-ndjson"),
         ("imports", "text/csv"),
         ("imports", "multipart/form-data; boundary=b"),
         ("mappings/proposals", "text/csv"),

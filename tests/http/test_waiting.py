@@ -20,6 +20,7 @@ BODIES = {
     "undo": {"versions": [1]},
     "preview": {"rule": {"type": "everyone"}},
     "merge": {"into": "b"},
+    "events": {"events": [{"user": "u1", "event": "a/b"}]},
 }
 
 
