@@ -20,7 +20,7 @@ EventType = NewType("EventType", str)
 """A string that `parse_event_type` returned: a category and an action, joined by `/`."""
 
 DAY_MS = 86_400_000
-RESERVED_CATEGORIES = frozenset({"group", "identity", "page", "screen", "session", "tagloom"})
+RESERVED_CATEGORIES = frozenset({"group", "identity", "session", "tagloom"})
 _PLAIN = re.compile(r"[a-z0-9_.-]{1,64}/[a-z0-9_.-]{1,64}")
 # A word of a name: an acronym before a capitalized word, a capitalized or lower-case word, or digits.
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[^\W\d_]?[^\W\d_A-Z]+|[A-Z]|\d+")
