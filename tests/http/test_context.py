@@ -119,7 +119,7 @@ def test_other_tribes_are_listed_beside_one_that_needs_a_context(tribal: Tagloom
         {"": "ios"},
         {" platform": "ios"},
         {"p" * (limits.CHARACTERS_PER_CONTEXT_FIELD_MAX + 1): "ios"},
-        {"platform": "x" * (limits.CHARACTERS_PER_CONTEXT_VALUE_MAX + 1)},
+        {"platform": "x" * (limits.CHARACTERS_PER_COMPARED_VALUE_MAX + 1)},
         {"version": 1 << 63},
         {f"f{number}": number for number in range(limits.FIELDS_PER_CONTEXT_MAX + 1)},
     ],

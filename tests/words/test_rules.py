@@ -418,7 +418,7 @@ def test_the_context_of_a_request_loses_its_nulls_and_keeps_the_limits() -> None
         many | {"more": 1},
         {"": 1},
         {"a" * (limits.CHARACTERS_PER_CONTEXT_FIELD_MAX + 1): 1},
-        {"a": "x" * (limits.CHARACTERS_PER_CONTEXT_VALUE_MAX + 1)},
+        {"a": "x" * (limits.CHARACTERS_PER_COMPARED_VALUE_MAX + 1)},
         {"a": 1 << 63},
         {"a": float("nan")},
     ):

@@ -61,7 +61,7 @@ def fault_of_values(op: Operator, value: Value | tuple[Value, ...] | UnsetType) 
         case "is-set":
             return "'is-set' has no value." if value is not UNSET else ""
         case "one-of":
-            most = limits.VALUES_PER_CONTEXT_NODE_MAX
+            most = limits.VALUES_PER_COMPARISON_MAX
             if not is_list or not 1 <= len(values) <= most:
                 return f"The value of 'one-of' is a list of 1 to {most} texts, numbers and booleans."
         case "is" | "is-not":
@@ -80,7 +80,7 @@ def fault_of_values(op: Operator, value: Value | tuple[Value, ...] | UnsetType) 
 
 def fault_of_value(value: Value) -> str:
     """Returns what is wrong with one value, or an empty text."""
-    most = limits.CHARACTERS_PER_CONTEXT_VALUE_MAX
+    most = limits.CHARACTERS_PER_COMPARED_VALUE_MAX
     if isinstance(value, str):
         return f"A text has at most {most:,} characters." if len(value) > most else ""
     if isinstance(value, float):

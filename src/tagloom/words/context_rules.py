@@ -9,7 +9,6 @@ from msgspec import UNSET, UnsetType
 from tagloom.base.problems import BodyInvalid
 from tagloom.words import comparisons, limits
 from tagloom.words.comparisons import Operator, Value, compare, fault_of_value, fault_of_values, identity_of
-from tagloom.words.comparisons import is_number as is_number
 from tagloom.words.problems import RuleInvalid
 
 ContextValue: TypeAlias = Value

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import TypeAlias, assert_never
 
-from tagloom.words.context_rules import Context, ContextValue, HasContext, holds_in, is_number, values_of
+from tagloom.words.comparisons import is_number
+from tagloom.words.context_rules import Context, ContextValue, HasContext, holds_in, values_of
 from tagloom.words.event_rules import HasEvent, holds_for
 from tagloom.words.percent_rules import POINTS, InPercent
 

@@ -6,7 +6,8 @@ from typing import Literal, assert_never
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from tagloom.words.context_rules import ContextOp, ContextValue, HasContext, is_number, values_of
+from tagloom.words.comparisons import is_number
+from tagloom.words.context_rules import ContextOp, ContextValue, HasContext, values_of
 from tagloom.words.problems import RuleInvalid
 
 ValueType = Literal["text", "number", "boolean", "json"]

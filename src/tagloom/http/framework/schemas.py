@@ -243,7 +243,7 @@ class UndoBody(_Body, frozen=True, kw_only=True):
 ContextBody = Annotated[
     dict[
         str,
-        Annotated[str, Meta(max_length=words_limits.CHARACTERS_PER_CONTEXT_VALUE_MAX)] | int | float | bool | None,
+        Annotated[str, Meta(max_length=words_limits.CHARACTERS_PER_COMPARED_VALUE_MAX)] | int | float | bool | None,
     ],
     Meta(max_length=words_limits.FIELDS_PER_CONTEXT_MAX),
 ]
