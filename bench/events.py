@@ -86,7 +86,7 @@ def _measure_recording(run: Run) -> None:
         [
             Contender(
                 f"{product.name}, from counts",
-                lambda: len(environment.read(lambda: environment.events(predicate, TIMES, 7))),
+                lambda: len(environment.read(lambda: environment.follow_events(predicate, TIMES, 7))),
             ),
             Contender(rows.name, rows.count_football),
         ],
@@ -119,11 +119,11 @@ def _measure_windows(run: Run, people: int, active: int) -> None:
             absent=absent,
         )
     today = [30]
-    counts = EventCounts(lambda: today[0])
+    counts = EventCounts(lambda: today[0], 1 << 40)
     for number in range(PREDICATES):
         predicate = EventPredicate("ad", (Condition("number", "is", number),))
         counts.adopt(predicate, 0, {30 - place: day for place, day in enumerate(counted)})
-        counts.people(predicate, TIMES, 7)
+        counts.follow(predicate, TIMES, 7)
 
     def move() -> None:
         today[0] = 59 - today[0]

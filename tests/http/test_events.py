@@ -330,7 +330,7 @@ def test_the_members_of_a_tribe_of_events_can_be_tagged(tagloom: Tagloom) -> Non
     tagloom.create_tribe("Clickers", rules.event("ad/clicked", days=30))
     tagloom.record_events([{"user": "u1", "event": "ad/clicked"}, {"visitor": "v1", "event": "ad/clicked"}])
 
-    receipt = tagloom.tag_tribe("clickers", "seen/ad")
+    receipt = tagloom.tag_tribe("clickers", add="seen/ad")
 
     assert receipt.added == 2
     assert tagloom.get_person(user="u1").tags == ("seen/ad",)

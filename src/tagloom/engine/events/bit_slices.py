@@ -67,6 +67,10 @@ class BitSlices:
                     equal = equal - one
         return more | equal if equal is not None else more
 
+    def bytes_held(self) -> int:
+        """Returns about how many bytes the bitmaps take, at most."""
+        return sum(64 + 2 * len(people) for people in self._slices)
+
     def count_of(self, ordinal: int) -> int:
         """Returns the count of one person. Cost: about 0.1 us per bitmap."""
         return sum(1 << bit for bit, people in enumerate(self._slices) if ordinal in people)

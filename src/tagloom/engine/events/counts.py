@@ -19,6 +19,8 @@ from tagloom.engine.storage import EventReads
 from tagloom.words.event_rules import EventPredicate
 from tagloom.words.events import DAY_MS
 
+_TESTED_MAX = 1_000  # A commit with the events of more people compares the whole window instead of each person.
+
 Days = dict[int, BitSlices]
 """Counts by day, in days since 1970."""
 
@@ -65,7 +67,10 @@ class _Counts:
                     window.sum.add(some)
         for window in self.windows.values():
             for number, people in window.people.items():
-                people.update([each for each in touched - people if window.sum.count_of(each) >= number])
+                if len(touched) > _TESTED_MAX:
+                    people |= window.sum.at_least(number)
+                else:
+                    people.update([each for each in touched - people if window.sum.count_of(each) >= number])
         return touched
 
     def move(self, today: int) -> BitMap:
@@ -83,6 +88,10 @@ class _Counts:
         self.since = max(self.since, today - longest + 1)
         return moved
 
+    def bytes_held(self) -> int:
+        """Returns about how many bytes the counts of the days take: up to 2 bytes per person and bitmap."""
+        return sum(each.bytes_held() for each in self.days.values())
+
     def remove(self, people: BitMap) -> None:
         for each in (*self.days.values(), *(window.sum for window in self.windows.values())):
             each.remove(people)
@@ -94,8 +103,10 @@ class _Counts:
 class EventCounts:
     """The counts of an environment in this process. Its owner holds a lock around each call."""
 
-    def __init__(self, today: Callable[[], int]) -> None:
+    def __init__(self, today: Callable[[], int], bytes_max: int) -> None:
         self._today = today
+        self._bytes_max = bytes_max
+        # The least recently used first.
         self._counts: dict[EventPredicate, _Counts] = {}
         self.day = today()
         """The last day of every window."""
@@ -113,18 +124,24 @@ class EventCounts:
     def people(self, predicate: EventPredicate, times: int, days: int) -> BitMap:
         """Returns the people with at least `times` events (1 or more) of a predicate today and the `days` - 1 before.
 
-        The bitmap follows later changes in place, and must not be changed by the caller. Cost: nothing when it is
-        there; else the sum of the days, see `total`.
+        The bitmap must not be changed by the caller, nor kept. Cost: nothing if `follow` was called; else the sum of
+        the days, see `total`.
 
         Raises: NotCounted.
         """
-        found = self._counts.get(predicate)
-        since = self.day - days + 1
-        if found is None or found.since > since:
-            raise NotCounted(predicate, since)
-        window = found.windows.get(days)
+        if self.is_ready(predicate, times, days):
+            return self._counts[predicate].windows[days].people[times]
+        return self._sum(predicate, days).at_least(times)
+
+    def follow(self, predicate: EventPredicate, times: int, days: int) -> BitMap:
+        """Returns what `people` returns, as a bitmap that later commits and the change of the day change in place.
+
+        It is in memory as long as `adopt` returns True. Call it only for rules that are stored. Raises: NotCounted.
+        """
+        sum, windows = self._sum(predicate, days), self._counts[predicate].windows
+        window = windows.get(days)
         if window is None:
-            window = found.windows[days] = _Window(days, found.sum(days, self.day))
+            window = windows[days] = _Window(days, sum)
         people = window.people.get(times)
         if people is None:
             people = window.people[times] = window.sum.at_least(times)
@@ -132,14 +149,12 @@ class EventCounts:
 
     def count_of(self, ordinal: int, predicate: EventPredicate, days: int) -> int:
         """Returns how many events of a predicate a person has in the last days. Raises: NotCounted."""
-        self.people(predicate, 1, days)
-        return self._counts[predicate].windows[days].sum.count_of(ordinal)
+        return self._sum(predicate, days).count_of(ordinal)
 
     def people_with(self, predicate: EventPredicate, times: int, days: int, more: Sequence[EventColumns]) -> BitMap:
         """Returns what `people` would return after some more events. Raises: NotCounted."""
-        found = self.people(predicate, times, days).copy()
-        sum = self._counts[predicate].windows[days].sum
-        extra = Counter[int]()
+        sum = self._sum(predicate, days)
+        found, extra = sum.at_least(times), Counter[int]()
         for columns in more:
             places = matching(columns, predicate)
             on = columns.at[places] // DAY_MS
@@ -147,18 +162,31 @@ class EventCounts:
         found.update([person for person, count in extra.items() if sum.count_of(person) + count >= times])
         return found
 
-    def adopt(self, predicate: EventPredicate, since: int, days: Days) -> bool:
-        """Stores the counts of a predicate from a day on.
+    def _sum(self, predicate: EventPredicate, days: int) -> BitSlices:
+        """Returns the counts of a window. They must not be changed. Raises: NotCounted."""
+        found, since = self._counts.pop(predicate, None), self.day - days + 1
+        if found is not None:
+            self._counts[predicate] = found
+        if found is None or found.since > since:
+            raise NotCounted(predicate, since)
+        window = found.windows.get(days)
+        return found.sum(days, self.day) if window is None else window.sum
 
-        Returns False if the bitmaps that `people` returned are no longer changed from now on: counts of a shorter time
-        were replaced, or all counts were deleted because there were too many.
+    def adopt(self, predicate: EventPredicate, since: int, days: Days) -> bool:
+        """Stores the counts of a predicate from a day on. Deletes those that were not used for long if there are many.
+
+        Returns False if bitmaps that `follow` returned are no longer changed from now on.
         """
-        has_room = len(self._counts) < limits.EVENT_PREDICATES_MAX or predicate in self._counts
-        if not has_room:
-            self._counts.clear()
-        replaced = self._counts.get(predicate)
+        replaced = self._counts.pop(predicate, None)
         self._counts[predicate] = _Counts(since, days)
-        return has_room and replaced is None
+        is_whole = replaced is None
+        held = {each: counts.bytes_held() for each, counts in self._counts.items()}
+        for each in [*self._counts][:-1]:
+            if sum(held.values()) <= self._bytes_max and len(held) <= limits.EVENT_PREDICATES_MAX:
+                break
+            del held[each], self._counts[each]
+            is_whole = False
+        return is_whole
 
     def add(self, columns: EventColumns) -> BitMap:
         """Adds recorded events. Returns the people whose counts changed."""

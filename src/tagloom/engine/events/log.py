@@ -31,9 +31,8 @@ class Recorded(NamedTuple):
 class EventLog:
     """What a process keeps in memory of the events. Its owner holds a lock around each call."""
 
-    def __init__(self, today: Callable[[], int]) -> None:
-        self._today = today
-        self.counts = EventCounts(today)
+    def __init__(self, today: Callable[[], int], counts_bytes_max: int) -> None:
+        self.counts = EventCounts(today, counts_bytes_max)
         self.recent = RecentIds()
         self.types: set[str] = set()
         self._is_loaded = False

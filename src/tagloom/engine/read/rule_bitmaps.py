@@ -24,9 +24,10 @@ class Source(Protocol):
 
 
 class TestSource(Source, Protocol):
-    """A source that can also test one person for a share, without the bitmap of the share."""
+    """A source that can also test one person for a share, and has people of events as bitmaps that follow changes."""
 
     def is_in_share(self, share: Share, ordinal: int) -> bool: ...
+    def follow_events(self, predicate: EventPredicate, times: int, days: int) -> BitMap: ...
 
 
 def share_of(node: InPercent) -> Share:
@@ -172,10 +173,11 @@ def compiled(tribes: Mapping[str, Definition], source: TestSource, context: Call
     return tests
 
 
-def _test_of_events(node: HasEvent, source: Source) -> Test:
+def _test_of_events(node: HasEvent, source: TestSource) -> Test:
     """Returns the test of an event node, on bitmaps that follow later events."""
-    has_least = source.events(node.predicate, node.least, node.days).__contains__ if node.least else None
-    has_too_many = source.events(node.predicate, node.less_than, node.days).__contains__ if node.less_than else None
+    follow, predicate, days = source.follow_events, node.predicate, node.days
+    has_least = follow(predicate, node.least, days).__contains__ if node.least else None
+    has_too_many = follow(predicate, node.less_than, days).__contains__ if node.less_than else None
     if has_too_many is None:
         return has_least or (lambda _: True)
     if has_least is None:

@@ -54,7 +54,7 @@ class EnvironmentState:
         index_bytes_max: int = limits.INDEX_BYTES_DEFAULT,
     ) -> None:
         self.key = key
-        self.event_log = EventLog(lambda: day_of(int(now().timestamp() * 1_000)))
+        self.event_log = EventLog(lambda: day_of(int(now().timestamp() * 1_000)), index_bytes_max // 4)
         self.lock = threading.RLock()
         self._published = threading.Condition(self.lock)
         self._is_committing = False
@@ -334,11 +334,16 @@ class EnvironmentState:
     def events(self, predicate: EventPredicate, times: int, days: int) -> BitMap:
         """Returns the people with at least `times` events of a predicate in the last days; see `EventCounts.people`.
 
-        The bitmap must not be changed. Call it inside `read` or `find`. Raises: NotCounted.
+        Call it inside `read` or `find`. Raises: NotCounted.
         """
         if not self.event_log.counts.is_ready(predicate, times, days):
             self.check_may_wait()
         return self.event_log.counts.people(predicate, times, days)
+
+    def follow_events(self, predicate: EventPredicate, times: int, days: int) -> BitMap:
+        """Returns the same people as a bitmap that follows later changes, until `epoch` grows. Raises: NotCounted."""
+        self.check_may_wait()
+        return self.event_log.counts.follow(predicate, times, days)
 
     def count_of_events(self, ordinal: int, predicate: EventPredicate, days: int) -> int:
         """Returns how many events of a predicate a person has in the last days. Call it inside `read`."""
