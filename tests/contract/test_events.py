@@ -9,9 +9,11 @@ from tagloom.ports.population import Population
 from tagloom.ports.problems import CursorInvalid, IdempotencyKeyReused, PersonNotFound, UndoConflict
 from tagloom.ports.writes import ErasePerson, PutPerson, RecordEvents, Undo, WriteOptions
 from tagloom.words import limits
+from tagloom.words.event_rules import HasEvent
 from tagloom.words.events import DAY_MS, Event, EventType, EventTypeRecord, RecordedEvent
 from tagloom.words.people import Person
 from tagloom.words.receipts import Receipt
+from tagloom.words.rules import Definition
 from tests.bodies import user
 from tests.contract.conftest import Subject
 from tests.contract.steps import ADA, BOB, apply, path, people, tags_of, user_of, visitor_of
@@ -351,6 +353,19 @@ def test_an_erased_persons_events_are_gone_and_those_of_others_stay(subject: Sub
         subject.population.list_events(user_of("u1"), limit=9)
     assert ids(subject.population, "u2") == ["m5", "m2"]
     assert ids(subject.population, visitor_of("u1")) == ["m3"]
+
+
+def test_a_preview_of_an_erasure_shows_who_leaves_a_tribe_of_events(population: Population) -> None:
+    record(population, event("m1"), event("m2", person="u2"), event("m3", person=visitor_of("v1")))
+    tribes = {
+        "active": Definition("everyone", HasEvent("ad", days=2)),
+        "silent": Definition("everyone", HasEvent("ad", days=2, count="at-most", times=0)),
+    }
+
+    preview = population.preview(ErasePerson(user_of("u1")), tribes)
+
+    assert [(each.tribe, each.before, each.after, each.left) for each in preview.tribes] == [("active", 3, 2, 1)]
+    assert population.count(tribes["active"], tribes).count == 3
 
 
 def test_an_erasure_keeps_the_ids_and_the_totals_of_events(subject: Subject) -> None:

@@ -69,7 +69,9 @@ class ViewBitmaps:
         """
         more = [recorded.columns for recorded in self._view.recorded] if self._drafts else []
         with self._view.lock:
-            return _events(self._view, predicate, times, days, more)
+            found = _events(self._view, predicate, times, days, more)
+        # The drafts may erase people.
+        return found & self.fact("everyone") if self._drafts else found
 
     def _rows_of(self, path: str, match: str) -> list[int]:
         try:
