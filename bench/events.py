@@ -1,6 +1,7 @@
 """Events: recording them in batches, their bytes on disk, windows of days, and the change of the day."""
 
 import json
+import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from bench import http
+from bench.counts import TRIBES, tribe_of
 from bench.peers import NotInstalled, find_module
 from bench.product import ORIGIN, Tagloom
 from bench.report import Contender
@@ -17,18 +20,40 @@ from bench.run import Run
 from tagloom.engine.events.bit_slices import BitSlices, total
 from tagloom.engine.events.counts import EventCounts
 from tagloom.ports.writes import RecordEvents, WriteOptions
-from tagloom.words.event_rules import Condition, EventPredicate
+from tagloom.words.event_rules import Condition, EventPredicate, HasEvent
 from tagloom.words.events import DAY_MS, Event, EventType
 from tagloom.words.people import Person
+from tagloom.words.rules import Definition
 
 BATCH = 100
 GENRES = ("football", "news", "drama", "comedy", "kids")
 TIMES = 4  # "More than three times."
 PREDICATES = 20
+EVENT_TRIBES = 30
+# Requests of one or many events. Each event has an id of its own, also in the next run.
+SEND = """
+local n, run, headers = 0, os.time() .. "-" .. math.random(1000000), nil
+function request()
+  if headers == nil then
+    headers = {{}}
+    for name, value in pairs(wrk.headers) do headers[name] = value end
+    headers["Content-Type"] = "application/x-ndjson"
+  end
+  local lines = {{}}
+  for i = 1, {events} do
+    n = n + 1
+    lines[i] = string.format('{{"visitor":"v%08d","event":"video/played","id":"%s-%d","properties":' ..
+      '{{"genre":"football","title":"Show %d","seconds":%d,"page":"https://example.com/watch/%d"}}}}',
+      (n * 7919) % 200000, run, n, n % 900, n % 3600, n % 900)
+  end
+  return wrk.format("POST", "/v2/spaces/main/environments/production/events", headers, table.concat(lines, "\\n"))
+end
+"""
 
 
 def measure(run: Run) -> None:
     _measure_recording(run)
+    _measure_over_http(run)
     people = run.pick(smoke=1_000, quick=1_000_000, full=10_000_000)
     _measure_windows(run, people, people // 10)
     if run.scale == "full":
@@ -98,6 +123,39 @@ def _measure_recording(run: Run) -> None:
         )
     product.close()
     rows.close()
+
+
+def _measure_over_http(run: Run) -> None:
+    """One server process with 100 tribes, of which 30 count events, and all load from the other core."""
+    if shutil.which("wrk") is None:
+        run.report.say("Events over HTTP: wrk, the load generator, is not installed (Debian's package wrk)\n")
+        return
+    people = run.pick(smoke=1_000, quick=1_000_000, full=1_000_000)
+    seconds = run.pick(smoke=1, quick=http.SECONDS, full=http.SECONDS)
+    tribes = [tribe_of(number) for number in range(TRIBES - EVENT_TRIBES)]
+    tribes += [
+        Definition("everyone", HasEvent("video", 1 + number % 30, times=1 + number % 4))
+        for number in range(EVENT_TRIBES)
+    ]
+    folder = run.workdir / "events-served"
+    token = http.fill(folder, people, tribes, _events(run.pick(smoke=500, quick=50_000, full=50_000), people))
+    data = f"{people:,} people, {TRIBES} tribes, {EVENT_TRIBES} of them count events, {http.CONNECTIONS} connections"
+    decide = http.DECIDE.format(people=people, place=http.PLACE, because="false")
+    asked = {"decision": decide, "one event": SEND.format(events=1), f"{BATCH} events": SEND.format(events=BATCH)}
+    found: dict[str, list[http.Rate]] = {name: [] for name in ("bare ASGI handler", *asked)}
+    with http.bare() as bare, http.served(folder) as url:
+        for _ in range(run.report.rounds):
+            plain = http.DECIDE.format(people=people, place="", because="false")
+            found["bare ASGI handler"].append(http.load(run.workdir, bare, token, plain, seconds))
+            for name, script in asked.items():
+                found[name].append(http.load(run.workdir, url, token, script, seconds))
+    for name, rates in found.items():
+        http.note(run, "Events over HTTP", f"{name} ({data})", [rate.per_second for rate in rates], "requests/s")
+        http.note(run, "Events over HTTP", f"{name}, 99th percentile", [rate.p99_ms for rate in rates], "ms")
+    pairs = zip(found["decision"], found["bare ASGI handler"], strict=True)
+    ratios = [ours.per_second / other.per_second for ours, other in pairs]
+    http.note(run, "Events over HTTP", "decision / bare ASGI handler", ratios, "")
+    shutil.rmtree(folder)
 
 
 def _measure_windows(run: Run, people: int, active: int) -> None:

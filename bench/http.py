@@ -18,11 +18,14 @@ from bench.product import ORIGIN
 from bench.run import Run
 from tagloom.accounts.access_tokens import Access
 from tagloom.bootstrap import open_installation
-from tagloom.ports.writes import Apply, BatchRules, WriteOptions
+from tagloom.ports.writes import Apply, BatchRules, RecordEvents, WriteOptions
 from tagloom.settings import Settings
 from tagloom.tribes.definitions import Draft, Tribes
+from tagloom.words.events import Event
+from tagloom.words.rules import Definition
 
 CONNECTIONS = 64
+EVENTS_PER_BATCH = 10_000
 SECONDS = 5
 PLACE = "/v2/spaces/main/environments/production"
 DECIDE = """
@@ -52,7 +55,7 @@ def measure(run: Run) -> None:
         run.report.say("HTTP: wrk, the load generator, is not installed (Debian's package wrk)\n")
         return
     folder = run.workdir / "served"
-    token = _fill(folder, people)
+    token = fill(folder, people, [tribe_of(number) for number in range(TRIBES)])
     data = f"{people:,} people, {TRIBES} tribes of 5 filters, {CONNECTIONS} connections, {seconds} s"
     asked = {
         "decision": DECIDE.format(people=people, place=PLACE, because="false"),
@@ -61,10 +64,10 @@ def measure(run: Run) -> None:
     }
     found: dict[str, list[Rate]] = {name: [] for name in ("bare ASGI handler", *asked)}
     # Round by round, so that what else the machine does meets the two sides of a ratio alike.
-    with _bare() as bare, served(folder) as url:
+    with bare() as bare_url, served(folder) as url:
         for _ in range(run.report.rounds):
             script = DECIDE.format(people=people, place="", because="false")
-            found["bare ASGI handler"].append(load(run.workdir, bare, token, script, seconds))
+            found["bare ASGI handler"].append(load(run.workdir, bare_url, token, script, seconds))
             for name, script in asked.items():
                 found[name].append(load(run.workdir, url, token, script, seconds))
     for name, rates in found.items():
@@ -81,15 +84,17 @@ def note(run: Run, question: str, name: str, values: Sequence[float], unit: str)
     run.report.note(question, f"{name}; {spread}", statistics.median(values), unit)
 
 
-def _fill(folder: Path, people: int) -> str:
+def fill(folder: Path, people: int, definitions: Sequence[Definition], events: Sequence[Event] = ()) -> str:
+    """Makes an installation with people, tribes and events. Returns a token of it."""
     shutil.rmtree(folder, ignore_errors=True)
     installation = open_installation(Settings(database=folder / "tagloom.sqlite"), create=True)
     environment = installation.control.get_environment("main", "production")
     population = installation.population(environment)
     population.write(Apply(parts(people, people_with(people)), BatchRules(mode="add")), WriteOptions(ORIGIN))
+    for begin in range(0, len(events), EVENTS_PER_BATCH):
+        population.write(RecordEvents(events[begin : begin + EVENTS_PER_BATCH]), WriteOptions(ORIGIN))
     tribes = Tribes(installation.control)
-    for number in range(TRIBES):
-        definition = tribe_of(number)
+    for number, definition in enumerate(definitions):
         draft = Draft(name=f"Tribe {number}", audience=definition.audience, rule=definition.rule)
         tribes.create_tribe("main", draft, origin=ORIGIN)
     token = Access(installation.control).create_token("main", "bench", ("admin",), days=1)[1]
@@ -152,5 +157,6 @@ def served(folder: Path) -> AbstractContextManager[str]:
     return process("-c", run, "serve", "--data", str(folder), "--port")
 
 
-def _bare() -> AbstractContextManager[str]:
+def bare() -> AbstractContextManager[str]:
+    """The address of the bare ASGI handler."""
     return process("-m", "bench.bare")

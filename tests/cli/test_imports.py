@@ -343,7 +343,7 @@ def test_an_interrupted_import_says_what_it_applied(
         wanted = Wanted(file=file, format="csv")
         with pytest.raises(KeyboardInterrupt), imported(site, wanted, lambda count: None, interrupt):
             pass
-        added = site.history(person=None, tag=None, after=None, limit=2_000)
+        added = site.history(person=None, tag=None, action=None, after=None, limit=2_000)
 
     said = stop_message()
     assert said.startswith("Stopped. Applied: " if added else "Stopped. Nothing was applied.")

@@ -26,7 +26,7 @@ def test_shares_grow_with_the_people_over_the_edge_of_a_chunk(tmp_path: Path, by
     installation = open_installation(Settings(database=tmp_path / "tagloom.sqlite"), create=True)
     environment = installation.control.get_environment("main", "production")
     population = installation.population(environment)
-    state = EnvironmentState(environment.key, installation.database.storage(environment.key))
+    state = EnvironmentState(environment.key, installation.database.storage(environment.key), installation.now)
     cache = PointCache(bytes_max)
     points: dict[str, list[int]] = {"spring": [], "autumn": []}
 
@@ -57,14 +57,14 @@ def test_an_erased_person_is_in_no_share_whether_the_points_were_cached_before_o
     population = installation.population(environment)
     write_parts(population, [part([user(f"u{number}", "a") for number in range(10)])], ADD)
     before, everybody = (
-        EnvironmentState(environment.key, installation.database.storage(environment.key)),
+        EnvironmentState(environment.key, installation.database.storage(environment.key), installation.now),
         Share("spring", 0, 10_000),
     )
     assert len(before.read(lambda: before.share(everybody))) == 10
 
     population.write(ErasePerson(Person("user", "u4")), WriteOptions(Origin("ada")))
 
-    after = EnvironmentState(environment.key, installation.database.storage(environment.key))
+    after = EnvironmentState(environment.key, installation.database.storage(environment.key), installation.now)
     for state in (before, after):
         assert list(state.read(lambda state=state: state.share(everybody))) == [0, 1, 2, 3, 5, 6, 7, 8, 9]  # type: ignore[misc]  # As above.
     installation.close()
