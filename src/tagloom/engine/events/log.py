@@ -1,17 +1,28 @@
 """The event log of an environment in memory: recent ids, known types, and daily counts."""
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
 
 from tagloom.base.text import printable
-from tagloom.engine.bitmaps import BitMap, from_bytes, holds, to_bytes
-from tagloom.engine.events.blocks import EventColumns, find_time, pack, take, unpack, unpack_hashes, without
+from tagloom.engine.bitmaps import BitMap, bitmap_of, from_bytes, holds, to_bytes
+from tagloom.engine.events.blocks import (
+    EventColumns,
+    find_time,
+    joined,
+    pack,
+    pack_hashes,
+    take,
+    unpack,
+    unpack_hashes,
+    without,
+)
 from tagloom.engine.events.counts import EventCounts
 from tagloom.engine.events.recent_ids import RecentIds
 from tagloom.engine.keys.hashing import Hashed
-from tagloom.engine.storage import EventReads, EventTypeTotal, Transaction
+from tagloom.engine.storage import EventBlock, EventReads, EventTypeTotal, Transaction
 from tagloom.ports.pages import Page
 from tagloom.ports.problems import CursorInvalid
 from tagloom.words.events import DAY_MS, RecordedEvent, day_of
@@ -47,12 +58,12 @@ class EventLog:
             self._is_loaded = True
         self.recent.delete_before(since_day)
 
-    def add(self, recorded: Recorded) -> BitMap:
-        """Adds the events of a committed version. Returns the people whose counts changed."""
-        if self._is_loaded:
-            self.recent.add(day_of(recorded.recorded_at), recorded.hashes)
-            self.types.update(recorded.columns.types)
-        return self.counts.add(recorded.columns)
+    def add(self, recorded: Sequence[Recorded]) -> BitMap:
+        """Adds the events of committed versions. Returns the people whose counts changed."""
+        for each in recorded if self._is_loaded else ():
+            self.recent.add(day_of(each.recorded_at), each.hashes)
+            self.types.update(each.columns.types)
+        return self.counts.add(joined([each.columns for each in recorded]))
 
     def catch_up(self, snapshot: EventReads, after: int) -> BitMap:
         """Adds the events of versions above `after`. Returns the people whose counts changed."""
@@ -60,7 +71,7 @@ class EventLog:
         for block in snapshot.event_blocks(after=after):
             columns = unpack(block)
             later = take(columns, np.flatnonzero(columns.versions > after))
-            changed |= self.add(Recorded(block.recorded_at, later, unpack_hashes(block.ids)))
+            changed |= self.add([Recorded(block.recorded_at, later, unpack_hashes(block.ids))])
         return changed
 
     def clear(self) -> None:
@@ -147,15 +158,31 @@ def _event(columns: EventColumns, place: int) -> RecordedEvent:
     )
 
 
-def added_up(totals: Sequence[EventTypeTotal]) -> list[EventTypeTotal]:
-    """Returns the totals with one entry per type."""
-    found: dict[str, EventTypeTotal] = {}
-    for each in totals:
-        other = found.get(each.type, EventTypeTotal(each.type, 0, each.first_at, each.last_at))
-        found[each.type] = EventTypeTotal(
-            each.type,
-            other.events + each.events,
-            min(other.first_at, each.first_at),
-            max(other.last_at, each.last_at),
+def add_events(recorded: Sequence[Recorded], tx: Transaction) -> None:
+    """Adds the events that versions of one transaction recorded to the log: one block for each day of recording."""
+    for _, group in groupby(recorded, lambda each: day_of(each.recorded_at)):
+        together = [*group]
+        columns = joined([each.columns for each in together])
+        version, recorded_at = int(columns.versions[-1]), together[-1].recorded_at
+        hashes = Hashed(*(np.concatenate(halves) for halves in zip(*(each.hashes for each in together), strict=True)))
+        block = EventBlock(
+            version,
+            int(columns.versions[0]),
+            recorded_at,
+            int(columns.at.min()),
+            int(columns.at.max()),
+            len(columns.at),
+            to_bytes(bitmap_of(np.unique(columns.ordinals))),
+            pack_hashes(hashes),
+            pack(columns, version=version, recorded_at=recorded_at),
         )
-    return list(found.values())
+        tx.add_event_block(block)
+        tx.add_event_types(_totals(columns))
+
+
+def _totals(columns: EventColumns) -> list[EventTypeTotal]:
+    found = []
+    for number, type in enumerate(columns.types):
+        at = columns.at[columns.type_numbers == number]
+        found.append(EventTypeTotal(type, len(at), int(at.min()), int(at.max())))
+    return found

@@ -445,7 +445,7 @@ class EnvironmentState:
                 for row_id, added, removed in (*draft.rows(), *draft.expiry_shifts()):
                     self._change(row_id, added, removed, changed)
             if view.recorded:
-                changed[EVENTS] = BitMap.union(_NOBODY, *map(self.event_log.add, view.recorded))
+                changed[EVENTS] = self.event_log.add(view.recorded)
             self._notify(changed)
             self.state, self.stamp = view.state, _stamp(view.state)
             if self.directory.generation == -1:

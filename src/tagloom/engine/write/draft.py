@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from tagloom.engine import limits
 from tagloom.engine.bitmaps import BitMap, buckets_of, chunk_of, from_bytes, to_bytes
-from tagloom.engine.events.log import EventLog, Recorded, added_up
+from tagloom.engine.events.log import EventLog, Recorded, add_events
 from tagloom.engine.keys.directory import Growth, add_keys
 from tagloom.engine.keys.hashing import Hashed, Keyed
 from tagloom.engine.keys.points import Finder, Share, people_from
@@ -25,8 +25,6 @@ from tagloom.engine.storage import (
     BatchRecord,
     ChunkChange,
     Entry,
-    EventBlock,
-    EventTypeTotal,
     Footprint,
     Row,
     RowTotal,
@@ -230,9 +228,7 @@ class View:
         self._totals: list[RowTotal] = []
         self._footprints: list[tuple[int, Footprint]] = []
         self._undone: list[tuple[int, Sequence[int]]] = []
-        self._event_blocks: list[EventBlock] = []
         self.event_ids: set[tuple[int, int]] = set()
-        self.event_types: list[EventTypeTotal] = []
         self.recorded: list[Recorded] = []
         self.growth: Growth | None = None
         self.rewrote_keys = False
@@ -413,11 +409,9 @@ class View:
             draft.entries.append(Entry("alias", path, before, target or ""))
             self.aliases[path] = target
 
-    def add_events(self, block: EventBlock, recorded: Recorded, totals: Sequence[EventTypeTotal]) -> None:
-        """Adds the events that a version of this transaction recorded; `flush` writes them."""
-        self._event_blocks.append(block)
+    def add_events(self, recorded: Recorded) -> None:
+        """Adds the events that a version of this transaction recorded; `flush` writes all of them together."""
         self.event_ids.update(zip(recorded.hashes.high.tolist(), recorded.hashes.low.tolist(), strict=True))
-        self.event_types.extend(totals)
         self.recorded.append(recorded)
 
     def record(
@@ -518,9 +512,8 @@ class View:
             self.tx.add_footprints(self._footprints)
         for version, undone in self._undone:
             self.tx.add_undone(version, undone)
-        for block in self._event_blocks:
-            self.tx.add_event_block(block)
-        self.tx.add_event_types(added_up(self.event_types))
+        if self.recorded:
+            add_events(self.recorded, self.tx)
         self._settle_expiries()
         self.tx.put_rows([*self.rows.values(), *self.expiries.values()])
         for path, target in self.aliases.items():

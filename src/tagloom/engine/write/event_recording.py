@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tagloom.base.times import with_milliseconds
-from tagloom.engine.bitmaps import BitMap, bitmap_of, to_bytes
-from tagloom.engine.events.blocks import columns_of, pack, pack_hashes
+from tagloom.engine.bitmaps import BitMap, bitmap_of
+from tagloom.engine.events.blocks import columns_of
 from tagloom.engine.events.log import Recorded
 from tagloom.engine.keys.hashing import Hashed, Keyed, KeyHash, binary_array, key_of, visitors_among
-from tagloom.engine.storage import EventBlock, EventTypeTotal
 from tagloom.engine.write.draft import Draft, View
 from tagloom.ports import limits as ports_limits
 from tagloom.words import limits
@@ -40,7 +39,7 @@ def record_events(
     with view.lock:
         view.event_log.load(view.tx, day_of(now_ms) - limits.EVENT_ID_DAYS)
         is_repeat = view.event_log.recent.which(ids)
-        types = {*view.event_log.types, *(total.type for total in view.event_types)}
+        types = view.event_log.types.union(*(recorded.columns.types for recorded in view.recorded))
     places, refused, repeats = _chosen(events, ids, is_repeat, types, set(view.event_ids))
     if not places:
         return _receipt(view.state.version, 0, repeats, 0, refused)
@@ -52,8 +51,7 @@ def record_events(
     draft.add(with_events, people - view.near(with_events, people))
     version = view.record(draft, origin, EVENTS, with_milliseconds(now), events=len(kept))
     columns = columns_of(kept, ordinals, version=version, recorded_at=now_ms)
-    recorded = Recorded(now_ms, columns, Hashed(ids.high[places], ids.low[places]))
-    _add_block(recorded, people, version, view)
+    view.add_events(Recorded(now_ms, columns, Hashed(ids.high[places], ids.low[places])))
     return _receipt(version, len(kept), repeats, draft.new_people, refused)
 
 
@@ -131,23 +129,3 @@ def _ordinals(events: Sequence[Event], view: View, key_hash: KeyHash, draft: Dra
         draft.add(view.fact("visitors"), are_visitors)
         draft.add(view.fact("users"), missing - are_visitors)
     return found[np.array(of_events, np.int64)].astype(np.uint32)
-
-
-def _add_block(recorded: Recorded, people: BitMap, version: int, view: View) -> None:
-    columns = recorded.columns
-    block = EventBlock(
-        version,
-        version,
-        recorded.recorded_at,
-        int(columns.at.min()),
-        int(columns.at.max()),
-        len(columns.at),
-        to_bytes(people),
-        pack_hashes(recorded.hashes),
-        b"" if view.is_dry_run else pack(columns, version=version, recorded_at=recorded.recorded_at),
-    )
-    totals = []
-    for number, type in enumerate(columns.types):
-        at = columns.at[columns.type_numbers == number]
-        totals.append(EventTypeTotal(type, len(at), int(at.min()), int(at.max())))
-    view.add_events(block, recorded, totals)
