@@ -56,6 +56,8 @@ def test_people_can_write_conditions_without_quotes(text: str, where: tuple[Cond
         'genre is "a',
         "a is [1",
         "1",
+        "[" * 50_000,
+        '[""' * 50_000,
     ],
 )
 def test_a_text_that_has_no_conditions_is_refused_with_an_example(text: str) -> None:

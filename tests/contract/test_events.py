@@ -9,11 +9,11 @@ from tagloom.ports.population import Population
 from tagloom.ports.problems import CursorInvalid, IdempotencyKeyReused, PersonNotFound, UndoConflict
 from tagloom.ports.writes import ErasePerson, PutPerson, RecordEvents, Undo, WriteOptions
 from tagloom.words import limits
-from tagloom.words.event_rules import HasEvent
+from tagloom.words.event_rules import Condition, HasEvent
 from tagloom.words.events import DAY_MS, Event, EventType, EventTypeRecord, RecordedEvent
 from tagloom.words.people import Person
 from tagloom.words.receipts import Receipt
-from tagloom.words.rules import Definition
+from tagloom.words.rules import AnyOf, Definition
 from tests.bodies import user
 from tests.contract.conftest import Subject
 from tests.contract.steps import ADA, BOB, apply, path, people, tags_of, user_of, visitor_of
@@ -429,3 +429,31 @@ def test_a_cursor_that_the_events_did_not_give_is_refused(population: Population
 
     with pytest.raises(CursorInvalid):
         population.list_events(user_of("u1"), limit=2, cursor=cursor)
+
+
+def test_hundreds_of_predicates_are_decided_and_counted_at_once(population: Population) -> None:
+    record(population, event("m1", properties=b'{"n":5}'))
+    tribes = {
+        f"t{number}": Definition("users", HasEvent("ad", 7, (Condition("n", "less", number),))) for number in range(150)
+    }
+
+    decision = population.decide(user_of("u1"), tribes, because=False)
+
+    assert set(decision.tribes) == {f"t{number}" for number in range(6, 150)}
+    every = AnyOf(tuple(HasEvent("ad", days) for days in range(1, 200)))
+    assert population.count(Definition("users", every), tribes).count == 1
+
+
+def test_a_clock_that_is_set_back_moves_the_windows_back(subject: Subject) -> None:
+    population, tribes = subject.population, {"month": Definition("users", HasEvent("ad", 30))}
+    record(population, event("m1"), event("m2", person="u2", at=NOW - 29 * DAY_MS))
+
+    def seen() -> tuple[int, bool]:
+        decided = population.decide(user_of("u2"), tribes, because=False).tribes
+        return population.count(tribes["month"], tribes).count, "month" in decided
+
+    assert seen() == (2, True)
+    subject.clock.advance(timedelta(days=40))
+    assert seen() == (0, False)
+    subject.clock.advance(timedelta(days=-40))
+    assert seen() == (2, True)

@@ -310,6 +310,7 @@ def test_an_event_without_time_and_id_gets_the_time_of_now_and_a_new_id() -> Non
             "ad/clicked",
         ),
         ('{"user":"u","event":"clicked"}', "event-type-invalid", "Use 'event/clicked'.", "event/clicked"),
+        ('{"user":"u","event":"a/b","at":"9999-12-31T23:00:00-02:00"}', "event-invalid", "after the year 9999", None),
         ('{"user":"u","event":"session/began"}', "event-type-reserved", "of the category 'session'", None),
         ('{"user":"u","event":"Session Started"}', "event-type-reserved", "'session/started' is of", None),
         ('{"user":"u","event":"🏈"}', "event-type-invalid", "is not a category", None),

@@ -146,3 +146,10 @@ def test_a_node_is_read_and_written_as_it_is() -> None:
         "at most 3 'video/played' events where 'genre' is one of 'football', 1 and 'live' is set in the last 7 days"
     )
     assert described_event(HasEvent("ad", days=1)) == "at least 1 'ad' event today"
+
+
+def test_a_name_in_place_of_a_type_is_refused_with_the_type() -> None:
+    with pytest.raises(RuleInvalid, match="Use 'ad/clicked'"):
+        parse_rule('{"type": "event", "event": "Ad Clicked", "days": 7}')
+    with pytest.raises(RuleInvalid, match="Enter an event type"):
+        parse_rule('{"type": "event", "event": "", "days": 7}')

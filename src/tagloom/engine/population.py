@@ -59,6 +59,7 @@ from tagloom.words.catalogue import Branch, Match, Source, Tag
 from tagloom.words.changes import Change, Freed, Horizon, Origin, Version
 from tagloom.words.context_rules import NO_CONTEXT, Context
 from tagloom.words.decisions import Decision
+from tagloom.words.event_rules import windows_of
 from tagloom.words.events import EventType, EventTypeRecord, RecordedEvent
 from tagloom.words.people import Kind, Person, PersonRecord
 from tagloom.words.receipts import Done, Preview, Receipt, Rejected
@@ -161,9 +162,9 @@ class BitmapPopulation:
 
     def _count_events(self, wanted: Iterable[Definition], tribes: Mapping[str, Definition]) -> None:
         """Counts the events that rules name, because a transaction cannot count them."""
-        nodes = event_nodes(wanted, tribes)
-        if nodes:
-            self._environment.read(lambda: [self._environment.events(each.predicate, 1, each.days) for each in nodes])
+        windows = windows_of(event_nodes(wanted, tribes))
+        if windows:
+            self._environment.read(lambda: self._environment.check_counted(windows))
 
     def _execute(self, write: Write, origin: Origin, view: View) -> Receipt:
         """Executes a write without lines."""
@@ -406,6 +407,7 @@ class BitmapPopulation:
         """See the port."""
         if as_of is not None:
             return self._environment.read(lambda: earlier.count(self._environment, tribe, tribes, as_of))
+        self._count_events([tribe], tribes)
         return self._environment.read(lambda: queries.count(self._environment, tribe, tribes))
 
     def sample(
@@ -446,6 +448,7 @@ class BitmapPopulation:
         self, wanted: Definition, saved: Definition | None, tribes: Mapping[str, Definition], *, limit: int
     ) -> Difference:
         """See the port."""
+        self._count_events([wanted], tribes)
         return self._environment.read(lambda: queries.compare(self._environment, wanted, saved, tribes, limit))
 
     def make_up(self, wanted: Definition, tribes: Mapping[str, Definition], *, limit: int) -> MakeUp:

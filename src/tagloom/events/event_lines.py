@@ -43,6 +43,7 @@ _NO_PROPERTIES = b"{}"
 _SPACES = b" \t\r\n"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST = 946_684_800_000  # The begin of the year 2000, in milliseconds since 1970.
+_END = 253_402_300_800_000  # The end of the year 9999, in milliseconds since 1970. No later time can be shown.
 Time: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)] | UnsetType | None
 _TYPES_KNOWN_MAX = 20_000  # Twice as many as an environment can have.
 
@@ -219,6 +220,8 @@ def _milliseconds(moment: datetime, number: int) -> int:
     found = since.days * DAY_MS + since.seconds * 1_000 + since.microseconds // 1_000
     if found < _FIRST:
         raise _fault(number, "has 'at' before the year 2000", moment.isoformat())
+    if found >= _END:
+        raise _fault(number, "has 'at' after the year 9999 in UTC", moment.isoformat())
     return found
 
 

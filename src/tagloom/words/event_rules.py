@@ -1,16 +1,17 @@
 """The `event` node of rules: how often a person did something in the last days."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from tagloom.base.text import plural
+from tagloom.base.text import plural, printable
 from tagloom.words import limits
 from tagloom.words.comparisons import Operator, Value, compare, described, fault_of_values, identity_of, values_of
-from tagloom.words.problems import RuleInvalid, TagProblem
-from tagloom.words.tags import is_at_or_below, parse_tag
+from tagloom.words.events import find_event_type
+from tagloom.words.problems import RuleInvalid
+from tagloom.words.tags import is_at_or_below, is_tag, parse_tag
 
 
 class Condition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, eq=False):
@@ -95,6 +96,14 @@ class EventFact(NamedTuple):
     properties: bytes
 
 
+def windows_of(nodes: Iterable[HasEvent]) -> dict[EventPredicate, int]:
+    """Returns the predicates of nodes with the longest window of each, in days."""
+    windows: dict[EventPredicate, int] = {}
+    for node in nodes:
+        windows[node.predicate] = max(node.days, windows.get(node.predicate, 0))
+    return windows
+
+
 EventCounter: TypeAlias = Callable[[EventPredicate, int], int]
 """A function that returns how many events of a predicate a person has in the last days."""
 
@@ -133,13 +142,13 @@ def check_event_node(node: HasEvent, pointer: str) -> None:
 
 
 def _fault_of_event(event: str) -> str:
-    try:
-        path = parse_tag(event)
-    except TagProblem as problem:
-        return f"The event is not a type such as 'ad/clicked' or a category such as 'ad': {problem.detail}"
-    if path != event:
-        return f"The event '{event}' is not in Unicode form NFC."
-    return "" if path.count("/") < 2 else "An event has a category and an action: two levels."
+    if not event:
+        return "Enter an event type such as 'ad/clicked', or a category such as 'ad'."
+    if is_tag(event) and event.count("/") < 2 and parse_tag(event) == event:
+        return ""
+    suggestion = find_event_type(event)
+    remedy = f" Use '{suggestion}'." if suggestion else ""
+    return f"'{printable(event)}' is not an event type such as 'ad/clicked', nor a category such as 'ad'.{remedy}"
 
 
 def _fault_of_numbers(node: HasEvent) -> str:

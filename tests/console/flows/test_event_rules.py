@@ -40,7 +40,7 @@ def test_a_filter_on_events_is_built_and_counted_before_it_is_saved(open_page: O
     page.get_by_role("button", name="Event", exact=True).click()
     expect(page.get_by_label("Event type or category")).to_be_focused()
     finding = page.locator("#finding")
-    expect(finding).to_contain_text("The event is not a type such as 'ad/clicked'")
+    expect(finding).to_contain_text("Enter an event type such as 'ad/clicked'")
     page.keyboard.type("video")
     expect(finding.locator(".figure-number")).to_have_text("1")
     page.get_by_label("Number of times").fill("2")

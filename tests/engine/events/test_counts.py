@@ -7,6 +7,7 @@ from tagloom.engine import limits
 from tagloom.engine.events.bit_slices import BitSlices
 from tagloom.engine.events.blocks import columns_of
 from tagloom.engine.events.counts import EventCounts, NotCounted
+from tagloom.words import limits as limits_of_words
 from tagloom.words.event_rules import Condition, EventPredicate
 from tagloom.words.events import DAY_MS, Event, EventType
 from tagloom.words.people import Person
@@ -83,5 +84,5 @@ def test_a_longer_window_is_counted_again() -> None:
     with pytest.raises(NotCounted) as missing:
         found.people(AD, 1, 8)
 
-    assert missing.value.since == TODAY - 7
+    assert missing.value.since == {AD: TODAY - limits_of_words.EVENT_DAYS_MAX + 1}, "counted again for every window"
     assert not found.adopt(AD, TODAY - 7, days_of(1)), "bitmaps of the shorter counts are no longer changed"

@@ -23,7 +23,7 @@ from tagloom.engine.state.environment import EVENTS, EnvironmentState
 from tagloom.words.catalogue import Match
 from tagloom.words.context_rules import NO_CONTEXT, Context
 from tagloom.words.decisions import Because, Decision, Provenance, because_of
-from tagloom.words.event_rules import EventPredicate
+from tagloom.words.event_rules import EventPredicate, windows_of
 from tagloom.words.people import Person
 from tagloom.words.percent_rules import InPercent
 from tagloom.words.rules import (
@@ -31,6 +31,7 @@ from tagloom.words.rules import (
     Facts,
     HasTag,
     Reason,
+    event_nodes,
     is_member,
     needing_context,
     reasons,
@@ -128,6 +129,7 @@ class Decider:
         """Compiles the tribes. Slabs stay valid when the rules and their tags have not changed."""
         self._environment.check_may_wait()
         dictionary = self._environment.dictionary
+        self._environment.check_counted(windows_of(event_nodes(tribes.values(), tribes)))
         tests = rule_bitmaps.compiled(tribes, self._environment, lambda: self._context)
         by_context = needing_context(tribes)
         today = {

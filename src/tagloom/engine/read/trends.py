@@ -16,7 +16,7 @@ from tagloom.engine.state.dictionary import Dictionary
 from tagloom.engine.state.environment import EnvironmentState
 from tagloom.engine.storage import ChunkChange, Snapshot
 from tagloom.words.changes import Version
-from tagloom.words.event_rules import EventPredicate
+from tagloom.words.event_rules import EventPredicate, windows_of
 from tagloom.words.events import day_of
 from tagloom.words.problems import TagProblem
 from tagloom.words.rules import Definition, HasTag, Rule, event_nodes, tribes_named, walk
@@ -141,9 +141,7 @@ def events_at(
     points: Sequence[Point],
 ) -> EventsAt:
     """Returns the events that rules name, as of some points."""
-    windows: dict[EventPredicate, int] = {}
-    for node in event_nodes(wanted, tribes):
-        windows[node.predicate] = max(node.days, windows.get(node.predicate, 0))
+    windows = windows_of(event_nodes(wanted, tribes))
     return EventsAt(environment.snapshot(), windows, points)
 
 

@@ -99,11 +99,11 @@ class EnvironmentState:
 
         Events that are not counted yet are counted without the lock, so other reads go on.
         """
-        for _ in range(_TRIES):
+        for _ in range(limits.EVENT_PREDICATES_MAX):
             try:
                 return self._read(answer)
             except NotCounted as missing:
-                self._count_events(missing.predicate, missing.since)
+                self._count_events(missing.since)
         raise StoreUnavailable("The events of these rules are counted again and again.", retry_after=1)
 
     def _read(self, answer: Callable[[], Answer]) -> Answer:
@@ -113,8 +113,7 @@ class EnvironmentState:
                     # Unfinished commits of this process are not read: they are published when they are durable.
                     if not self._is_committing and self._storage.stamp() != self.stamp:
                         self._follow()
-                    if not self.event_log.counts.is_current():
-                        self._notify({EVENTS: self.event_log.counts.move()})
+                    self._move_windows()
                     return answer()
                 except Moved:
                     if self._is_committing:
@@ -350,21 +349,44 @@ class EnvironmentState:
         self.check_may_wait()
         return self.event_log.counts.count_of(ordinal, predicate, days)
 
-    def _count_events(self, predicate: EventPredicate, since: int) -> None:
-        """Counts the events of a predicate from a day on. The log is read without the lock."""
+    def check_counted(self, windows: Mapping[EventPredicate, int]) -> None:
+        """Checks that the events of predicates are counted for windows of so many days. Raises: NotCounted."""
+        self.event_log.counts.check_counted(windows)
+
+    def _move_windows(self) -> None:
+        """Moves the windows of event counts to today, if a new day has begun."""
+        counts = self.event_log.counts
+        if counts.is_current():
+            return
+        if counts.is_later_than_today():
+            counts.clear()
+            self._replace_followed()
+        else:
+            self._notify({EVENTS: counts.move()})
+
+    def _replace_followed(self) -> None:
+        """Makes the tribes be compiled again, and everything that was computed from them be deleted."""
+        self._clear_leaves()
+        self.beginnings += 1
+
+    def _count_events(self, wanted: Mapping[EventPredicate, int]) -> None:
+        """Counts the events of predicates, each from a day on. The log is read without the lock."""
         with self._storage.reading() as snapshot:
             version = snapshot.state().version
-            days = count_days(snapshot, predicate, since)
+            counted = count_days(snapshot, wanted)
 
         def adopt() -> None:
             if self.stamp.version < version:
                 raise Moved("the version")
-            later = count_days(self.snapshot(), predicate, since, after=version)
-            counted = merged(days, later) if later else days
-            for each in counted.values():
-                each.remove(self.fact("erased"))
-            if not self.event_log.counts.adopt(predicate, since, counted):
-                self._clear_leaves()
+            later = count_days(self.snapshot(), wanted, after=version)
+            is_whole = True
+            for predicate, days in counted.items():
+                together = merged(days, later[predicate]) if later[predicate] else days
+                for each in together.values():
+                    each.remove(self.fact("erased"))
+                is_whole &= self.event_log.counts.adopt(predicate, wanted[predicate], together)
+            if not is_whole:
+                self._replace_followed()
 
         self.read(adopt)
 
@@ -404,8 +426,7 @@ class EnvironmentState:
                 with self.lock:
                     return self._load(row, lambda: tx.chunks(row))
 
-            if not self.event_log.counts.is_current():
-                self._notify({EVENTS: self.event_log.counts.move()})
+            self._move_windows()
 
             def share(share: Share) -> BitMap:
                 with self.lock:
