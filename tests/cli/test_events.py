@@ -61,6 +61,28 @@ def test_each_command_says_the_same_on_a_directory_and_on_a_server(twins: Twins,
     assert say("undo", "1").code == 1
 
 
+def test_a_person_is_shown_with_the_event_that_decided_a_tribe(twins: Twins, tmp_path: Path) -> None:
+    pair = twins.pair()
+
+    def say(*arguments: object) -> Said:
+        return both(twins, pair, *arguments)
+
+    file = write(
+        tmp_path / "day.ndjson", '{"user":"u1","event":"ad/clicked"}\n' * 3 + '{"user":"u2","event":"ad/seen"}\n'
+    )
+    assert say("events", "record", file, "--json").json["events"] == 4
+    clicked = '{"type":"event","event":"ad/clicked","days":7,"times":2}'
+    say("tribe", "create", "Clicked", clicked, "--json")
+    say("tribe", "create", "Not clicked", f'{{"type":"not","of":{clicked}}}', "--json")
+
+    assert say("show", "u1", "--json").json["because"]["clicked"][0]["events"] == 3
+    for where in pair:
+        shown = run("show", "u1", *where).out
+        assert "clicked: has at least 2 'ad/clicked' events in the last 7 days  [3 events]" in shown
+        shown = run("show", "u2", *where).out
+        assert "not-clicked: does not have at least 2 'ad/clicked' events in the last 7 days  [0 events]" in shown
+
+
 def test_what_was_recorded_is_shown_to_people(data: Path, tmp_path: Path) -> None:
     file = write(tmp_path / "day.ndjson", LINES)
 

@@ -3,13 +3,14 @@
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated, assert_never, get_args
 
 import msgspec
 import typer
 from rich.markup import escape
 
 from tagloom.base.problems import ParameterInvalid
+from tagloom.base.text import plural
 from tagloom.cli.options import (
     AsOfOption,
     DataOption,
@@ -28,8 +29,10 @@ from tagloom.cli.site import ExportKind, Plain, TribeDraft
 from tagloom.people.export import ExportFormat
 from tagloom.ports.problems import PersonNotFound
 from tagloom.words.context_rules import HasContext, described_context
+from tagloom.words.event_rules import HasEvent, described_event
 from tagloom.words.percent_rules import InPercent, described_share
 from tagloom.words.receipts import TribeMode
+from tagloom.words.rules import OtherLeaf
 from tagloom.words.tribes import Audience
 
 app = typer.Typer()
@@ -73,14 +76,20 @@ def show_person(
 
 def _reason_text(reason: Plain) -> str:
     """Returns a reason of a decision as a part of a sentence about the person."""
+    verb = "has" if reason["holds"] else "does not have"
     if "asks" not in reason:
-        verb = "has" if reason["holds"] else "does not have"
         tags = "; ".join(f"{by['tag']} since version {by['version']:,} ({by['actor']})" for by in reason["by"])
         return f"{verb} {reason['tag']}{f'  [{tags}]' if tags else ''}"
-    node = msgspec.convert(reason["asks"], InPercent | HasContext)
-    if isinstance(node, HasContext):
-        return f"{'has a' if reason['holds'] else 'has no'} context in which {described_context(node)}"
-    return f"{'is' if reason['holds'] else 'is not'} in {described_share(node)}"
+    node = msgspec.convert(reason["asks"], OtherLeaf)
+    match node:
+        case InPercent():
+            return f"{'is' if reason['holds'] else 'is not'} in {described_share(node)}"
+        case HasContext():
+            return f"{'has a' if reason['holds'] else 'has no'} context in which {described_context(node)}"
+        case HasEvent():
+            return f"{verb} {described_event(node)}  [{plural(reason['events'], 'event')}]"
+        case _:
+            assert_never(node)
 
 
 @tribe_app.command("list")

@@ -5,10 +5,8 @@ from msgspec import UNSET, UnsetType
 
 from tagloom.words.catalogue import Match
 from tagloom.words.changes import Version
-from tagloom.words.context_rules import HasContext
 from tagloom.words.event_rules import HasEvent
-from tagloom.words.percent_rules import InPercent
-from tagloom.words.rules import Facts, HasTag, Reason
+from tagloom.words.rules import Facts, HasTag, OtherLeaf, Reason
 from tagloom.words.tags import TagPath
 
 
@@ -24,7 +22,7 @@ class Because(msgspec.Struct, frozen=True, kw_only=True):
     match: Match | UnsetType = UNSET
     holds: bool
     by: tuple["Provenance", ...] = ()
-    asks: InPercent | HasContext | HasEvent | UnsetType = UNSET
+    asks: OtherLeaf | UnsetType = UNSET
     events: int | UnsetType = UNSET
 
 

@@ -17,7 +17,7 @@ from tagloom.words.context_rules import HasContext, described_context
 from tagloom.words.event_rules import HasEvent, described_event
 from tagloom.words.people import KINDS, Kind
 from tagloom.words.percent_rules import InPercent, described_share
-from tagloom.words.rule_situations import Situated, TooManySituations, group_of, situations_of
+from tagloom.words.rule_situations import TooManySituations, group_of, situations_of
 from tagloom.words.rules import (
     All,
     AnyOf,
@@ -26,6 +26,7 @@ from tagloom.words.rules import (
     InTribe,
     Leaf,
     Not,
+    OtherLeaf,
     Rule,
     takes,
     tribes_named,
@@ -70,7 +71,7 @@ class _Worlds:
         for path in sorted(subtrees - leaves):
             self._below[path] = len(self.places)
             self.places.append(path)
-        groups: dict[tuple[str, str], list[Situated]] = {}
+        groups: dict[tuple[str, str], list[OtherLeaf]] = {}
         for node in asked:
             if not isinstance(node, HasTag):
                 groups.setdefault(group_of(node), []).append(node)
@@ -107,7 +108,7 @@ class _Worlds:
                 table |= self.variable(number)
         return table
 
-    def _answers_by_situation(self, node: Situated) -> Table:
+    def _answers_by_situation(self, node: OtherLeaf) -> Table:
         group = group_of(node)
         situations, first = self._situations[group], self._first_bit[group]
         bits = (len(situations) - 1).bit_length()

@@ -6,26 +6,24 @@ A group is one salt, one field, or one window of an event predicate.
 import math
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import TypeAlias, assert_never
+from typing import assert_never
 
 from tagloom.words.comparisons import is_number
 from tagloom.words.context_rules import Context, ContextValue, HasContext, holds_in, values_of
 from tagloom.words.event_rules import HasEvent, holds_for
 from tagloom.words.percent_rules import POINTS, InPercent
+from tagloom.words.rules import OtherLeaf
 
 _SITUATIONS_MAX = 64  # The situations of one salt or field. Reading one takes about as long as reading a tag node.
 _COMPARISONS_MAX = 10_000  # Comparisons of a node with a value, for one field. They take some milliseconds.
 _TEXTS_CONTAINED_MAX = 6  # `contains` nodes of one field. Each combination of them is a situation.
 
 
-Situated: TypeAlias = InPercent | HasContext | HasEvent
-
-
 class TooManySituations(Exception):
     """The nodes have more situations than are examined."""
 
 
-def group_of(node: Situated) -> tuple[str, str]:
+def group_of(node: OtherLeaf) -> tuple[str, str]:
     """Returns the group of a node. Nodes of different groups are independent of each other."""
     match node:
         case InPercent():
@@ -39,14 +37,14 @@ def group_of(node: Situated) -> tuple[str, str]:
             assert_never(node)
 
 
-def situations_of(nodes: Sequence[Situated]) -> list[frozenset[Situated]]:
+def situations_of(nodes: Sequence[OtherLeaf]) -> list[frozenset[OtherLeaf]]:
     """Returns the different sets of nodes of one group that hold together and without the others.
 
     Raises: TooManySituations.
     """
     percents = [node for node in nodes if isinstance(node, InPercent)]
     contexts = [node for node in nodes if isinstance(node, HasContext)]
-    found: dict[frozenset[Situated], None] = {}
+    found: dict[frozenset[OtherLeaf], None] = {}
     if percents:
         shares = [(node, *node.points()) for node in percents]
         edges = sorted({0, *(edge for _, begin, end in shares for edge in (begin, end))} - {POINTS})

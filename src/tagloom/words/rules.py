@@ -48,9 +48,11 @@ class InTribe(msgspec.Struct, frozen=True, tag="tribe", forbid_unknown_fields=Tr
     tribe: str
 
 
-Leaf = HasTag | InPercent | HasContext | HasEvent
+OtherLeaf = InPercent | HasContext | HasEvent
+"""A leaf that does not depend on the tags of a person."""
+Leaf = HasTag | OtherLeaf
 """A node that decides about a person without other nodes."""
-Rule = All | AnyOf | Not | HasTag | InTribe | InPercent | HasContext | HasEvent
+Rule = All | AnyOf | Not | InTribe | Leaf
 
 
 class Facts(msgspec.Struct, frozen=True):
