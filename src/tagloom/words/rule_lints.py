@@ -28,8 +28,8 @@ from tagloom.words.rules import (
     Not,
     OtherLeaf,
     Rule,
+    reached_nodes,
     takes,
-    tribes_named,
     walk,
 )
 from tagloom.words.tags import TagPath, is_at_or_below
@@ -211,15 +211,12 @@ def examine(
 
 def _asked(rule: Rule, tribes: Mapping[str, Definition]) -> set[Leaf]:
     """Returns all leaves of a rule and of the tribes that the rule refers to. Raises: _TooMany."""
-    waiting, seen, found = [rule], set[str](), set[Leaf]()
-    while waiting:
-        rule = waiting.pop()
-        found |= {node for node, _, _ in walk(rule) if isinstance(node, HasTag | InPercent | HasContext | HasEvent)}
+    found = set[Leaf]()
+    for node in reached_nodes([rule], tribes):
+        if isinstance(node, Leaf):
+            found.add(node)
         if len(found) > 2 * limits.VARIABLES_PER_EXAMINATION_MAX:
             raise _TooMany
-        named = tribes_named(rule) - seen
-        seen |= named
-        waiting += [tribes[name].rule for name in named]
     return found
 
 

@@ -245,29 +245,27 @@ def needing_context(tribes: Mapping[str, Definition]) -> frozenset[str]:
     return frozenset(found)
 
 
+def reached_nodes(rules: Iterable[Rule], tribes: Mapping[str, Definition]) -> Iterator[Rule]:
+    """Yields every node of rules, and of the tribes that they name, also through other tribes. Reads a tribe once."""
+    waiting, seen = list(rules), set[str]()
+    while waiting:
+        named: list[str] = []
+        for node, _, _ in walk(waiting.pop()):
+            yield node
+            if isinstance(node, InTribe) and node.tribe not in seen:
+                seen.add(node.tribe)
+                named.append(node.tribe)
+        waiting.extend(tribes[name].rule for name in named)
+
+
 def reaches(rule: Rule, tribes: Mapping[str, Definition], leaf: type[Leaf]) -> bool:
     """Returns whether a rule has a leaf of this type, also through the tribes that it names."""
-    waiting, seen = [rule], set[str]()
-    while waiting:
-        rule = waiting.pop()
-        if _has(rule, leaf):
-            return True
-        named = tribes_named(rule) - seen
-        seen |= named
-        waiting.extend(tribes[name].rule for name in named)
-    return False
+    return any(isinstance(node, leaf) for node in reached_nodes([rule], tribes))
 
 
 def event_nodes(wanted: Iterable[Definition], tribes: Mapping[str, Definition]) -> set[HasEvent]:
     """Returns the event nodes that definitions reach, also through the tribes that they name."""
-    waiting, seen, found = [each.rule for each in wanted], set[str](), set[HasEvent]()
-    while waiting:
-        rule = waiting.pop()
-        found |= {node for node, _, _ in walk(rule) if isinstance(node, HasEvent)}
-        named = tribes_named(rule) - seen
-        seen |= named
-        waiting.extend(tribes[name].rule for name in named)
-    return found
+    return {node for node in reached_nodes((each.rule for each in wanted), tribes) if isinstance(node, HasEvent)}
 
 
 def _has(rule: Rule, leaf: type[Leaf]) -> bool:

@@ -19,7 +19,7 @@ from tagloom.words.changes import Version
 from tagloom.words.event_rules import EventPredicate, windows_of
 from tagloom.words.events import day_of
 from tagloom.words.problems import TagProblem
-from tagloom.words.rules import Definition, HasTag, Rule, event_nodes, tribes_named, walk
+from tagloom.words.rules import Definition, HasTag, event_nodes, reached_nodes
 from tagloom.words.tags import TagPath, is_at_or_below
 
 Leaf = tuple[str, str]
@@ -122,16 +122,8 @@ def _walk_back(
 
 def leaves_of(wanted: Iterable[Definition], tribes: Mapping[str, Definition]) -> set[Leaf]:
     """Returns every tag node that the rules reach, also through tribes."""
-    waiting: list[Rule] = [each.rule for each in wanted]
-    seen: set[str] = set()
-    found: set[Leaf] = set()
-    while waiting:
-        rule = waiting.pop()
-        found |= {(node.tag, node.match) for node, _, _ in walk(rule) if isinstance(node, HasTag)}
-        named = tribes_named(rule) - seen
-        seen |= named
-        waiting += [tribes[name].rule for name in named]
-    return found
+    nodes = reached_nodes((each.rule for each in wanted), tribes)
+    return {(node.tag, node.match) for node in nodes if isinstance(node, HasTag)}
 
 
 def events_at(
