@@ -19,6 +19,7 @@ from tagloom.cli.options import (
     UrlOption,
     VisitorOption,
     at_site,
+    existing_file,
     person_of,
     unicode_text,
 )
@@ -108,10 +109,7 @@ def _source(file: str) -> tuple[Path | BinaryIO, str]:
     """Returns the body that the argument FILE names, and its name. Raises: BadParameter."""
     if file == _STANDARD_INPUT:
         return sys.stdin.buffer, "standard input"
-    path = Path(file)
-    if not path.exists() or path.is_dir():
-        reason = "is a directory" if path.is_dir() else "does not exist"
-        raise typer.BadParameter(f"File '{file}' {reason}.", param_hint="'FILE'")
+    path = existing_file(file)
     return path, path.name
 
 

@@ -53,6 +53,7 @@ from tagloom.cli.options import (
     TtlOption,
     UrlOption,
     at_site,
+    existing_file,
     unicode_text,
 )
 from tagloom.cli.output import ProgressLines, err, say, say_json, say_receipt, say_table, tell, warn
@@ -203,13 +204,9 @@ def _source(text: str, secret: str | None) -> Path | Remote:
         return Remote(url=text, secret=secret)
     if text == "-":
         return STANDARD_INPUT
-    path = Path(text)
     if secret is not None:
         raise ParameterInvalid("--secret is only for an address, not for a file.", parameter="secret")
-    if not path.exists() or path.is_dir():
-        reason = "is a directory" if path.is_dir() else "does not exist"
-        raise typer.BadParameter(f"File '{text}' {reason}.", param_hint="'FILE'")
-    return path
+    return existing_file(text)
 
 
 def _mode(text: str) -> Mode:

@@ -151,3 +151,12 @@ def person_of(identity: str, *, is_visitor: bool) -> Person:
     """Returns the person whom an argument names. Raises: PersonIdInvalid."""
     kind: Kind = "visitor" if is_visitor else "user"
     return Person(kind, parse_id(identity, field=kind))
+
+
+def existing_file(text: str) -> Path:
+    """Returns the path that the argument FILE names. Raises: BadParameter: there is no such file."""
+    path = Path(text)
+    if not path.exists() or path.is_dir():
+        reason = "is a directory" if path.is_dir() else "does not exist"
+        raise typer.BadParameter(f"File '{text}' {reason}.", param_hint="'FILE'")
+    return path

@@ -1,11 +1,9 @@
 """Events: recorded in bulk, and those of one person."""
 
-from tagloom.base.problems import ContentTypeUnsupported
-from tagloom.base.text import printable
 from tagloom.events import limits
 from tagloom.events.event_items import event_item, event_type_item
 from tagloom.events.recording import FORMAT_OF_CONTENT_TYPE, EventOrder
-from tagloom.http.framework.bodies import content_type, read_body, received
+from tagloom.http.framework.bodies import format_of_content_type, read_body, received
 from tagloom.http.framework.body_headers import declared_compression, declared_encoding
 from tagloom.http.framework.context import Answer, Call
 from tagloom.http.framework.paging import page_of
@@ -31,14 +29,8 @@ async def post_events(call: Call) -> Answer:
 
 
 def _order(call: Call) -> EventOrder:
-    format = FORMAT_OF_CONTENT_TYPE.get(content_type(call))
-    if format is None:
-        raise ContentTypeUnsupported(
-            f"The body must be one of {', '.join(FORMAT_OF_CONTENT_TYPE)}, not '{printable(content_type(call))}'.",
-            supported=list(FORMAT_OF_CONTENT_TYPE),
-        )
     return EventOrder(
-        format=format,
+        format=format_of_content_type(call, FORMAT_OF_CONTENT_TYPE),
         origin=call.origin,
         dry_run=call.flag("dry_run"),
         idempotency_key=call.idempotency_key(),

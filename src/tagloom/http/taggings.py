@@ -2,10 +2,8 @@
 
 import msgspec
 
-from tagloom.base.problems import ContentTypeUnsupported
-from tagloom.base.text import printable
 from tagloom.files import limits
-from tagloom.http.framework.bodies import content_type, received
+from tagloom.http.framework.bodies import format_of_content_type, received
 from tagloom.http.framework.body_headers import declared_compression, declared_encoding
 from tagloom.http.framework.context import Answer, Call, Stream
 from tagloom.http.framework.streams import export_format, export_stream
@@ -25,12 +23,7 @@ async def post_taggings(call: Call) -> Answer:
 
 
 def _order(call: Call) -> Order:
-    format = FORMAT_OF_CONTENT_TYPE.get(content_type(call))
-    if format is None:
-        raise ContentTypeUnsupported(
-            f"The body must be one of {', '.join(FORMAT_OF_CONTENT_TYPE)}, not '{printable(content_type(call))}'.",
-            supported=list(FORMAT_OF_CONTENT_TYPE),
-        )
+    format = format_of_content_type(call, FORMAT_OF_CONTENT_TYPE)
     mode = msgspec.convert(call.text("mode"), Mode)
     return Order(
         format=format,

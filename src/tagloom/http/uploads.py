@@ -7,10 +7,9 @@ import msgspec
 from msgspec.structs import replace
 
 from tagloom.base.problems import BodyInvalid, ContentTypeUnsupported, ParameterInvalid
-from tagloom.base.text import printable
 from tagloom.files import ids_mapping
 from tagloom.files.decoding import check_declared
-from tagloom.http.framework.bodies import JSON, content_type, decode, read_body, received
+from tagloom.http.framework.bodies import JSON, content_type, decode, format_of_content_type, read_body, received
 from tagloom.http.framework.body_headers import declared_compression, declared_encoding
 from tagloom.http.framework.context import Answer, Call
 from tagloom.http.framework.schemas import ImportOptions, UrlImport
@@ -76,14 +75,7 @@ def format_of_body(call: Call, *others: str) -> ImportFormat:
             raise ParameterInvalid(f"A body of {OCTETS} needs the parameter format.", parameter="format")
         wanted: ImportFormat = msgspec.convert(named, ImportFormat)
         return wanted
-    format = FORMATS.get(content_type(call))
-    if format is None:
-        supported = [*FORMATS, *others]
-        raise ContentTypeUnsupported(
-            f"The body must be one of {', '.join(supported)}, not '{printable(content_type(call))}'.",
-            supported=supported,
-        )
-    return format
+    return format_of_content_type(call, FORMATS, *others)
 
 
 def _merged(kind: type[Options], *given: dict[str, Any], is_text: bool = False) -> Options:

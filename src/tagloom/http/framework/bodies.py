@@ -1,6 +1,6 @@
 """Reads bodies of requests: small ones as a whole, bulk ones as a stream to the thread that reads them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
 import msgspec
@@ -14,6 +14,7 @@ from tagloom.words.problems import RuleInvalid
 from tagloom.words.rules import check_depth
 
 Body = TypeVar("Body")
+Format = TypeVar("Format")
 Result = TypeVar("Result")
 
 JSON = "application/json"
@@ -22,6 +23,21 @@ JSON = "application/json"
 def content_type(call: Call) -> str:
     """Returns the content type without its parameters, in lower case. A request without one has JSON."""
     return media_type(call.header(b"content-type") or JSON)
+
+
+def format_of_content_type(call: Call, formats: Mapping[str, Format], *others: str) -> Format:
+    """Returns the format that the content type means. A problem also lists `others`, which the caller reads itself.
+
+    Raises: ContentTypeUnsupported.
+    """
+    format = formats.get(content_type(call))
+    if format is None:
+        supported = [*formats, *others]
+        raise ContentTypeUnsupported(
+            f"The body must be one of {', '.join(supported)}, not '{printable(content_type(call))}'.",
+            supported=supported,
+        )
+    return format
 
 
 async def read_body(call: Call, bytes_max: int = files_limits.JSON_BODY_BYTES_MAX) -> bytes:
