@@ -180,7 +180,7 @@ def _measure_windows(run: Run, people: int, active: int) -> None:
     counts = EventCounts(lambda: today[0], 1 << 40)
     for number in range(PREDICATES):
         predicate = EventPredicate("ad", (Condition("number", "is", number),))
-        counts.adopt(predicate, 0, {30 - place: day for place, day in enumerate(counted)})
+        counts.adopt({predicate: 0}, {predicate: {30 - place: day for place, day in enumerate(counted)}})
         counts.follow(predicate, TIMES, 7)
 
     def move() -> None:

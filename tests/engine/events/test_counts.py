@@ -30,9 +30,23 @@ def numbered(number: int) -> EventPredicate:
     return EventPredicate("ad", (Condition("n", "is", number),))
 
 
+def adopt(found: EventCounts, *numbers: int) -> bool:
+    """Adopts the counts of numbered predicates, of 50 people each."""
+    predicates = [numbered(number) for number in numbers]
+    return found.adopt(dict.fromkeys(predicates, TODAY), {each: days_of(*range(50)) for each in predicates})
+
+
+def is_counted(found: EventCounts, number: int) -> bool:
+    try:
+        found.check_counted({numbered(number): 1})
+    except NotCounted:
+        return False
+    return True
+
+
 def test_a_followed_bitmap_changes_in_place_and_another_one_does_not() -> None:
     found = counts()
-    assert found.adopt(AD, TODAY, days_of(1, 1, 2))
+    assert found.adopt({AD: TODAY}, {AD: days_of(1, 1, 2)})
     once, followed = found.people(AD, 2, 1), found.follow(AD, 2, 1)
     events = [Event(person=Person("user", "u"), type=EventType("ad/clicked"), at=TODAY * DAY_MS, id="m")]
 
@@ -44,7 +58,7 @@ def test_a_followed_bitmap_changes_in_place_and_another_one_does_not() -> None:
 def test_many_events_are_counted_like_few() -> None:
     people = np.arange(3_000, dtype=np.uint32)
     found = counts()
-    found.adopt(AD, TODAY, days_of(*people[::2].tolist()))
+    found.adopt({AD: TODAY}, {AD: days_of(*people[::2].tolist())})
     followed = found.follow(AD, 2, 1)
     events = [
         Event(person=Person("user", "u"), type=EventType("ad/clicked"), at=TODAY * DAY_MS, id=str(n)) for n in people
@@ -58,20 +72,30 @@ def test_many_events_are_counted_like_few() -> None:
 def test_counts_that_take_too_many_bytes_are_deleted_the_least_recently_used_first() -> None:
     found = counts(bytes_max=600)
     for number in (1, 2, 3):
-        assert found.adopt(numbered(number), TODAY, days_of(*range(50)))
+        assert adopt(found, number)
     found.people(numbered(1), 1, 1)
 
-    assert not found.adopt(numbered(4), TODAY, days_of(*range(50)))
+    assert not adopt(found, 4)
 
     with pytest.raises(NotCounted):
         found.people(numbered(2), 1, 1)
     assert all(len(found.people(numbered(number), 1, 1)) == 50 for number in (1, 3, 4))
 
 
+def test_counts_that_come_together_are_kept_as_if_they_came_one_by_one() -> None:
+    together, one_by_one = counts(bytes_max=600), counts(bytes_max=600)
+
+    assert not adopt(together, *range(6))
+    assert [adopt(one_by_one, number) for number in range(6)] == [True, True, True, False, False, False]
+
+    kept = [[is_counted(each, number) for number in range(6)] for each in (together, one_by_one)]
+    assert kept == [[False, False, False, True, True, True]] * 2
+
+
 def test_so_many_predicates_are_counted_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "EVENT_PREDICATES_MAX", 2)
     found = counts()
-    assert [found.adopt(numbered(number), TODAY, days_of(number)) for number in range(3)] == [True, True, False]
+    assert [adopt(found, number) for number in range(3)] == [True, True, False]
 
     with pytest.raises(NotCounted):
         found.people(numbered(0), 1, 1)
@@ -79,10 +103,10 @@ def test_so_many_predicates_are_counted_at_once(monkeypatch: pytest.MonkeyPatch)
 
 def test_a_longer_window_is_counted_again() -> None:
     found = counts()
-    found.adopt(AD, TODAY - 6, days_of(1))
+    found.adopt({AD: TODAY - 6}, {AD: days_of(1)})
 
     with pytest.raises(NotCounted) as missing:
         found.people(AD, 1, 8)
 
     assert missing.value.since == {AD: TODAY - limits_of_words.EVENT_DAYS_MAX + 1}, "counted again for every window"
-    assert not found.adopt(AD, TODAY - 7, days_of(1)), "bitmaps of the shorter counts are no longer changed"
+    assert not found.adopt({AD: TODAY - 7}, {AD: days_of(1)}), "bitmaps of the shorter counts are no longer changed"

@@ -189,19 +189,22 @@ class EventCounts:
         window = found.windows.get(days)
         return found.sum(days, self.day) if window is None else window.sum
 
-    def adopt(self, predicate: EventPredicate, since: int, days: Days) -> bool:
-        """Stores the counts of a predicate from a day on. Deletes those that were not used for long if there are many.
+    def adopt(self, since: Mapping[EventPredicate, int], counted: Mapping[EventPredicate, Days]) -> bool:
+        """Stores the counts of predicates, each from a day on. Deletes those that were not used for long if needed.
 
         Returns False if bitmaps that `follow` returned are no longer changed from now on.
         """
-        replaced = self._counts.pop(predicate, None)
-        self._counts[predicate] = _Counts(since, days)
-        is_whole = replaced is None
+        is_whole = self._counts.keys().isdisjoint(counted)
+        for predicate, days in counted.items():
+            self._counts.pop(predicate, None)
+            self._counts[predicate] = _Counts(since[predicate], days)
         held = {each: counts.bytes_held() for each, counts in self._counts.items()}
-        for each in [*self._counts][:-1]:
-            if sum(held.values()) <= self._bytes_max and len(held) <= limits.EVENT_PREDICATES_MAX:
+        bytes_held = sum(held.values())
+        for each in [*held][:-1]:
+            if bytes_held <= self._bytes_max and len(self._counts) <= limits.EVENT_PREDICATES_MAX:
                 break
-            del held[each], self._counts[each]
+            bytes_held -= held[each]
+            del self._counts[each]
             is_whole = False
         return is_whole
 
@@ -272,4 +275,6 @@ def count_days(
 
 def merged(days: Days, more: Mapping[int, BitSlices]) -> Days:
     """Returns the sums of two counts by day."""
+    if not more:
+        return days
     return {day: total([side[day] for side in (days, more) if day in side]) for day in days.keys() | more.keys()}

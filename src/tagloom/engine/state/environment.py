@@ -379,13 +379,11 @@ class EnvironmentState:
             if self.stamp.version < version:
                 raise Moved("the version")
             later = count_days(self.snapshot(), wanted, after=version)
-            is_whole = True
-            for predicate, days in counted.items():
-                together = merged(days, later[predicate]) if later[predicate] else days
-                for each in together.values():
-                    each.remove(self.fact("erased"))
-                is_whole &= self.event_log.counts.adopt(predicate, wanted[predicate], together)
-            if not is_whole:
+            together = {predicate: merged(days, later[predicate]) for predicate, days in counted.items()}
+            erased = self.fact("erased")
+            for each in (slices for days in together.values() for slices in days.values()):
+                each.remove(erased)
+            if not self.event_log.counts.adopt(wanted, together):
                 self._replace_followed()
 
         self.read(adopt)
