@@ -5,6 +5,9 @@ from datetime import UTC, datetime, timedelta
 from tagloom.base.problems import BodyInvalid
 from tagloom.base.text import printable
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
 
 def rfc3339(seconds: float) -> str:
     """Returns Unix seconds as an RFC 3339 time in UTC.
@@ -73,7 +76,7 @@ def text_of_milliseconds(milliseconds: int) -> str:
     >>> text_of_milliseconds(86_400_001)
     '1970-01-02T00:00:00.001Z'
     """
-    return with_milliseconds(datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=milliseconds))
+    return with_milliseconds(_EPOCH + milliseconds * _MILLISECOND)
 
 
 def with_milliseconds(moment: datetime) -> str:
@@ -91,4 +94,13 @@ def milliseconds_of(time_text: str) -> int:
     >>> milliseconds_of("1970-01-01T00:00:01.500Z")
     1500
     """
-    return round(datetime.fromisoformat(time_text).timestamp() * 1_000)
+    return milliseconds_at(datetime.fromisoformat(time_text))
+
+
+def milliseconds_at(moment: datetime) -> int:
+    """Returns the whole milliseconds since 1970 of a time with a time zone. Uses no floats, so it rounds nothing up.
+
+    >>> milliseconds_at(datetime(2026, 3, 1, 9, 0, 0, 7_999, UTC))
+    1772355600007
+    """
+    return (moment - _EPOCH) // _MILLISECOND

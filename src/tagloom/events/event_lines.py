@@ -4,13 +4,14 @@ A usual event is decoded by msgspec in one step. All other events take the slowe
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, NoReturn, TypeAlias
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from tagloom.base.text import printable
+from tagloom.base.times import milliseconds_at
 from tagloom.events import limits
 from tagloom.events.problems import EventInvalid, EventTooLarge, EventTypeReserved
 from tagloom.files.json_lines import DECODE_ERRORS, head, line_fault, too_long
@@ -18,7 +19,7 @@ from tagloom.files.json_objects import fields_and_levels, object_of
 from tagloom.files.json_values import Unfit, decoder, id_of
 from tagloom.files.part_columns import LineFault
 from tagloom.words import limits as words_limits
-from tagloom.words.events import DAY_MS, RESERVED_CATEGORIES, Event, EventType, parse_event_type
+from tagloom.words.events import RESERVED_CATEGORIES, Event, EventType, parse_event_type
 from tagloom.words.people import KINDS, Kind, Person
 from tagloom.words.person_ids import parse_id
 from tagloom.words.problems import EventTypeInvalid, PersonIdInvalid
@@ -41,7 +42,6 @@ _NAMES_OF_OTHERS = {
 }
 _NO_PROPERTIES = b"{}"
 _SPACES = b" \t\r\n"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST = 946_684_800_000  # The begin of the year 2000, in milliseconds since 1970.
 _END = 253_402_300_800_000  # The end of the year 9999, in milliseconds since 1970. No later time can be shown.
 Time: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)] | UnsetType | None
@@ -216,8 +216,7 @@ def _check_time(written: str | None, number: int) -> None:
 
 def _milliseconds(moment: datetime, number: int) -> int:
     """Returns a time in milliseconds since 1970. Raises: LineFault."""
-    since = moment - _EPOCH
-    found = since.days * DAY_MS + since.seconds * 1_000 + since.microseconds // 1_000
+    found = milliseconds_at(moment)
     if found < _FIRST:
         raise _fault(number, "has 'at' before the year 2000", moment.isoformat())
     if found >= _END:

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import TypeVar
 
+from tagloom.base.times import milliseconds_at
 from tagloom.engine import limits
 from tagloom.engine.bitmaps import BitMap, buckets_of, from_bytes, holding
 from tagloom.engine.events.counts import NotCounted, count_days, merged
@@ -54,7 +55,7 @@ class EnvironmentState:
         index_bytes_max: int = limits.INDEX_BYTES_DEFAULT,
     ) -> None:
         self.key = key
-        self.event_log = EventLog(lambda: day_of(int(now().timestamp() * 1_000)), index_bytes_max // 4)
+        self.event_log = EventLog(lambda: day_of(milliseconds_at(now())), index_bytes_max // 4)
         self.lock = threading.RLock()
         self._published = threading.Condition(self.lock)
         self._is_committing = False

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeVar, assert_never
 import msgspec
 
 from tagloom.base.text import plural
+from tagloom.base.times import milliseconds_at
 from tagloom.ports import limits
 from tagloom.ports.problems import (
     ChangeNotFound,
@@ -327,7 +328,7 @@ class MemoryPopulation(Answers):
 
     def _record_events(self, events: Sequence[Event], origin: Origin) -> Receipt:
         state = self._state
-        draft, repeats, rejected = recorded(state, events, int(self._now().timestamp() * 1_000))
+        draft, repeats, rejected = recorded(state, events, milliseconds_at(self._now()))
         return self._commit(draft, EVENTS, origin, is_final=True).receipt(
             events=draft.events_ever - state.events_ever,
             repeats=repeats,

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from tagloom.base.times import milliseconds_of
+from tagloom.base.times import milliseconds_at, milliseconds_of
 from tagloom.ports.pages import Page
 from tagloom.ports.problems import ChangeNotFound, PersonNotFound, TagNotFound
 from tagloom.stores.memory.drafts import not_found
@@ -80,7 +80,7 @@ class Answers:
     def _day(self, as_of: Version | None = None) -> int:
         """Returns the day on which the windows of event nodes end: that of the version, or today."""
         if as_of is None:
-            return day_of(round(self._now().timestamp() * 1_000))
+            return day_of(milliseconds_at(self._now()))
         return day_of(milliseconds_of(self._history[as_of - 1].at)) if as_of else 0
 
     def _too_old(self, version: Version) -> HistoryCompacted:
