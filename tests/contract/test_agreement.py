@@ -21,8 +21,8 @@ from hypothesis.stateful import (
 from msgspec import structs
 
 from tagloom.engine import limits
-from tagloom.engine.events import merging
 from tagloom.engine.limits import ORDINALS_PER_CHUNK
+from tagloom.ports import limits as ports_limits
 from tagloom.ports.population import Population
 from tagloom.ports.writes import (
     DeleteTag,
@@ -364,7 +364,7 @@ class Agreement(RuleBasedStateMachine):
     @rule()
     def merge_event_blocks(self) -> None:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(merging, "RUN_MIN", 2)
+            patch.setattr(ports_limits, "EVENT_BLOCKS_PER_MERGE_MIN", 2)
             self._subject.population.merge_event_blocks()
 
     @rule(days=st.sampled_from([1, 1, 2, 6, 9]))

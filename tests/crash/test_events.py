@@ -15,7 +15,7 @@ import pytest
 
 from tagloom.accounts.access_tokens import Access
 from tagloom.bootstrap import Installation, check, open_installation
-from tagloom.engine.events import merging
+from tagloom.ports import limits as ports_limits
 from tagloom.settings import PostgresUrl, Settings, read_settings
 from tagloom.words.event_rules import HasEvent
 from tagloom.words.people import Person
@@ -143,7 +143,7 @@ def hold_to_account(
 def merge(settings: Settings) -> None:
     """Merges small blocks of the log, as a server does from time to time."""
     with opened(settings) as installation, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(merging, "RUN_MIN", 2)
+        patch.setattr(ports_limits, "EVENT_BLOCKS_PER_MERGE_MIN", 2)
         population = installation.population(installation.control.get_environment("main", "production"))
         while population.merge_event_blocks():
             pass

@@ -6,4 +6,3 @@ EVENTS_BODY_SHARED_BYTES_MAX = 131_072  # Bodies up to this size share one commi
 PROPERTIES_PER_EVENT_MAX = 500  # Properties of one event, on all levels. An app that sends more uses ids as names.
 LEVELS_PER_PROPERTY_MAX = 16  # Readers of JSON recurse. Apps nest three levels.
 EVENT_MERGE_SECONDS_BETWEEN_POLLS = 60  # How often a server checks for small blocks of the event log.
-EVENT_BLOCKS_PER_MERGE_MIN = 8  # Environments with fewer blocks have nothing to merge. A merge would save little.

@@ -6,6 +6,7 @@ import structlog
 
 from tagloom.events import limits
 from tagloom.jobs.loop import BackgroundLoop
+from tagloom.ports import limits as ports_limits
 from tagloom.ports.population import Population
 from tagloom.words.tenants import Environment
 
@@ -42,7 +43,7 @@ class EventMerger:
         """
         done: list[tuple[Environment, int]] = []
         failed: list[Exception] = []
-        for environment in self._with_blocks(limits.EVENT_BLOCKS_PER_MERGE_MIN):
+        for environment in self._with_blocks(ports_limits.EVENT_BLOCKS_PER_MERGE_MIN):
             try:
                 merged = self._merge(environment)
             except Exception as error:

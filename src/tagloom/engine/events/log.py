@@ -12,6 +12,7 @@ from tagloom.engine.events.blocks import (
     EventColumns,
     find_time,
     joined,
+    joined_hashes,
     pack,
     pack_hashes,
     take,
@@ -45,7 +46,8 @@ class EventLog:
     def __init__(self, today: Callable[[], int], counts_bytes_max: int) -> None:
         self.counts = EventCounts(today, counts_bytes_max)
         self.recent = RecentIds()
-        self.types: set[str] = set()
+        self.types: frozenset[str] = frozenset()
+        """The types of all events. It is replaced, not changed, when a type is added."""
         self._is_loaded = False
 
     def load(self, snapshot: EventReads, since_day: int) -> None:
@@ -54,7 +56,7 @@ class EventLog:
             self.recent = RecentIds()
             for recorded_at, ids in snapshot.event_ids(since_day * DAY_MS):
                 self.recent.add(day_of(recorded_at), unpack_hashes(ids))
-            self.types = {total.type for total in snapshot.event_types()}
+            self.types = frozenset(total.type for total in snapshot.event_types())
             self._is_loaded = True
         self.recent.delete_before(since_day)
 
@@ -62,7 +64,8 @@ class EventLog:
         """Adds the events of committed versions. Returns the people whose counts changed."""
         for each in recorded if self._is_loaded else ():
             self.recent.add(day_of(each.recorded_at), each.hashes)
-            self.types.update(each.columns.types)
+            if not self.types.issuperset(each.columns.types):
+                self.types = self.types.union(each.columns.types)
         return self.counts.add(joined([each.columns for each in recorded]))
 
     def catch_up(self, snapshot: EventReads, after: int) -> BitMap:
@@ -164,7 +167,6 @@ def add_events(recorded: Sequence[Recorded], tx: Transaction) -> None:
         together = [*group]
         columns = joined([each.columns for each in together])
         version, recorded_at = int(columns.versions[-1]), together[-1].recorded_at
-        hashes = Hashed(*(np.concatenate(halves) for halves in zip(*(each.hashes for each in together), strict=True)))
         block = EventBlock(
             version,
             int(columns.versions[0]),
@@ -173,7 +175,7 @@ def add_events(recorded: Sequence[Recorded], tx: Transaction) -> None:
             int(columns.at.max()),
             len(columns.at),
             to_bytes(bitmap_of(np.unique(columns.ordinals))),
-            pack_hashes(hashes),
+            pack_hashes(joined_hashes([each.hashes for each in together])),
             pack(columns, version=version, recorded_at=recorded_at),
         )
         tx.add_event_block(block)

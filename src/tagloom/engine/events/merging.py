@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from tagloom.engine.bitmaps import BitMap, from_bytes, to_bytes
-from tagloom.engine.events.blocks import joined, pack, unpack
+from tagloom.engine.events.blocks import joined, joined_hashes, pack, pack_hashes, unpack, unpack_hashes
 from tagloom.engine.storage import EventBlock, EventBlockSize, Transaction
+from tagloom.ports import limits
 from tagloom.words.events import day_of
 
-RUN_MIN = 8  # A merge of fewer blocks would save little.
 _RUN_MAX = 256
 _BYTES_MAX = 8_388_608  # The bytes of a run before the merge. The transaction keeps other writers waiting for 0.3 s.
 _TIERS = 3  # Blocks of the last tier, from 1 MiB on, are not merged.
@@ -42,7 +42,7 @@ def _runs(sizes: Sequence[EventBlockSize]) -> Iterator[list[EventBlockSize]]:
                 break
             run.append(size)
             bytes_found += size.bytes
-        if len(run) >= RUN_MIN:
+        if len(run) >= limits.EVENT_BLOCKS_PER_MERGE_MIN:
             yield run
 
 
@@ -54,11 +54,6 @@ def _tier_of(bytes: int) -> int:
 def _merged(blocks: Sequence[EventBlock]) -> EventBlock:
     last = blocks[-1]
     columns = joined([unpack(block) for block in blocks])
-    highs, lows = list[bytes](), list[bytes]()
-    for block in blocks:
-        count = len(block.ids) // 12
-        highs.append(block.ids[: 8 * count])
-        lows.append(block.ids[8 * count :])
     return EventBlock(
         last.version,
         blocks[0].first_version,
@@ -67,6 +62,6 @@ def _merged(blocks: Sequence[EventBlock]) -> EventBlock:
         max(block.last_at for block in blocks),
         len(columns.ordinals),
         to_bytes(BitMap.union(BitMap(), *(from_bytes(block.people) for block in blocks))),
-        b"".join((*highs, *lows)),
+        pack_hashes(joined_hashes([unpack_hashes(block.ids) for block in blocks])),
         pack(columns, version=last.version, recorded_at=last.recorded_at),
     )

@@ -7,10 +7,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-import numpy as np
-
 from tagloom.engine.bitmaps import BitMap
-from tagloom.engine.keys.hashing import Hashed, Keyed, binary_array
+from tagloom.engine.keys.hashing import Keyed, binary_array
 from tagloom.engine.write.aggregate import NO_DOUBT, Doubtful, Lookups, Newcomers, ResolvedBatch, Texts, decide_in_order
 from tagloom.ports.writes import BatchRules, Part
 from tagloom.words import rejections
@@ -110,7 +108,7 @@ def _doubted(parts: Sequence[Part], lookups: KeyLookups, base: int) -> tuple[Bit
             unknown_lines.append(doubt.line)
     if not (strangers or unknown_lines):
         return known, NO_DOUBT
-    hashes = lookups.key_hash.many(binary_array(list(strangers)))
+    hashes = lookups.key_hash.of(list(strangers))
     return known, Doubtful(hashes, len(unknown_lines), min(unknown_lines, default=0))
 
 
@@ -174,7 +172,4 @@ class _People:
     def newcomers(self) -> Newcomers:
         if not self._new:
             return Newcomers(self._base, ())
-        hashes = [self._lookups.key_hash.one(key) for key in self._new]
-        high = np.array([high for high, _ in hashes], np.uint64)
-        low = np.array([low for _, low in hashes], np.uint32)
-        return Newcomers(self._base, [Keyed(binary_array(self._new), Hashed(high, low))])
+        return Newcomers(self._base, [Keyed(binary_array(self._new), self._lookups.key_hash.of(self._new))])

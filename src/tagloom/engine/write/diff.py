@@ -196,10 +196,7 @@ def _create(people: BitMap, places: _Places, view: View, draft: Draft) -> None:
     for ordinal in missing - places.made:
         if view.key_at(ordinal)[:1] == b"v":
             visitors.add(ordinal)
-    draft.new_people = len(missing)
-    draft.add(everyone, missing)
-    draft.add(view.fact("visitors"), visitors)
-    draft.add(view.fact("users"), missing - visitors)
+    view.put_people(missing, visitors, draft)
 
 
 def _remove_the_rest(

@@ -396,6 +396,13 @@ class View:
             for (tag, moment), row in zip(missing, self.tx.rows_of_expiries(missing), strict=True):
                 self._made_expiries.setdefault(tag, {})[moment] = row
 
+    def put_people(self, people: BitMap, visitors: BitMap, draft: Draft) -> None:
+        """Adds people who are not in the environment now to its facts. `visitors` has those who are no users."""
+        draft.add(self.fact("everyone"), people)
+        draft.add(self.fact("visitors"), visitors)
+        draft.add(self.fact("users"), people - visitors)
+        draft.new_people = len(people)
+
     def put_row(self, row: Row, draft: Draft) -> None:
         """Changes a tag of the dictionary."""
         before = self.dictionary.rows[row.id]

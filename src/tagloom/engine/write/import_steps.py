@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 import msgspec
-import pyarrow as pa
 
+from tagloom.engine.compression import compress, decompress
 from tagloom.engine.storage import Snapshot, StepRecord, Transaction
 from tagloom.ports.problems import ImportSealed, StepTaken
 from tagloom.ports.writes import Part, Step
@@ -76,13 +76,10 @@ def _packed(rejected: Sequence[Rejected]) -> bytes:
     """
     if not rejected:
         return b""
-    plain = msgspec.json.encode(rejected)
-    return len(plain).to_bytes(8, "little") + bytes(pa.Codec("zstd").compress(plain, asbytes=True))
+    return compress(msgspec.json.encode(rejected))
 
 
 def _unpacked(data: bytes) -> tuple[Rejected, ...]:
     if not data:
         return ()
-    size = int.from_bytes(data[:8], "little")
-    plain = pa.Codec("zstd").decompress(data[8:], decompressed_size=size, asbytes=True)
-    return msgspec.json.decode(plain, type=tuple[Rejected, ...])
+    return msgspec.json.decode(decompress(data), type=tuple[Rejected, ...])
