@@ -14,6 +14,7 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.database import DirectoryBasedExampleDatabase
+from hypothesis.internal.conjecture import providers
 
 FOUND = DirectoryBasedExampleDatabase(Path(__file__).parent / "found")
 
@@ -47,6 +48,18 @@ sys.dont_write_bytecode = False
 
 # Set here alone: a level that a folder sets holds in the folders that pytest collects after it as well.
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Makes the examples of `quick` the same in every process.
+
+    Hypothesis also draws the constants of all imported modules of the project. Which modules are imported depends on
+    the tests that ran before in the same process, so the examples of a worker would be different in each run.
+    """
+    if config.getoption("--hypothesis-profile") in (None, "quick"):
+        patch = pytest.MonkeyPatch()
+        patch.setattr(providers, "_get_local_constants", providers.Constants)
+        config.add_cleanup(patch.undo)
 
 
 @pytest.fixture

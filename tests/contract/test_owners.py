@@ -1,12 +1,13 @@
 """Branches that somebody owns: nobody else gives or takes there, at any door."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 
 from tagloom.ports.population import Population
-from tagloom.ports.problems import TagExists
+from tagloom.ports.problems import TagExists, TagMoveInvalid
 from tagloom.ports.writes import (
     DeleteTag,
     EditTag,
@@ -18,7 +19,7 @@ from tagloom.ports.writes import (
     Undo,
     WriteOptions,
 )
-from tagloom.words.problems import MirrorEmpty, TagOwned
+from tagloom.words.problems import MirrorEmpty, Problem, TagOwned
 from tagloom.words.receipts import Mode, Receipt
 from tagloom.words.rules import Definition, HasTag
 from tests.bodies import Line, part, user
@@ -218,3 +219,20 @@ def test_a_release_below_a_branch_of_another_owner_does_not_open_the_way_out_of_
 
     with pytest.raises(TagOwned):
         population.write(EditTag(tag=path("crm/gold"), to=path("gold"), owner=""), WriteOptions(BOB))
+
+
+@pytest.mark.parametrize(
+    ("to", "problem"), [("crm", TagExists), ("crm/gold/old", TagMoveInvalid), ("crm/silver", None)]
+)
+def test_the_owner_that_a_move_releases_does_not_forbid_the_new_path(
+    population: Population, to: str, problem: type[Problem] | None
+) -> None:
+    apply(population, "add", user("u1", "crm", "crm/gold"))
+    population.write(PutTag(tag=path("crm/gold"), owner="sync crm"), WriteOptions(ADA))
+    write = EditTag(tag=path("crm/gold"), to=path(to), owner="")
+
+    with pytest.raises(problem) if problem else nullcontext():
+        population.write(write, WriteOptions(BOB))
+
+    gold = population.get_tag(path("crm/gold" if problem else to))
+    assert gold.owner == ("sync crm" if problem else "")

@@ -71,8 +71,9 @@ def edit(tag: TagPath, to: TagPath, view: View, origin: Origin, at: str, values:
 def _move(tag: TagPath, to: TagPath, view: View, draft: Draft, values: Mapping[str, Any]) -> None:
     """Renames a tag and everything below it, and sets fields of the tag's own row."""
     rows = _rows_at_or_below(tag, view)
-    _refuse_owned(tag, view, is_released=values.get("owner") == "")
-    _refuse_owned(to, view)
+    released = tag if values.get("owner") == "" else None
+    _refuse_owned(tag, view, released=released)
+    _refuse_owned(to, view, released=released)
     if is_at_or_below(to, tag):
         raise TagMoveInvalid(f"'{tag}' cannot be moved to '{to}', which is at or below it.", value=to)
     targets = {row.id: _moved(row.path, tag, to) for row in rows}
@@ -140,18 +141,18 @@ def _put_alias(tag: TagPath, target: TagPath, view: View, draft: Draft) -> None:
         view.put_alias(tag, target, draft)
 
 
-def _refuse_owned(tag: TagPath, view: View, owner: str = "", *, is_released: bool = False) -> None:
-    """Refuses a tag that belongs to another owner; with `is_released` its own owner does not count.
+def _refuse_owned(tag: TagPath, view: View, owner: str = "", *, released: TagPath | None = None) -> None:
+    """Refuses a tag that belongs to another owner; the owner of `released` does not count.
 
     Raises:
         TagOwned: the tag, or a branch above or below it, belongs to another owner.
     """
     above = view.dictionary.owned_branch(tag)
-    if is_released and above is not None and above[0] == tag:
-        parent = next(iter(branches_above(tag)), None)
+    if above is not None and above[0] == released:
+        parent = next(iter(branches_above(released)), None)
         above = None if parent is None else view.dictionary.owned_branch(parent)
     for branch, whose in (*([above] if above else ()), *view.dictionary.owned_below(tag)):
-        if whose != owner and not (is_released and branch == tag):
+        if whose != owner and branch != released:
             raise rejections.owned(tag, branch, whose)
 
 
