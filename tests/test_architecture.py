@@ -28,7 +28,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("accounts",),
     ("tribes",),
     ("tagging", "events", "people", "history"),
-    ("imports",),
+    ("imports", "tracking"),
     ("syncs",),
     ("registry", "services"),
     ("server",),

@@ -24,6 +24,7 @@ ROOMS = (
     "tagging",
     "events",
     "history",
+    "tracking",
     "imports",
     "syncs",
     "server",

@@ -102,6 +102,7 @@ async def _serve(installation: Installation, listener: socket.socket) -> None:
                 paces=paces,
                 fingerprint=installation.fingerprint(),
                 trusted_proxies=settings.trusted_proxies,
+                public_url=settings.public_url,
             ),
         ),
         listener,

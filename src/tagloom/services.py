@@ -38,6 +38,9 @@ from tagloom.tagging.expiry_job import Sweeper
 from tagloom.tagging.preview import Previews
 from tagloom.tagging.taggings import Taggings
 from tagloom.tagging.undo import Undos
+from tagloom.tracking.event_sources import EventSources
+from tagloom.tracking.receiving import Tracking
+from tagloom.tracking.rejected_messages import RejectedMessages
 from tagloom.tribes.audiences import Targeting
 from tagloom.tribes.boards import Boards
 from tagloom.tribes.definitions import Tribes
@@ -110,6 +113,9 @@ class Services:
     catalogue: Catalogue
     taggings: Taggings
     events: Recording
+    event_sources: EventSources
+    tracking: Tracking
+    rejected_messages: RejectedMessages
     people: People
     changes: Changes
     undos: Undos
@@ -137,7 +143,16 @@ class Services:
     @property
     def jobs(self) -> tuple[Job, ...]:
         """The jobs of a serving process, in the order of their start. Each uses only earlier ones."""
-        return (self.alerting, self.worker, self.fetcher, self.runner, self.sweeper, self.compactor, self.event_merger)
+        return (
+            self.alerting,
+            self.worker,
+            self.fetcher,
+            self.runner,
+            self.sweeper,
+            self.compactor,
+            self.event_merger,
+            self.rejected_messages,
+        )
 
 
 def make_services(installation: Installation, now: Callable[[], float] = time.time) -> Services:
@@ -150,6 +165,7 @@ def make_services(installation: Installation, now: Callable[[], float] = time.ti
     remotes = Remotes(egress_policy)
     sources = Sources(egress_policy, remotes)
     alerting = Alerting(egress_policy.mail, Egress(egress_policy.webhooks_guard()))
+    rejected_messages = RejectedMessages(control)
     compactor = Compactor(control.list_retained, installation.population, now)
     return Services(
         access=access,
@@ -163,7 +179,10 @@ def make_services(installation: Installation, now: Callable[[], float] = time.ti
             list_syncs=control.list_syncs,
         ),
         taggings=Taggings(tribes, installation.population, now),
-        events=Recording(installation.population, now, new_id=lambda: secrets.token_hex(16)),
+        events=Recording(installation.population, now, new_event_id),
+        event_sources=EventSources(control, now),
+        tracking=Tracking(installation.population, now, new_event_id, rejected_messages),
+        rejected_messages=rejected_messages,
         people=People(installation.population),
         changes=Changes(installation.population),
         undos=Undos(installation.population),
@@ -188,6 +207,11 @@ def make_services(installation: Installation, now: Callable[[], float] = time.ti
         openid=None if provider is None else _open_id(provider, now),
         now=now,
     )
+
+
+def new_event_id() -> str:
+    """Returns 32 hexadecimal digits, the id of an event whose sender gave none."""
+    return secrets.token_hex(16)
 
 
 def _open_id(provider: IdentityProvider, now: Callable[[], float]) -> "OpenId":

@@ -13,7 +13,7 @@ import numpy as np
 
 from tagloom.base.problems import Problem
 from tagloom.base.times import with_milliseconds
-from tagloom.engine.events.log import list_events
+from tagloom.engine.events.listing import list_events_of_person, list_recent_events
 from tagloom.engine.events.merging import has_run, merge_blocks
 from tagloom.engine.history import compaction, log
 from tagloom.engine.keys.hashing import binary_array, key_of
@@ -60,7 +60,7 @@ from tagloom.words.changes import Change, Freed, Horizon, Origin, Version
 from tagloom.words.context_rules import NO_CONTEXT, Context
 from tagloom.words.decisions import Decision
 from tagloom.words.event_rules import windows_of
-from tagloom.words.events import EventType, EventTypeRecord, RecordedEvent
+from tagloom.words.events import EventType, EventTypeRecord, PersonEvent, RecordedEvent
 from tagloom.words.people import Kind, Person, PersonRecord
 from tagloom.words.receipts import Done, Preview, Receipt, Rejected
 from tagloom.words.rules import Definition, event_nodes
@@ -346,7 +346,20 @@ class BitmapPopulation:
             ordinal = queries.find_ordinal(self._environment, person)
             if ordinal is None:
                 raise PersonNotFound(f"There is no {person.kind} with this id.")
-            return list_events(self._environment.snapshot(), ordinal, limit=limit, cursor=cursor)
+            page = list_events_of_person(self._environment.snapshot(), ordinal, limit=limit, cursor=cursor)
+            return Page(tuple(each.event for each in page.items), page.next_cursor)
+
+        return self._environment.read(read)
+
+    def list_recent_events(
+        self, actor: str | None = None, *, limit: int, cursor: str | None = None
+    ) -> Page[PersonEvent]:
+        """See the port."""
+
+        def read() -> Page[PersonEvent]:
+            page = list_recent_events(self._environment.snapshot(), actor, limit=limit, cursor=cursor)
+            people = queries.people_of(self._environment, {each.ordinal for each in page.items})
+            return Page(tuple(PersonEvent(people[each.ordinal], each.event) for each in page.items), page.next_cursor)
 
         return self._environment.read(read)
 

@@ -402,6 +402,12 @@ class EventReads(Protocol):
 
     def event_block(self, version: int) -> EventBlock | None: ...
 
+    def event_block_with(self, version: int) -> EventBlock:
+        """Returns the block with the events that a version recorded."""
+
+    def event_versions(self, actor: str, before: int) -> Iterator[int]:
+        """Yields the versions below `before` with which an actor recorded events, newest first."""
+
     def event_block_sizes(self) -> list[EventBlockSize]:
         """Returns the sizes of all blocks, by version."""
 

@@ -1,12 +1,12 @@
 """Events and event types in the form in which the API and the command line show them."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
 from tagloom.base.times import text_of_milliseconds
 from tagloom.words.changes import Version
-from tagloom.words.events import EventTypeRecord, RecordedEvent
+from tagloom.words.events import EventTypeRecord, PersonEvent, RecordedEvent
 
 # Without `additionalProperties`, generated clients assume that an object has no fields.
 Properties = Annotated[msgspec.Raw, msgspec.Meta(extra_json_schema={"type": "object", "additionalProperties": True})]
@@ -29,6 +29,13 @@ class EventItem(msgspec.Struct, frozen=True, kw_only=True):
     sent_at: str | None = None
 
 
+class PersonEventItem(EventItem, frozen=True, kw_only=True):
+    """A recorded event with its person: `user` or `visitor`."""
+
+    user: str | None = None
+    visitor: str | None = None
+
+
 class EventTypeItem(msgspec.Struct, frozen=True, kw_only=True):
     """An event type, the number of its events, and the times of the first and the last one."""
 
@@ -40,16 +47,30 @@ class EventTypeItem(msgspec.Struct, frozen=True, kw_only=True):
 
 def event_item(event: RecordedEvent) -> EventItem:
     """Returns the form of an event."""
-    return EventItem(
-        event=event.type,
-        at=text_of_milliseconds(event.at),
-        id=event.id,
-        properties=msgspec.Raw(event.properties),
-        received_at=text_of_milliseconds(event.received_at),
-        version=event.version,
-        original_at=None if event.original_at is None else text_of_milliseconds(event.original_at),
-        sent_at=None if event.sent_at is None else text_of_milliseconds(event.sent_at),
+    return EventItem(**_fields(event))
+
+
+def person_event_item(found: PersonEvent) -> PersonEventItem:
+    """Returns the form of an event with its person."""
+    person = found.person
+    return PersonEventItem(
+        **_fields(found.event),
+        user=person.id if person.kind == "user" else None,
+        visitor=person.id if person.kind == "visitor" else None,
     )
+
+
+def _fields(event: RecordedEvent) -> dict[str, Any]:
+    return {
+        "event": event.type,
+        "at": text_of_milliseconds(event.at),
+        "id": event.id,
+        "properties": msgspec.Raw(event.properties),
+        "received_at": text_of_milliseconds(event.received_at),
+        "version": event.version,
+        "original_at": None if event.original_at is None else text_of_milliseconds(event.original_at),
+        "sent_at": None if event.sent_at is None else text_of_milliseconds(event.sent_at),
+    }
 
 
 def event_type_item(record: EventTypeRecord) -> EventTypeItem:

@@ -12,7 +12,7 @@ from msgspec import UNSET, UnsetType
 
 from tagloom.base.text import printable
 from tagloom.base.times import milliseconds_at
-from tagloom.events import limits
+from tagloom.events.event_properties import fault_of_properties
 from tagloom.events.problems import EventInvalid, EventTooLarge, EventTypeReserved
 from tagloom.files.json_lines import DECODE_ERRORS, head, line_fault, too_long
 from tagloom.files.json_objects import fields_and_levels, object_of
@@ -107,14 +107,9 @@ class EventReader:
             self._explain(text, number, error)
         if not isinstance(found, dict):
             raise _fault(number, "has 'properties' that are no object", head(written))
-        fields, levels = fields_and_levels(found)
-        if fields > limits.PROPERTIES_PER_EVENT_MAX:
-            says = f"has {fields:,} properties; at most {limits.PROPERTIES_PER_EVENT_MAX} are allowed"
+        if says := fault_of_properties(found):
             raise _fault(number, says, head(text))
-        if levels > limits.LEVELS_PER_PROPERTY_MAX:
-            says = f"has properties on {levels} levels; at most {limits.LEVELS_PER_PROPERTY_MAX} are allowed"
-            raise _fault(number, says, head(text))
-        return written, fields
+        return written, fields_and_levels(found)[0]
 
     def _type(self, written: Text, text: bytes, number: int) -> EventType:
         if not isinstance(written, str):

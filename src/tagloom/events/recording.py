@@ -6,12 +6,14 @@ from concurrent.futures import Future
 
 import msgspec
 
+from tagloom.base.futures import converted
 from tagloom.events.event_bodies import EventBody, EventFormat, read_events
 from tagloom.ports.pages import Page
 from tagloom.ports.population import Population
 from tagloom.ports.writes import RecordEvents, WriteOptions
 from tagloom.words.changes import Origin
-from tagloom.words.events import EventTypeRecord, RecordedEvent
+from tagloom.words.event_sources import actor_name
+from tagloom.words.events import EventTypeRecord, PersonEvent, RecordedEvent
 from tagloom.words.mappings import Encoding
 from tagloom.words.people import Person
 from tagloom.words.receipts import Receipt
@@ -60,16 +62,7 @@ class Recording:
         Raises: BodyInvalid, BodyTooLarge. The future raises what the write raises.
         """
         read, options = self._read(iter((body,)), order)
-        receipts: Future[Receipt] = Future()
-
-        def answer(written: "Future[Receipt]") -> None:
-            try:
-                receipts.set_result(read.receipt(written.result()))
-            except BaseException as error:
-                receipts.set_exception(error)
-
-        self._population_of(environment).submit(RecordEvents(read.events), options).add_done_callback(answer)
-        return receipts
+        return converted(self._population_of(environment).submit(RecordEvents(read.events), options), read.receipt)
 
     def _read(self, chunks: Iterator[bytes], order: EventOrder) -> tuple[EventBody, WriteOptions]:
         digest = hashlib.blake2b(msgspec.json.encode(order), digest_size=32)
@@ -88,6 +81,16 @@ class Recording:
     ) -> Page[RecordedEvent]:
         """Returns a page of a person's events, the last recorded first. Raises: PersonNotFound, CursorInvalid."""
         return self._population_of(environment).list_events(person, limit=limit, cursor=cursor)
+
+    def list_recent(
+        self, environment: Environment, source: str | None = None, *, limit: int, cursor: str | None = None
+    ) -> Page[PersonEvent]:
+        """Returns a page of all events, or of those of an event source, the last recorded first.
+
+        Raises: CursorInvalid.
+        """
+        actor = None if source is None else actor_name(source)
+        return self._population_of(environment).list_recent_events(actor, limit=limit, cursor=cursor)
 
     def list_types(self, environment: Environment) -> tuple[EventTypeRecord, ...]:
         """Returns the types of all recorded events, in alphabetical order."""

@@ -21,6 +21,7 @@ from tagloom.http.framework.proxies import BehindProxies, IpNetwork
 from tagloom.http.framework.readiness import Readiness
 from tagloom.http.framework.store_metrics import stored
 from tagloom.http.routes import ROUTES
+from tagloom.http.tracking import TrackingApi
 from tagloom.jobs.loop import running_jobs
 from tagloom.server import limits as server_limits
 from tagloom.server.body_pace import Paces
@@ -42,13 +43,15 @@ def create_app(
     paces: Paces | None = None,
     fingerprint: str = "",
     trusted_proxies: tuple[IpNetwork, ...] = (),
+    public_url: str | None = None,
 ) -> ASGIApp:
     """Creates the application: the Platform API, and the `pages` of the console at all other paths.
 
     `now` returns Unix seconds, and `is_draining` returns whether this process is stopping. The event loop calls the
     functions in `leaving` when the server begins to stop, to end endless answers. `paces` has the requests whose body
     is being received. `fingerprint` identifies the installation at `/healthz`. `trusted_proxies` are the networks whose
-    headers may name the caller. When the server ends, its lifespan closes the installation.
+    headers may name the caller. `public_url` is the address of the server as browsers see it. When the server ends, its
+    lifespan closes the installation.
     """
     services = make_services(installation, now)
     state = _state(
@@ -71,7 +74,8 @@ def create_app(
     # A router without Starlette's own error handling, because `Edge` renders every error.
     shell = Router(() if pages is None else pages(services, state.bulk_bodies), lifespan=lifespan)
     api = PlatformApi(state, ROUTES, None if pages is None else BehindProxies(shell, trusted_proxies))
-    return FastAnswers(state, ROUTES, Edge(_Split(api, shell), state.metrics))
+    tracking = TrackingApi(state, api, public_url=public_url, trusted_proxies=trusted_proxies)
+    return FastAnswers(state, ROUTES, Edge(_Split(tracking, shell), state.metrics))
 
 
 def _state(

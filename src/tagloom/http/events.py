@@ -1,13 +1,13 @@
 """Events: recorded in bulk, and those of one person."""
 
 from tagloom.events import limits
-from tagloom.events.event_items import event_item, event_type_item
+from tagloom.events.event_items import event_item, event_type_item, person_event_item
 from tagloom.events.recording import FORMAT_OF_CONTENT_TYPE, EventOrder
 from tagloom.http.framework.bodies import format_of_content_type, read_body, received
 from tagloom.http.framework.body_headers import declared_compression, declared_encoding
 from tagloom.http.framework.context import Answer, Call
 from tagloom.http.framework.paging import page_of
-from tagloom.http.framework.schemas import EventsPage, EventTypesPage
+from tagloom.http.framework.schemas import EventsPage, EventTypesPage, RecentEventsPage
 from tagloom.words.people import Kind
 
 
@@ -37,6 +37,23 @@ def _order(call: Call) -> EventOrder:
         compression=declared_compression(call.header(b"content-encoding")),
         encoding=declared_encoding(call.header(b"content-type")),
     )
+
+
+async def list_recent_events(call: Call) -> Answer:
+    """Returns a page of the events of all people, or of one event source, the last recorded first."""
+    environment, source = call.environment, call.find_text("event_source")
+
+    def read() -> RecentEventsPage:
+        version = call.services.changes.version(environment)
+        if source is not None:
+            call.services.event_sources.get_source(environment, source)
+        page = call.services.events.list_recent(
+            environment, source, limit=call.integer("limit"), cursor=call.find_text("cursor")
+        )
+        items = tuple(map(person_event_item, page.items))
+        return RecentEventsPage(items=items, next_cursor=page.next_cursor, version=version)
+
+    return Answer(await call.in_thread(read))
 
 
 class EventHandlers:

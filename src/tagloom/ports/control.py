@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from tagloom.ports.accounts import AccountStore
+from tagloom.ports.event_sources import EventSourceStore
 from tagloom.ports.imports import ImportStore, MappingStore
 from tagloom.ports.sessions import SessionStore
 from tagloom.ports.syncs import SyncStore
@@ -24,6 +25,7 @@ class Control(
     ImportStore,
     MappingStore,
     SyncStore,
+    EventSourceStore,
     Protocol,
 ):
-    """The control plane: tenants, tokens, tribes, accounts, imports, mappings and syncs."""
+    """The control plane: tenants, tokens, tribes, accounts, imports, mappings, syncs and event sources."""

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from tagloom.ports.pages import Page
-from tagloom.words.events import EventTypeRecord, RecordedEvent
+from tagloom.words.events import EventTypeRecord, PersonEvent, RecordedEvent
 from tagloom.words.people import Person
 
 
@@ -20,6 +20,14 @@ class Events(Protocol):
         """Returns the events of a person, the last recorded first. A person without events has none.
 
         Raises: PersonNotFound; CursorInvalid.
+        """
+
+    def list_recent_events(
+        self, actor: str | None = None, *, limit: int, cursor: str | None = None
+    ) -> Page[PersonEvent]:
+        """Returns all events, or those that an actor recorded, the last recorded first.
+
+        Raises: CursorInvalid.
         """
 
     def list_event_types(self) -> tuple[EventTypeRecord, ...]:

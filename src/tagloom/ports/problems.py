@@ -275,3 +275,27 @@ class TooManySyncs(Problem):
     """The environment has the maximum number of syncs."""
 
     status = 422
+
+
+class EventSourceNotFound(Problem):
+    """No such event source is known in this environment."""
+
+    status = 404
+
+
+class EventSourceExists(Problem):
+    """An event source of this id exists already."""
+
+    status = 409
+
+
+class EventSourceChanged(Problem):
+    """The event source changed since it was read."""
+
+    status = 412
+
+
+class TooManyEventSources(Problem):
+    """The environment has the maximum number of event sources."""
+
+    status = 422

@@ -47,6 +47,21 @@ class EventReads(ColdReads):
         found = self._all(query, self._environment, version)
         return EventBlock._make(found[0]) if found else None
 
+    def event_block_with(self, version: int) -> EventBlock:
+        query = (
+            f"SELECT {_BLOCK_COLUMNS} FROM event_block WHERE environment=%s AND version>=%s ORDER BY version LIMIT 1"
+        )
+        return EventBlock._make(self._all(query, self._environment, version)[0])
+
+    def event_versions(self, actor: str, before: int) -> Iterator[int]:
+        query = (
+            "SELECT version FROM batch WHERE environment=%s AND action='events' AND actor=%s AND version<%s "
+            f"ORDER BY version DESC LIMIT {_BLOCKS_AT_ONCE}"
+        )
+        while found := self._all(query, self._environment, actor, before):
+            yield from (version for (version,) in found)
+            before = found[-1][0]
+
     def event_block_sizes(self) -> list[EventBlockSize]:
         query = "SELECT version, recorded_at, length(columns) FROM event_block WHERE environment=%s ORDER BY version"
         return [EventBlockSize._make(found) for found in self._all(query, self._environment)]

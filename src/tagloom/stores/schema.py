@@ -294,6 +294,16 @@ sql.Index(
     postgresql_where=sql.text("action <> 'events'"),
 )
 
+# Finds the versions with the newest events of an event source.
+sql.Index(
+    "batch_of_events",
+    batch.c.environment,
+    batch.c.actor,
+    batch.c.version,
+    sqlite_where=sql.text("action = 'events'"),
+    postgresql_where=sql.text("action = 'events'"),
+)
+
 sql.Index(
     "batch_undoing",
     batch.c.environment,
@@ -440,6 +450,33 @@ event_type = sql.Table(
     sql.Column("events", sql.BigInteger, nullable=False),
     sql.Column("first_at", sql.BigInteger, nullable=False),
     sql.Column("last_at", sql.BigInteger, nullable=False),
+)
+
+# The apps that send events by client libraries. `draft` is JSON. `secret_hash` is the hash of the secret key.
+event_source = sql.Table(
+    "event_source",
+    metadata,
+    sql.Column("environment", sql.Integer, sql.ForeignKey("environment.key"), primary_key=True),
+    sql.Column("id", sql.Text, primary_key=True),
+    sql.Column("draft", sql.Text, nullable=False),
+    sql.Column("revision", sql.Integer, nullable=False),
+    sql.Column("created_at", sql.Text, nullable=False),
+    sql.Column("write_key", sql.Text, nullable=False, unique=True),
+    sql.Column("secret_hash", sql.LargeBinary, unique=True),
+)
+
+# The newest messages of each event source that were not recorded. `record` is JSON.
+rejected_message = sql.Table(
+    "rejected_message",
+    metadata,
+    sql.Column("id", sql.Integer, primary_key=True),
+    sql.Column("environment", sql.Integer, sql.ForeignKey("environment.key"), nullable=False),
+    sql.Column("source", sql.Text, nullable=False),
+    sql.Column("record", sql.Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+sql.Index(
+    "rejected_message_of_source", rejected_message.c.environment, rejected_message.c.source, rejected_message.c.id
 )
 
 replay = sql.Table(

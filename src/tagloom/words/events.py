@@ -5,7 +5,7 @@ The type of an event has a category and an action: `ad/clicked`. Both are levels
 
 import re
 import unicodedata
-from typing import NewType
+from typing import NamedTuple, NewType
 
 import msgspec
 
@@ -54,6 +54,13 @@ class RecordedEvent(msgspec.Struct, frozen=True, kw_only=True):
     version: Version
     original_at: int | None = None
     sent_at: int | None = None
+
+
+class PersonEvent(NamedTuple):
+    """A recorded event and its person."""
+
+    person: Person
+    event: RecordedEvent
 
 
 class EventTypeRecord(msgspec.Struct, frozen=True, kw_only=True):

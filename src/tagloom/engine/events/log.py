@@ -1,16 +1,14 @@
 """The event log of an environment in memory: recent ids, known types, and daily counts."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
 
-from tagloom.base.text import printable
 from tagloom.engine.bitmaps import BitMap, bitmap_of, from_bytes, holds, to_bytes
 from tagloom.engine.events.blocks import (
     EventColumns,
-    find_time,
     joined,
     joined_hashes,
     pack,
@@ -24,12 +22,9 @@ from tagloom.engine.events.counts import EventCounts
 from tagloom.engine.events.recent_ids import RecentIds
 from tagloom.engine.keys.hashing import Hashed
 from tagloom.engine.storage import EventBlock, EventReads, EventTypeTotal, Transaction
-from tagloom.ports.pages import Page
-from tagloom.ports.problems import CursorInvalid
-from tagloom.words.events import DAY_MS, RecordedEvent, day_of
+from tagloom.words.events import DAY_MS, day_of
 
 _NEWEST = 2**63 - 1
-_CURSOR_CHARACTERS_MAX = 40
 
 
 class Recorded(NamedTuple):
@@ -96,69 +91,6 @@ def erase_events(ordinal: int, tx: Transaction) -> None:
             columns = pack(kept, version=version, recorded_at=block.recorded_at)
             others = to_bytes(from_bytes(people) - BitMap([ordinal]))
             tx.put_event_block(block._replace(people=others, columns=columns, events=len(kept.ordinals)))
-
-
-def list_events(snapshot: EventReads, ordinal: int, *, limit: int, cursor: str | None) -> Page[RecordedEvent]:
-    """Returns a page of a person's events, the last recorded first. Cost: one test per block until the page is full."""
-    before = _position(cursor)
-    found = list[tuple[_Position, RecordedEvent]]()
-    for position, event in _events_of_person(snapshot, ordinal, before):
-        found.append((position, event))
-        if len(found) > limit:
-            break
-    shown = found[:limit]
-    following = f"{shown[-1][0].version}.{shown[-1][0].number}" if len(found) > limit else None
-    return Page(tuple(event for _, event in shown), following)
-
-
-class _Position(NamedTuple):
-    """The place of an event among the events of a person: its version, and its number among those of this version."""
-
-    version: int
-    number: int
-
-
-def _position(cursor: str | None) -> _Position:
-    """Returns the position before which a page begins."""
-    if cursor is None:
-        return _Position(_NEWEST, 0)
-    version, dot, number = cursor.partition(".")
-    is_short = len(cursor) <= _CURSOR_CHARACTERS_MAX and cursor.isascii()
-    if not (dot and is_short and version.isdecimal() and number.isdecimal() and int(version) < _NEWEST):
-        raise CursorInvalid("The cursor is not one of this list.", value=printable(cursor))
-    return _Position(int(version), int(number))
-
-
-def _events_of_person(
-    snapshot: EventReads, ordinal: int, before: _Position
-) -> Iterator[tuple[_Position, RecordedEvent]]:
-    """Yields the events of a person before a position, the last recorded first."""
-    for version, people in snapshot.event_people(min(before.version + 1, _NEWEST)):
-        if not holds(people, ordinal):
-            continue
-        block = snapshot.event_block(version)
-        assert block is not None, "the block of this version was just read"
-        columns = unpack(block)
-        places = np.flatnonzero(columns.ordinals == ordinal)
-        versions = columns.versions[places]
-        numbers = np.arange(len(places)) - np.searchsorted(versions, versions)
-        for place, of_event, number in zip(*(each[::-1].tolist() for each in (places, versions, numbers)), strict=True):
-            position = _Position(of_event, number)
-            if position < before:
-                yield position, _event(columns, place)
-
-
-def _event(columns: EventColumns, place: int) -> RecordedEvent:
-    return RecordedEvent(
-        type=columns.types[int(columns.type_numbers[place])],
-        at=int(columns.at[place]),
-        id=columns.ids[place],
-        properties=columns.properties[place],
-        received_at=int(columns.recorded[place]),
-        version=int(columns.versions[place]),
-        original_at=find_time(columns.originals, place),
-        sent_at=find_time(columns.sent, place),
-    )
 
 
 def add_events(recorded: Sequence[Recorded], tx: Transaction) -> None:

@@ -2,7 +2,7 @@
 
 import heapq
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +20,7 @@ from tagloom.ports.problems import CursorInvalid
 from tagloom.words.catalogue import Branch, Match, Tag
 from tagloom.words.changes import Version
 from tagloom.words.expiry import moment_text, span_text
-from tagloom.words.people import KINDS, Kind, Person, PersonRecord
+from tagloom.words.people import KINDS, Kind, Ordinal, Person, PersonRecord
 from tagloom.words.rules import Definition
 from tagloom.words.tags import TagPath, is_at_or_below
 from tagloom.words.tribes import Count, Difference, MakeUp, OverlapRegion, TagShare
@@ -284,6 +284,16 @@ def make_up(environment: EnvironmentState, wanted: Definition, tribes: Mapping[s
             for count, number in shares[:limit]
         ),
     )
+
+
+def people_of(environment: EnvironmentState, ordinals: Collection[Ordinal]) -> dict[Ordinal, Person]:
+    """Returns the people with these ordinals."""
+    found: dict[Ordinal, Person] = {}
+    wanted = np.array(sorted(ordinals), np.uint32)
+    for some, keys in environment.directory.keys_of(wanted, environment.snapshot):
+        pairs = zip(some.tolist(), keys.to_pylist(), strict=True)
+        found.update((Ordinal(ordinal), person_of(key)) for ordinal, key in pairs)
+    return found
 
 
 def _people(environment: EnvironmentState, people: BitMap) -> Iterator[Person]:

@@ -5,7 +5,7 @@ import threading
 from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 from starlette.types import Receive, Scope
@@ -40,7 +40,7 @@ from tagloom.words.tenants import Environment
 
 Result = TypeVar("Result")
 
-Submit = Callable[[], "Future[Receipt]"]
+Submit = Callable[[], "Future[Any]"]
 
 DOOR = "api"  # The source of a write without the parameter `source`.
 
@@ -84,7 +84,7 @@ class ApiState:
     openapi: bytes
     _arrivals: PerLoop[Arrivals] = field(default_factory=PerLoop)
     _decisions: PerLoop[Coalescer[tuple[Person, Context], Decision]] = field(default_factory=PerLoop)
-    _submissions: PerLoop[Coalescer[Submit, Future[Receipt]]] = field(default_factory=PerLoop)
+    _submissions: PerLoop[Coalescer[Submit, Future[Any]]] = field(default_factory=PerLoop)
     _watches: PerLoop[Watches] = field(default_factory=PerLoop)
 
     def arrivals(self) -> Arrivals:
@@ -121,10 +121,17 @@ class ApiState:
             # A problem of one person must not fail the requests for the other people.
             return [self._decided(environment, [each], because=because)[0] for each in asked]
 
-    async def submit(self, environment: Environment, submit: Submit, *, organization: str) -> "Future[Receipt]":
+    async def submit(
+        self, environment: Environment, submit: "Callable[[], Future[Result]]", *, organization: str
+    ) -> "Future[Result]":
         """Submits a small write. Simultaneous writes to one environment share a thread."""
         submissions = self._submissions.get(lambda: Coalescer(self.threads))
         return await submissions.run(environment.key, submit, _submitted, organization=organization)
+
+    async def written(self, future: "Future[Result]") -> Result:
+        """Waits for the commit of a write, and returns its result. A metric counts the writes that wait."""
+        with self.metrics.writes_waiting.track_inprogress():
+            return await self.arrivals().wait(future)
 
     def watches(self) -> Watches:
         """Returns the watched imports of the running loop."""
@@ -136,9 +143,9 @@ class ApiState:
             watches.close()
 
 
-def _submitted(submits: Sequence[Submit]) -> Sequence["Future[Receipt] | Exception"]:
+def _submitted(submits: Sequence[Submit]) -> Sequence["Future[Any] | Exception"]:
     """Submits each write once, and returns its future or its exception. A failure does not stop the other writes."""
-    found: list[Future[Receipt] | Exception] = []
+    found: list[Future[Any] | Exception] = []
     for submit in submits:
         try:
             found.append(submit())
@@ -327,9 +334,8 @@ class Call:
             watching.cancel()
 
     async def written(self, future: "Future[Receipt]") -> Receipt:
-        """Waits for the commit of a write, and returns its receipt. A metric counts the writes that wait."""
-        with self.state.metrics.writes_waiting.track_inprogress():
-            return await self.state.arrivals().wait(future)
+        """Waits for the commit of a write, and returns its receipt."""
+        return await self.state.written(future)
 
     async def wait_for_version(self, version: int) -> None:
         """Waits until this process has read this version. Raises: VersionNotReached, after `wait_seconds`."""

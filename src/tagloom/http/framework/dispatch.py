@@ -50,7 +50,7 @@ class PlatformApi:
         elif isinstance(answer, Events):
             await _send_events(call, found.route, answer, receive, send)
         else:
-            await _send_answer(answer, scope, send)
+            await send_answer(answer, scope, send)
 
     async def _prepare(self, call: Call, found: Found) -> None:
         """Authenticates the caller, checks the scopes, finds the environment, and reads the parameters.
@@ -99,7 +99,8 @@ async def authenticate(state: ApiState, secret: str) -> Principal:
     return found if found is not None else await state.threads.run(lambda: state.services.access.authenticate(secret))
 
 
-async def _send_answer(answer: Answer, scope: Scope, send: Send) -> None:
+async def send_answer(answer: Answer, scope: Scope, send: Send) -> None:
+    """Sends a whole answer."""
     body = answer.body if isinstance(answer.body, bytes) else b""
     headers = [*answer.headers]
     if answer.body is not None:

@@ -23,6 +23,8 @@ class Metrics:
         ProcessCollector(registry=self.registry)
         self.requests = Requests()
         self.registry.register(self.requests)
+        self.messages = Messages()
+        self.registry.register(self.messages)
         self.writes_waiting = Gauge(
             "tagloom_writes_waiting", "Small writes that wait for their commit.", registry=self.registry
         )
@@ -42,6 +44,26 @@ class _Together(Collector):
 
     def collect(self) -> Iterable[Metric]:
         return self._families
+
+
+class Messages(Collector):
+    """Counts the tracking messages of event sources. Only the event loop counts."""
+
+    def __init__(self) -> None:
+        self._recorded = self._repeats = self._rejected = 0
+
+    def tracked(self, recorded: int, repeats: int, rejected: int) -> None:
+        """Counts the messages of one body."""
+        self._recorded += recorded
+        self._repeats += repeats
+        self._rejected += rejected
+
+    def collect(self) -> Iterable[Metric]:
+        counter = CounterMetricFamily("tagloom_tracking_messages", "Messages of event sources.", labels=["outcome"])
+        counter.add_metric(["recorded"], self._recorded)
+        counter.add_metric(["repeated"], self._repeats)
+        counter.add_metric(["rejected"], self._rejected)
+        yield counter
 
 
 class Requests(Collector):

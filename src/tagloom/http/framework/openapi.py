@@ -50,6 +50,7 @@ PATH_PARAMETERS = {
     TAG: "The tag: its levels as segments, or with its slashes encoded as one segment.",
     "tribe": "A tribe's id.",
     "sync": "A sync's id.",
+    "source": "The id of an event source.",
     "import": "An import's id.",
     "mapping": "A mapping's name.",
     "token": "A token's id.",

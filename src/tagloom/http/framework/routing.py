@@ -25,6 +25,7 @@ Group = Literal[
     "Tags",
     "Taggings",
     "Events",
+    "Event sources",
     "Tribes",
     "Decisions",
     "History",

@@ -8,7 +8,7 @@ from msgspec import UNSET, Meta, UnsetType
 from tagloom.accounts import limits as accounts_limits
 from tagloom.base import limits as base_limits
 from tagloom.events import limits as events_limits
-from tagloom.events.event_items import EventItem, EventTypeItem
+from tagloom.events.event_items import EventItem, EventTypeItem, PersonEventItem
 from tagloom.files import limits as files_limits
 from tagloom.ports import limits as ports_limits
 from tagloom.ports.imports import Import, ImportFormat, SavedMapping
@@ -20,6 +20,7 @@ from tagloom.words.accounts import SCOPES, Scope, Token
 from tagloom.words.catalogue import Tag
 from tagloom.words.changes import Change, Freed, Horizon, Version
 from tagloom.words.decisions import Because
+from tagloom.words.event_sources import EventSource, EventSourceDraft, RejectedMessage
 from tagloom.words.expiry import SPAN_PATTERN, Expiry, Moment, expiry_of, parse_expires_at, parse_ttl
 from tagloom.words.people import PersonRecord
 from tagloom.words.receipts import Mode
@@ -429,6 +430,39 @@ class EventsPage(msgspec.Struct, frozen=True, kw_only=True):
     items: tuple[EventItem, ...]
     next_cursor: Cursor
     version: Version
+
+
+class RecentEventsPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Events of all people, the last recorded first."""
+
+    items: tuple[PersonEventItem, ...]
+    next_cursor: Cursor
+    version: Version
+
+
+class NewEventSource(EventSourceDraft, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A new event source: its id and its settings."""
+
+    id: str
+
+
+class EventSourcesPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Event sources by id."""
+
+    items: tuple[EventSource, ...]
+    next_cursor: Cursor
+
+
+class NewSecretKey(msgspec.Struct, frozen=True, kw_only=True):
+    """A new secret key, which cannot be read again."""
+
+    secret_key: str
+
+
+class RejectedMessagesPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Rejected messages of an event source, the newest first."""
+
+    items: tuple[RejectedMessage, ...]
 
 
 class EventTypesPage(msgspec.Struct, frozen=True, kw_only=True):

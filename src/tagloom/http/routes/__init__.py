@@ -55,6 +55,7 @@ from tagloom.http.framework.schemas import (
     UndoBody,
 )
 from tagloom.http.problems import NotAcceptable, PreconditionRequired
+from tagloom.http.routes.event_sources import EVENT_SOURCES
 from tagloom.http.routes.events import EVENTS
 from tagloom.http.routes.imports import IMPORTS, MAPPINGS
 from tagloom.http.routes.people import EXPORTS, IDEMPOTENCY_KEY, PEOPLE, SEARCH_MATCH, search_for
@@ -683,6 +684,7 @@ HISTORY: tuple[Route, ...] = (
 ROUTES: tuple[Route, ...] = (
     *PEOPLE,
     *EVENTS,
+    *EVENT_SOURCES,
     *TAGS,
     *TRIBES,
     *DECISIONS,

@@ -4,13 +4,15 @@ from tagloom.events.recording import FORMAT_OF_CONTENT_TYPE
 from tagloom.http import events
 from tagloom.http.events import EVENTS_OF_USERS, EVENTS_OF_VISITORS, EventHandlers
 from tagloom.http.framework.addresses import E
-from tagloom.http.framework.parameters import AT_LEAST, CURSOR, DRY_RUN, LIMIT
+from tagloom.http.framework.parameters import AT_LEAST, CURSOR, DRY_RUN, LIMIT, Parameter
 from tagloom.http.framework.routing import Route
-from tagloom.http.framework.schemas import EventsPage, EventTypesPage
+from tagloom.http.framework.schemas import EventsPage, EventTypesPage, RecentEventsPage
 from tagloom.http.routes.people import IDEMPOTENCY_KEY, SOURCE
-from tagloom.ports.problems import CursorInvalid, IdempotencyKeyReused, PersonNotFound
+from tagloom.ports.problems import CursorInvalid, EventSourceNotFound, IdempotencyKeyReused, PersonNotFound
 from tagloom.words.problems import PersonIdInvalid
 from tagloom.words.receipts import Receipt
+
+EVENT_SOURCE = Parameter(name="event_source", description="Only events of this event source.")
 
 
 def _of_person(handlers: EventHandlers) -> Route:
@@ -47,6 +49,17 @@ EVENTS: tuple[Route, ...] = (
         bulk=tuple(FORMAT_OF_CONTENT_TYPE),
         answer=Receipt,
         problems=(IdempotencyKeyReused,),
+    ),
+    Route(
+        method="GET",
+        path=f"{E}/events",
+        handler=events.list_recent_events,
+        group="Events",
+        summary="List the events of all people, the last recorded first",
+        scopes=("events:read", "people:read"),
+        parameters=(EVENT_SOURCE, LIMIT, CURSOR, AT_LEAST),
+        answer=RecentEventsPage,
+        problems=(CursorInvalid, EventSourceNotFound),
     ),
     Route(
         method="GET",

@@ -17,7 +17,7 @@ from tagloom.words.changes import EVENTS, Change, Horizon, Origin, Version
 from tagloom.words.context_rules import NO_CONTEXT, Context
 from tagloom.words.decisions import Because, Decision, Provenance, because_of
 from tagloom.words.event_rules import counter_of
-from tagloom.words.events import EventTypeRecord, RecordedEvent, day_of
+from tagloom.words.events import EventTypeRecord, PersonEvent, RecordedEvent, day_of
 from tagloom.words.expiry import Moment, moment_text, span_text
 from tagloom.words.people import Kind, Ordinal, Person, PersonRecord
 from tagloom.words.retention import HistoryCompacted
@@ -365,6 +365,20 @@ class Answers:
             raise PersonNotFound(f"There is no such {person.kind} here.")
         found = [each for each in events_of(state, state.ordinals[person]) if each.place < before]
         shown = tuple(each.event for each in found[:limit])
+        return Page(shown, cursor_of("events", str(found[limit - 1].place)) if len(found) > limit else None)
+
+    def list_recent_events(
+        self, actor: str | None = None, *, limit: int, cursor: str | None = None
+    ) -> Page[PersonEvent]:
+        state = self._state
+        before = int(read_cursor("events", cursor)) if cursor else state.events_ever
+        people = {ordinal: person for person, ordinal in state.ordinals.items()}
+        found = [
+            each
+            for each in reversed(state.events)
+            if each.place < before and actor in (None, self._history[each.event.version - 1].origin.actor)
+        ]
+        shown = tuple(PersonEvent(people[each.ordinal], each.event) for each in found[:limit])
         return Page(shown, cursor_of("events", str(found[limit - 1].place)) if len(found) > limit else None)
 
     def merge_event_blocks(self) -> int:

@@ -17,6 +17,7 @@ from tagloom.ports.problems import (
     TribeExists,
     TribeNotFound,
 )
+from tagloom.stores.memory.event_sources import MemoryEventSources
 from tagloom.stores.memory.imports import MemoryImportBook
 from tagloom.stores.memory.syncs import MemorySyncBook
 from tagloom.words.accounts import AuditEntry, Token
@@ -25,7 +26,7 @@ from tagloom.words.tenants import ENVIRONMENT_NAMES, Environment, Organization, 
 from tagloom.words.tribes import Board, Tribe, TribeChange
 
 
-class MemoryControl(MemoryImportBook, MemorySyncBook):
+class MemoryControl(MemoryImportBook, MemorySyncBook, MemoryEventSources):
     """A `Control` in memory, without any storage on the disk."""
 
     def __init__(self) -> None:
@@ -65,6 +66,9 @@ class MemoryControl(MemoryImportBook, MemorySyncBook):
 
     def _place(self, environment: int) -> tuple[str, str]:
         return next(place for place, known in self._environments.items() if known.key == environment)
+
+    def _environment(self, key: int) -> Environment:
+        return next(known for known in self._environments.values() if known.key == key)
 
     def rename_space(self, space: str, name: str, audit: Sequence[AuditEntry] = ()) -> None:
         with self._lock:

@@ -1,0 +1,16 @@
+"""The bounds of the properties of an event."""
+
+from typing import Any
+
+from tagloom.events import limits
+from tagloom.files.json_objects import fields_and_levels
+
+
+def fault_of_properties(properties: dict[str, Any]) -> str:
+    """Returns what is wrong with the number or the nesting of properties, or an empty text."""
+    fields, levels = fields_and_levels(properties)
+    if fields > limits.PROPERTIES_PER_EVENT_MAX:
+        return f"has {fields:,} properties; at most {limits.PROPERTIES_PER_EVENT_MAX} are allowed"
+    if levels > limits.LEVELS_PER_PROPERTY_MAX:
+        return f"has properties on {levels} levels; at most {limits.LEVELS_PER_PROPERTY_MAX} are allowed"
+    return ""

@@ -1,0 +1,192 @@
+"""Event sources and their rejected messages in SQL."""
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
+
+import msgspec
+import sqlalchemy as sql
+from msgspec.structs import replace
+from sqlalchemy import exc
+
+from tagloom.base.text import printable
+from tagloom.ports import limits
+from tagloom.ports.event_sources import KeyOwner, RejectedIn
+from tagloom.ports.problems import (
+    EventSourceChanged,
+    EventSourceExists,
+    EventSourceNotFound,
+    TooManyEventSources,
+)
+from tagloom.stores import schema
+from tagloom.stores.sql.transactions import SqlConnecting
+from tagloom.words.accounts import AuditEntry
+from tagloom.words.event_sources import EventSource, EventSourceDraft, RejectedMessage
+from tagloom.words.tenants import Environment
+
+_SOURCE = schema.event_source
+_REJECTED = schema.rejected_message
+_COLUMNS = (
+    _SOURCE.c.id,
+    _SOURCE.c.draft,
+    _SOURCE.c.revision,
+    _SOURCE.c.created_at,
+    _SOURCE.c.write_key,
+    _SOURCE.c.secret_hash,
+)
+
+
+class SqlEventSources(SqlConnecting):
+    """Implements `tagloom.ports.event_sources.EventSourceStore`."""
+
+    def list_event_sources(self, environment: int) -> tuple[EventSource, ...]:
+        """See the port."""
+        found = self._run(sql.select(*_COLUMNS).where(_SOURCE.c.environment == environment).order_by(_SOURCE.c.id))
+        return tuple(_source(*each) for each in found)
+
+    def get_event_source(self, environment: int, source: str) -> EventSource:
+        """See the port."""
+        found = self._run(sql.select(*_COLUMNS).where(*_is(environment, source)))
+        if not found:
+            raise _not_found(source)
+        return _source(*found[0])
+
+    def add_event_source(self, environment: int, source: EventSource, audit: Sequence[AuditEntry] = ()) -> None:
+        """See the port."""
+        counted = sql.select(sql.func.count()).where(_SOURCE.c.environment == environment)
+        values = {"environment": environment, "created_at": source.created_at, **_values(source)}
+        try:
+            with self._writing(audit) as connection:
+                if connection.execute(counted).scalar_one() >= limits.EVENT_SOURCES_PER_ENVIRONMENT_MAX:
+                    raise TooManyEventSources(
+                        f"An environment has at most {limits.EVENT_SOURCES_PER_ENVIRONMENT_MAX} event sources.",
+                        event_sources_max=limits.EVENT_SOURCES_PER_ENVIRONMENT_MAX,
+                    )
+                connection.execute(sql.insert(_SOURCE).values(values))
+        except exc.IntegrityError as error:
+            raise EventSourceExists(f"There is an event source '{source.id}' already.", value=source.id) from error
+
+    def put_event_source(
+        self, environment: int, source: EventSource, *, revision: int, audit: Sequence[AuditEntry] = ()
+    ) -> None:
+        """See the port."""
+        changing = sql.update(_SOURCE).where(*_is(environment, source.id), _SOURCE.c.revision == revision)
+        with self._writing(audit) as connection:
+            if connection.execute(changing.values(_values(source))).rowcount:
+                return
+            if connection.execute(sql.select(_SOURCE.c.id).where(*_is(environment, source.id))).first() is None:
+                raise _not_found(source.id)
+            raise EventSourceChanged(f"The event source '{source.id}' was changed since revision {revision}.")
+
+    def put_secret_key(
+        self, environment: int, source: str, key_hash: bytes | None, audit: Sequence[AuditEntry] = ()
+    ) -> None:
+        """See the port."""
+        changing = sql.update(_SOURCE).where(*_is(environment, source)).values(secret_hash=key_hash)
+        with self._writing(audit) as connection:
+            if not connection.execute(changing).rowcount:
+                raise _not_found(source)
+
+    def delete_event_source(self, environment: int, source: str, audit: Sequence[AuditEntry] = ()) -> None:
+        """See the port."""
+        with self._writing(audit) as connection:
+            connection.execute(sql.delete(_REJECTED).where(*_is_rejected(environment, source)))
+            if not connection.execute(sql.delete(_SOURCE).where(*_is(environment, source))).rowcount:
+                raise _not_found(source)
+
+    def find_key_owner(self, key: str, key_hash: bytes) -> KeyOwner | None:
+        """See the port."""
+        environment, space = schema.environment, schema.space
+        found = self._run(
+            sql.select(
+                space.c.organization,
+                environment.c.key,
+                environment.c.space,
+                environment.c.name,
+                environment.c.catalogue,
+                environment.c.retention_seconds,
+                *_COLUMNS,
+            )
+            .join(environment, environment.c.key == _SOURCE.c.environment)
+            .join(space, space.c.id == environment.c.space)
+            .where(sql.or_(_SOURCE.c.write_key == key, _SOURCE.c.secret_hash == key_hash))
+        )
+        if not found:
+            return None
+        organization, *columns = found[0]
+        source = _source(*columns[5:])
+        return KeyOwner(organization, Environment(*columns[:5]), source, source.write_key != key)
+
+    def add_rejected_messages(self, rejected: Sequence[RejectedIn]) -> None:
+        """See the port."""
+        with self._writing() as connection:
+            for (environment, source), group in groupby(sorted(rejected, key=_place_of), key=_place_of):
+                if connection.execute(sql.select(_SOURCE.c.id).where(*_is(environment, source))).first() is None:
+                    continue
+                rows = [
+                    {"environment": environment, "source": source, "record": msgspec.json.encode(message).decode()}
+                    for _, message in group
+                ]
+                connection.execute(sql.insert(_REJECTED), rows)
+                newest = (
+                    sql.select(_REJECTED.c.id)
+                    .where(*_is_rejected(environment, source))
+                    .order_by(_REJECTED.c.id.desc())
+                    .limit(1)
+                    .offset(limits.REJECTED_MESSAGES_PER_SOURCE_MAX)
+                )
+                oldest = connection.execute(newest).scalar()
+                if oldest is not None:
+                    connection.execute(
+                        sql.delete(_REJECTED).where(*_is_rejected(environment, source), _REJECTED.c.id <= oldest)
+                    )
+
+    def list_rejected_messages(
+        self, environment: int, source: str, *, before: int | None = None, limit: int
+    ) -> tuple[RejectedMessage, ...]:
+        """See the port."""
+        asking = sql.select(_REJECTED.c.id, _REJECTED.c.record).where(*_is_rejected(environment, source))
+        if before is not None:
+            asking = asking.where(_REJECTED.c.id < before)
+        found = self._run(asking.order_by(_REJECTED.c.id.desc()).limit(limit))
+        return tuple(replace(msgspec.json.decode(record, type=RejectedMessage), id=id) for id, record in found)
+
+
+def _is(environment: int, source: str) -> tuple[sql.ColumnElement[bool], sql.ColumnElement[bool]]:
+    return _SOURCE.c.environment == environment, _SOURCE.c.id == source
+
+
+def _is_rejected(environment: int, source: str) -> tuple[sql.ColumnElement[bool], sql.ColumnElement[bool]]:
+    return _REJECTED.c.environment == environment, _REJECTED.c.source == source
+
+
+def _place_of(rejected: RejectedIn) -> tuple[int, str]:
+    return rejected.environment, rejected.message.source
+
+
+def _not_found(source: str) -> EventSourceNotFound:
+    return EventSourceNotFound(f"There is no event source '{printable(source)}'.", value=printable(source))
+
+
+def _values(source: EventSource) -> dict[str, Any]:
+    draft = EventSourceDraft(**{name: getattr(source, name) for name in EventSourceDraft.__struct_fields__})
+    return {
+        "id": source.id,
+        "draft": msgspec.json.encode(draft).decode(),
+        "revision": source.revision,
+        "write_key": source.write_key,
+    }
+
+
+def _source(
+    id: str, draft: str, revision: int, created_at: str, write_key: str, secret_hash: bytes | None
+) -> EventSource:
+    fields = msgspec.structs.asdict(msgspec.json.decode(draft, type=EventSourceDraft))
+    return EventSource(
+        id=id,
+        revision=revision,
+        created_at=created_at,
+        write_key=write_key,
+        has_secret_key=secret_hash is not None,
+        **fields,
+    )

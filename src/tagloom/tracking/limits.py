@@ -1,0 +1,16 @@
+"""Limits of event sources and of tracking messages, each with its unit and its reason."""
+
+TRACKING_MESSAGE_BYTES_MAX = 32_768  # One message. Segment has the same limit.
+TRACKING_BODY_BYTES_MAX = 512_000  # A body from a browser or a phone, decompressed. Client libraries send up to 500 kB.
+TRACKING_SERVER_BODY_BYTES_MAX = 4_194_304  # A body that is sent with a secret key, decompressed.
+TRACKING_MESSAGES_PER_BODY_MAX = 20_000  # A body of small messages. All are in memory, and they are one commit.
+ORIGINS_PER_SOURCE_MAX = 50  # The origins of the pages of one app. They are compared at every request.
+EVENT_NAMES_PER_SOURCE_MAX = 1_000  # Event names with a type of their own. A tracking plan has about a hundred names.
+CHARACTERS_PER_EVENT_NAME_MAX = 256  # An event name in the table of a source.
+DROPPED_PROPERTIES_PER_SOURCE_MAX = 100  # Names of properties that a source does not record.
+CLOCK_SECONDS_OFF_MAX = 60  # A message that arrives later than this after it was sent comes from a wrong clock.
+EVENT_SOURCE_SECONDS_CACHED_MAX = 5  # After this, a changed source or a revoked key has effect in every process.
+EVENT_SOURCES_CACHED_MAX = 10_000  # The event sources of a process, in memory.
+REJECTED_MESSAGE_CHARACTERS_MAX = 2_000  # The part of a rejected message that is stored.
+REJECTED_MESSAGES_WAITING_MAX = 1_000  # Rejected messages of a process that wait to be stored. Others are only counted.
+REJECTED_MESSAGES_SECONDS_WAITING = 1  # Rejected messages are stored together, so that a broken app costs little.

@@ -1,0 +1,435 @@
+"""Reads bodies of the tracking API of Segment, as the client libraries of Segment and RudderStack send them.
+
+A body is one message, or an object with a list `batch` of messages. A message that cannot be recorded is rejected
+alone. Each message becomes one event:
+
+| message | event |
+|---|---|
+| `track` | the type of its name, with its properties |
+| `page`, `screen` | `page/viewed`, `screen/viewed`, with its properties, its name and its category |
+| `identify`, `group` | `identity/identified`, `group/identified`, with its traits |
+| `alias` | `identity/aliased`, with the previous id |
+"""
+
+import re
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, Final, Literal, NamedTuple, TypeAlias, assert_never, get_args
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from tagloom.base.problems import BodyInvalid, BodyTooLarge, Problem
+from tagloom.base.text import printable
+from tagloom.base.times import milliseconds_at
+from tagloom.events.event_properties import fault_of_properties
+from tagloom.tracking import limits
+from tagloom.tracking.problems import MessageInvalid, MessageTooLarge
+from tagloom.words import limits as words_limits
+from tagloom.words.events import RESERVED_CATEGORIES, Event, EventType, find_event_type
+from tagloom.words.people import Kind, Person
+from tagloom.words.person_ids import parse_id
+
+MessageType: TypeAlias = Literal["identify", "track", "page", "screen", "group", "alias"]
+Call: TypeAlias = MessageType | Literal["batch", "import"]
+
+_MESSAGE_TYPES: Final = frozenset(get_args(MessageType))
+_GZIP = b"\x1f\x8b"
+_FIRST = 946_684_800_000  # The begin of the year 2000, in milliseconds since 1970. No event is older.
+_BEGIN = -62_135_596_800_000  # The begin of the year 1, in milliseconds since 1970. A wrong clock can show any time.
+_END = 253_402_300_800_000  # The end of the year 9999, in milliseconds since 1970.
+_SECONDS_END = 100_000_000_000  # A larger number is in milliseconds. In seconds, it is the year 5138.
+# What apps without a value send in place of an id.
+_NO_IDS = frozenset(
+    ("", "-", "-1", "0", "anonymous", "false", "guest", "n/a", "na", "nan", "nil", "none", "null", "true", "undefined")
+) | {"unknown", "[object object]", "(null)", "#n/a"}
+# A text, or a sign that opens, closes or separates values.
+_TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{},]', re.DOTALL)
+
+Id: TypeAlias = str | int | None
+Time: TypeAlias = str | int | float | None
+Object: TypeAlias = msgspec.Raw | UnsetType
+
+
+class _Envelope(msgspec.Struct, gc=False):
+    """The fields of a body beside its messages. A body of one message has no `batch`."""
+
+    batch: list[msgspec.Raw] | None = None
+    sentAt: Time = None
+    writeKey: str | None = None
+
+
+class _Message(msgspec.Struct, gc=False):
+    type: str | None = None
+    userId: Id = None
+    anonymousId: Id = None
+    event: str | None = None
+    name: Any = None
+    category: Any = None
+    properties: Object = UNSET
+    traits: Object = UNSET
+    context: Object = UNSET
+    groupId: Id = None
+    previousId: Id = None
+    messageId: Id = None
+    timestamp: Time = None
+    originalTimestamp: Time = None
+    sentAt: Time = None
+
+
+class _Context(msgspec.Struct, gc=False):
+    traits: Object = UNSET
+
+
+_ENVELOPES = msgspec.json.Decoder(_Envelope)
+_MESSAGES = msgspec.json.Decoder(_Message)
+_CONTEXTS = msgspec.json.Decoder(_Context)
+_OBJECTS: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(dict[str, Any])
+_DECODE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+class Refusal(NamedTuple):
+    """A message that cannot be recorded, as it was sent, with the reason."""
+
+    message: bytes
+    problem: Problem
+
+
+class TrackingBody(NamedTuple):
+    """The events of a body with the messages that they come from, in order, and the refused messages."""
+
+    events: list[Event]
+    messages: list[bytes]
+    refused: list[Refusal]
+
+
+class _Unread(NamedTuple):
+    """The messages of a body, and when the body was sent, by the sender's clock."""
+
+    messages: list[bytes]
+    sent_at: int | None
+
+
+def plain_body(body: bytes, bytes_max: int) -> bytes:
+    """Returns a body, decompressed if it begins as gzip does. What the sender declares is often wrong.
+
+    Raises: BodyInvalid; BodyTooLarge: it has more than `bytes_max` bytes, decompressed.
+    """
+    if body.startswith(_GZIP):
+        unzipping = zlib.decompressobj(wbits=31)
+        try:
+            body = unzipping.decompress(body, bytes_max + 1)
+        except zlib.error as error:
+            raise BodyInvalid(f"The body is not gzip: {error}.", rule="gzip") from error
+        if len(body) <= bytes_max and not unzipping.eof:
+            raise BodyInvalid("The gzip body ends too early.", rule="gzip")
+    if len(body) > bytes_max:
+        raise BodyTooLarge(f"A body has at most {bytes_max:,} bytes.", bytes_max=bytes_max)
+    return body
+
+
+def find_write_key(body: bytes) -> str | None:
+    """Returns the write key in a decompressed body, or None. Raises: BodyInvalid."""
+    return _envelope(body)[0].writeKey
+
+
+class MessageReader:
+    """A reader of the messages of an event source.
+
+    `now` is in milliseconds since 1970. `new_id` makes the ids of messages without an id. `event_types` has the types
+    of some event names. Properties named in `dropped` are not recorded.
+    """
+
+    def __init__(
+        self,
+        *,
+        now: int,
+        new_id: Callable[[], str],
+        event_types: Mapping[str, EventType],
+        dropped: frozenset[str],
+    ) -> None:
+        self._now = now
+        self._new_id = new_id
+        self._event_types = event_types
+        self._dropped = dropped
+
+    def read(self, body: bytes, call: Call) -> TrackingBody:
+        """Reads a decompressed body. A message that cannot be recorded is refused alone.
+
+        Raises: BodyInvalid, BodyTooLarge.
+        """
+        unread = _unread(body)
+        found = TrackingBody([], [], [])
+        for text in unread.messages:
+            try:
+                event = self._event(text, call, unread.sent_at)
+            except Problem as problem:
+                found.refused.append(Refusal(text, problem))
+            else:
+                found.events.append(event)
+                found.messages.append(text)
+        return found
+
+    def _event(self, text: bytes, call: Call, sent_at: int | None) -> Event:
+        """Returns the event of a message. Raises: MessageInvalid, MessageTooLarge, PersonIdInvalid."""
+        if len(text) > limits.TRACKING_MESSAGE_BYTES_MAX:
+            raise MessageTooLarge(
+                f"The message has {len(text):,} bytes; at most {limits.TRACKING_MESSAGE_BYTES_MAX:,} are allowed."
+            )
+        try:
+            message = _MESSAGES.decode(text)
+        except _DECODE_ERRORS as error:
+            raise MessageInvalid(f"The message cannot be read: {printable(str(error))}.") from error
+        sent = _sent(message.sentAt)
+        at, original = self._times(message, sent_at if sent is None else sent, is_import=call == "import")
+        if not _FIRST <= at < _END:
+            raise MessageInvalid("The time of the message is not between the years 2000 and 9999.")
+        type = _message_type(message, call)
+        return Event(
+            person=_person(message),
+            type=self._event_type(message, type),
+            at=at,
+            id=self._new_id() if message.messageId in (None, "") else _message_id(message.messageId),
+            properties=self._properties(message, type),
+            original_at=original,
+            sent_at=sent_at if sent is None else sent,
+        )
+
+    def _times(self, message: _Message, sent: int | None, *, is_import: bool) -> tuple[int, int | None]:
+        """Returns the time of an event, and the time that the sender gave if it was corrected.
+
+        If the sender's clock is wrong, the time is corrected by the difference at which the message was sent.
+        """
+        original = _time("originalTimestamp", message.originalTimestamp)
+        if original is None:
+            original = _time("timestamp", message.timestamp)
+        if original is None:
+            return self._now, None
+        if sent is None or is_import or original > sent:
+            return original, None
+        off = self._now - sent
+        if abs(off) <= 1_000 * limits.CLOCK_SECONDS_OFF_MAX:
+            return original, None
+        return original + off, original
+
+    def _event_type(self, message: _Message, type: MessageType) -> EventType:
+        match type:
+            case "track":
+                name = message.event
+                if not name:
+                    raise MessageInvalid("The message has no 'event'.")
+                return self._event_types.get(name) or _type_of_name(name)
+            case "page" | "screen":
+                return EventType(f"{type}/viewed")
+            case "identify":
+                return EventType("identity/identified")
+            case "group":
+                return EventType("group/identified")
+            case "alias":
+                return EventType("identity/aliased")
+            case _:
+                assert_never(type)
+
+    def _properties(self, message: _Message, type: MessageType) -> bytes:
+        """Returns the properties of the event of a message as JSON: as they were sent, if possible."""
+        written, more = _written(message.properties), dict[str, Any]()
+        match type:
+            case "track":
+                pass
+            case "page" | "screen":
+                more = {"name": message.name, "category": message.category}
+            case "identify":
+                written = _traits(message)
+                more = {"anonymousId": message.anonymousId}
+            case "group":
+                written = _traits(message)
+                more = {"groupId": message.groupId}
+            case "alias":
+                more = {"previousId": message.previousId}
+            case _:
+                assert_never(type)
+        found = _object(written)
+        if says := fault_of_properties(found):
+            raise MessageInvalid(f"The message {says}.")
+        added = {name: value for name, value in more.items() if value not in (None, "") and name not in found}
+        if not added and self._dropped.isdisjoint(found):
+            return written if written is not None and found else b"{}"
+        kept = {name: value for name, value in {**found, **added}.items() if name not in self._dropped}
+        return msgspec.json.encode(kept)
+
+
+def _unread(body: bytes) -> _Unread:
+    """Returns the messages of a body. Raises: BodyInvalid, BodyTooLarge."""
+    envelope, messages = _envelope(body)
+    if len(messages) > limits.TRACKING_MESSAGES_PER_BODY_MAX:
+        raise BodyTooLarge(
+            f"A body has at most {limits.TRACKING_MESSAGES_PER_BODY_MAX:,} messages.",
+            rule=f"at most {limits.TRACKING_MESSAGES_PER_BODY_MAX} messages",
+        )
+    return _Unread(messages, _sent(envelope.sentAt))
+
+
+def _envelope(body: bytes) -> tuple[_Envelope, list[bytes]]:
+    """Returns the fields of a body, and the text of each message. Raises: BodyInvalid."""
+    try:
+        found = _ENVELOPES.decode(body)
+    except _DECODE_ERRORS as error:
+        # One bad message must not keep the others from being recorded.
+        parts = _parts(body)
+        if parts is None:
+            raise BodyInvalid(f"The body is not JSON: {printable(str(error))}.", field="$") from error
+        rest, messages = parts
+        try:
+            return _ENVELOPES.decode(rest), messages
+        except _DECODE_ERRORS as other:
+            raise BodyInvalid(f"The body is not JSON: {printable(str(other))}.", field="$") from other
+    if found.batch is None:
+        return found, [body]
+    return found, [bytes(each) for each in found.batch]
+
+
+def _parts(body: bytes) -> tuple[bytes, list[bytes]] | None:
+    """Returns a body without its messages, and the text of each message. Does not parse the messages.
+
+    Returns None if the body has no list of messages, or does not end.
+    """
+    begin, starts, ends = -1, list[int](), list[int]()
+    depth, name, end = 0, b"", -1
+    for token, at in _tokens(body):
+        if token in (b"[", b"{"):
+            if token == b"[" and depth == 1 and name == b'"batch"' and begin < 0:
+                begin = at + 1
+                starts.append(begin)
+            depth += 1
+        elif token in (b"]", b"}"):
+            depth -= 1
+            if depth == 1 and begin >= 0 and end < 0:
+                end = at
+                ends.append(at)
+        elif token == b",":
+            if depth == 2 and begin >= 0 and end < 0:
+                ends.append(at)
+                starts.append(at + 1)
+        elif depth == 1:
+            name = token
+    if depth or end < 0:
+        return None
+    messages = [body[start:stop].strip() for start, stop in zip(starts, ends, strict=True)]
+    return body[:begin] + body[end:], [] if messages == [b""] else messages
+
+
+def _tokens(body: bytes) -> Iterator[tuple[bytes, int]]:
+    for found in _TOKEN.finditer(body):
+        yield found[0], found.start()
+
+
+def _message_type(message: _Message, call: Call) -> MessageType:
+    """Returns the type of a message: its own within a batch, else that of the call. Raises: MessageInvalid."""
+    if call != "batch" and call != "import":
+        return call
+    if message.type not in _MESSAGE_TYPES:
+        says = "has no 'type'" if not message.type else f"has the unknown type '{printable(message.type)}'"
+        raise MessageInvalid(f"The message {says}. The types are {', '.join(sorted(_MESSAGE_TYPES))}.")
+    found: MessageType = message.type  # type: ignore[assignment]  # It is in the set of all types.
+    return found
+
+
+def _person(message: _Message) -> Person:
+    """Returns the person of a message: the user if there is one, else the visitor.
+
+    Raises: MessageInvalid, PersonIdInvalid.
+    """
+    refused = list[str]()
+    ids: tuple[tuple[Kind, str, Id], ...] = (
+        ("user", "userId", message.userId),
+        ("visitor", "anonymousId", message.anonymousId),
+    )
+    for kind, field, id in ids:
+        if id is None:
+            continue
+        text = str(id)
+        if text.strip().lower() not in _NO_IDS:
+            return Person(kind, parse_id(text, field=field))
+        if text:
+            refused.append(f"'{printable(text)}' is no {field}")
+    because = f": {' and '.join(refused)}" if refused else ""
+    raise MessageInvalid(f"The message has neither a 'userId' nor an 'anonymousId'{because}.")
+
+
+def _message_id(id: Id) -> str:
+    text, most = str(id), words_limits.CHARACTERS_PER_EVENT_ID_MAX
+    if len(text) > most or not text.isprintable():
+        raise MessageInvalid(
+            f"The 'messageId' has {len(text)} characters; at most {most} without controls are allowed."
+        )
+    return text
+
+
+@lru_cache(maxsize=20_000)
+def _type_of_name(name: str) -> EventType:
+    """Returns the type of an event name. A reserved category becomes a part of the action. Raises: MessageInvalid."""
+    found = find_event_type(name)
+    if found is None:
+        raise MessageInvalid(f"The event name '{printable(name)}' has no letter and no digit.")
+    category, _, action = found.partition("/")
+    if category not in RESERVED_CATEGORIES:
+        return found
+    return EventType(f"event/{f'{category}-{action}'[: words_limits.CHARACTERS_PER_LEVEL_MAX].rstrip('-')}")
+
+
+def _object(written: bytes | None) -> dict[str, Any]:
+    """Returns an object as a dict, and an absent one as an empty dict. Raises: MessageInvalid."""
+    try:
+        return {} if written is None else _OBJECTS.decode(written)
+    except _DECODE_ERRORS as error:
+        raise MessageInvalid(f"The properties or traits cannot be read: {printable(str(error))}.") from error
+
+
+def _written(object: Object) -> bytes | None:
+    """Returns an object as it was sent, or None if it is absent or null."""
+    written = None if isinstance(object, UnsetType) else bytes(object)
+    return None if written == b"null" else written
+
+
+def _traits(message: _Message) -> bytes | None:
+    """Returns the traits of a message, or else those in its context. A context that is no object has none."""
+    traits, context = _written(message.traits), _written(message.context)
+    if traits is not None or context is None:
+        return traits
+    try:
+        return _written(_CONTEXTS.decode(context).traits)
+    except _DECODE_ERRORS:
+        return None
+
+
+def _sent(value: Time) -> int | None:
+    """Returns when a message was sent, or None if that cannot be read. It only serves to correct other times."""
+    try:
+        return _time("sentAt", value)
+    except MessageInvalid:
+        return None
+
+
+def _time(field: str, value: Time) -> int | None:
+    """Returns a time in milliseconds since 1970, or None if there is none. Raises: MessageInvalid."""
+    if value is None or value == "":
+        return None
+    try:
+        found = _milliseconds(value)
+    except (ValueError, OverflowError) as error:
+        raise MessageInvalid(
+            f"'{field}' is no time, such as 2026-03-01T09:00:00Z.", value=printable(str(value))
+        ) from error
+    if not _BEGIN <= found < _END:
+        raise MessageInvalid(f"'{field}' is not between the years 1 and 9999.", value=printable(str(value)))
+    return found
+
+
+def _milliseconds(value: str | int | float) -> int:
+    """Returns a time in milliseconds since 1970. A time without a zone is in UTC. Raises: ValueError, OverflowError."""
+    if isinstance(value, str):
+        moment = datetime.fromisoformat(value)
+        return milliseconds_at(moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC))
+    return int(value if abs(value) >= _SECONDS_END else value * 1_000)

@@ -1,0 +1,81 @@
+"""Records the messages that event sources send."""
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import NamedTuple
+
+from tagloom.base.futures import converted
+from tagloom.base.times import rfc3339
+from tagloom.ports.event_sources import RejectedIn
+from tagloom.ports.population import Population
+from tagloom.ports.writes import RecordEvents, WriteOptions
+from tagloom.tracking.event_sources import Sender
+from tagloom.tracking.messages import Call, MessageReader, TrackingBody
+from tagloom.tracking.rejected_messages import RejectedMessages, shown_message
+from tagloom.words.changes import Origin
+from tagloom.words.event_sources import RejectedMessage, actor_name
+from tagloom.words.receipts import Receipt
+from tagloom.words.tenants import Environment
+
+ORIGIN_SOURCE = "tracking"  # The source of the versions that record messages.
+
+
+class Tracked(NamedTuple):
+    """The numbers of the messages of a body that were recorded, that were repeats, and that were rejected."""
+
+    recorded: int
+    repeats: int
+    rejected: int
+
+
+class Tracking:
+    """Records the messages of event sources, and keeps those that are rejected.
+
+    `now` returns Unix seconds. `new_id` makes the id of a message whose sender gave none.
+    """
+
+    def __init__(
+        self,
+        population_of: Callable[[Environment], Population],
+        now: Callable[[], float],
+        new_id: Callable[[], str],
+        rejected: RejectedMessages,
+    ) -> None:
+        self._population_of = population_of
+        self._now = now
+        self._new_id = new_id
+        self._rejected = rejected
+
+    def submit(self, sender: Sender, body: bytes, call: Call) -> "Future[Tracked]":
+        """Submits the messages of a decompressed body. Small bodies that wait at the same time share one commit.
+
+        Raises: BodyInvalid, BodyTooLarge. The future raises what the write raises.
+        """
+        now = self._now()
+        reader = MessageReader(
+            now=int(now * 1_000),
+            new_id=self._new_id,
+            event_types=sender.event_types,
+            dropped=sender.dropped_properties,
+        )
+        read = reader.read(body, call)
+        for message, problem in read.refused:
+            self._reject(sender, message, problem.slug(), problem.detail)
+        options = WriteOptions(Origin(actor_name(sender.source.id), ORIGIN_SOURCE))
+        written = self._population_of(sender.environment).submit(RecordEvents(read.events), options)
+        return converted(written, lambda receipt: self._tracked(sender, read, receipt))
+
+    def _tracked(self, sender: Sender, read: TrackingBody, receipt: Receipt) -> Tracked:
+        for each in receipt.rejected:
+            self._reject(sender, read.messages[each.line - 1], each.problem, each.detail)
+        return Tracked(receipt.events, receipt.repeats, len(read.refused) + receipt.rejected_count)
+
+    def _reject(self, sender: Sender, message: bytes, reason: str, detail: str) -> None:
+        rejected = RejectedMessage(
+            source=sender.source.id,
+            at=rfc3339(self._now()),
+            reason=reason,
+            detail=detail,
+            message=shown_message(message),
+        )
+        self._rejected.add(RejectedIn(sender.environment.key, rejected))

@@ -1,0 +1,54 @@
+"""Event sources: the apps that send events with client libraries, and the messages of theirs that were rejected."""
+
+import msgspec
+
+
+class EventSourceDraft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The settings of an event source.
+
+    `origins` are the origins of web pages, such as `https://shop.example`, that can use the write key. If it is empty,
+    all pages can. `event_types` has the types of some event names, for which the usual rule is not used. Properties
+    named in `dropped_properties` are not recorded.
+    """
+
+    name: str
+    origins: tuple[str, ...] = ()
+    event_types: dict[str, str] = {}
+    dropped_properties: tuple[str, ...] = ()
+
+
+class EventSource(EventSourceDraft, frozen=True, kw_only=True):
+    """An event source of one environment. `revision` counts its saves from 1.
+
+    The write key is no secret: pages and apps contain it. It can only send events. A server can use the secret key
+    instead, which is stored as a hash.
+    """
+
+    id: str
+    write_key: str
+    created_at: str
+    has_secret_key: bool = False
+    revision: int = 1
+
+
+class RejectedMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """A message of an event source that was not recorded. Ids ascend; the id is 0 before the message is stored.
+
+    `reason` is the type of a problem, and `detail` its sentence. `message` is the beginning of what was sent.
+    """
+
+    source: str
+    at: str
+    reason: str
+    detail: str
+    message: str
+    id: int = 0
+
+
+def actor_name(source: str) -> str:
+    """Returns the name that an event source has as the actor of the versions with its events.
+
+    >>> actor_name("web")
+    'source web'
+    """
+    return f"source {source}"
