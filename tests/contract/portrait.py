@@ -126,6 +126,7 @@ def portrait(of: Population) -> dict[str, Any]:
         ],
         "decisions for many": outcome(of.decide_many, PEOPLE, DECIDED, because=False, contexts=CONTEXTS * 2),
         "events": [pages(partial(of.list_events, person), limit=3) for person in PEOPLE],
+        "recent events": [pages(partial(of.list_recent_events, actor), limit=3) for actor in (None, "ada", "bob")],
         "event types": of.list_event_types(),
         "changes": of.list_changes(limit=1_000),
         "changes of events": of.list_changes(action="events", limit=1_000),
