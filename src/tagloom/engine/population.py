@@ -25,10 +25,10 @@ from tagloom.engine.storage import Replay, Span
 from tagloom.engine.write import catalogue, expire, import_steps
 from tagloom.engine.write.aggregate import Aggregator, Lookups, ResolvedBatch
 from tagloom.engine.write.aggregate_few import aggregate_few, are_few
-from tagloom.engine.write.committer import Committer, Job
+from tagloom.engine.write.committer import Committer, Job, Together
 from tagloom.engine.write.diff import diff_of, receipt_of
 from tagloom.engine.write.draft import PEOPLE_SHARED_MAX, View
-from tagloom.engine.write.event_recording import record_events
+from tagloom.engine.write.event_recording import EventWrite, record_events
 from tagloom.engine.write.lookups import ReadLookups, StateLookups, TransactionLookups, holds
 from tagloom.engine.write.preview import preview_of
 from tagloom.engine.write.tribe_tagging import resolved_batch_of
@@ -118,7 +118,11 @@ class BitmapPopulation:
             failed: Future[Receipt] = Future()
             failed.set_exception(problem)
             return failed
-        return self._committer.submit(Job(self._environment, run, is_shared=is_shared, is_dry_run=options.dry_run))
+        together = None
+        if isinstance(write, RecordEvents) and is_shared and options.idempotency_key is None:
+            together = Together(self._record_events, EventWrite(write.events, options.origin))
+        job = Job(self._environment, run, is_shared=is_shared, is_dry_run=options.dry_run, together=together)
+        return self._committer.submit(job)
 
     def preview(self, write: Write, tribes: Mapping[str, Definition]) -> Preview:
         """See the port."""
@@ -183,7 +187,7 @@ class BitmapPopulation:
             case DeleteTag(tag):
                 return catalogue.delete(tag, view, origin, at)
             case RecordEvents(events):
-                return record_events(events, view, self._environment.key_hash, self._now(), origin)
+                return self._record_events([EventWrite(events, origin)], view)[0]
             case Expire():
                 return expire.expire(view, self._now(), origin)
             case TagTribe(expiry=expiry):
@@ -202,6 +206,9 @@ class BitmapPopulation:
                 raise AssertionError("the lines of a batch are aggregated before its transaction")
             case _:
                 assert_never(write)
+
+    def _record_events(self, writes: Sequence[EventWrite], view: View) -> list[Receipt]:
+        return record_events(writes, view, self._environment.key_hash, self._now())
 
     def _apply(self, write: Apply, aggregated: Aggregated, options: WriteOptions, view: View) -> Receipt:
         """Applies the lines of a batch, or returns the receipt of the step that committed them before."""

@@ -107,7 +107,7 @@ class EventReader:
             self._explain(text, number, error)
         if not isinstance(found, dict):
             raise _fault(number, "has 'properties' that are no object", head(written))
-        if says := fault_of_properties(found):
+        if says := fault_of_properties(found, written):
             raise _fault(number, says, head(text))
         return written, fields_and_levels(found)[0]
 

@@ -6,9 +6,13 @@ from tagloom.events import limits
 from tagloom.files.json_objects import fields_and_levels
 
 
-def fault_of_properties(properties: dict[str, Any]) -> str:
-    """Returns what is wrong with the number or the nesting of properties, or an empty text."""
-    fields, levels = fields_and_levels(properties)
+def fault_of_properties(properties: dict[str, Any], written: bytes) -> str:
+    """Returns what is wrong with the number or the nesting of properties, or an empty text.
+
+    `written` is their JSON text.
+    """
+    is_flat = written.count(b"{") <= 1 and b"[" not in written
+    fields, levels = (len(properties), 1) if is_flat else fields_and_levels(properties)
     if fields > limits.PROPERTIES_PER_EVENT_MAX:
         return f"has {fields:,} properties; at most {limits.PROPERTIES_PER_EVENT_MAX} are allowed"
     if levels > limits.LEVELS_PER_PROPERTY_MAX:

@@ -45,6 +45,7 @@ _SECONDS_END = 100_000_000_000  # A larger number is in milliseconds. In seconds
 _NO_IDS = frozenset(
     ("", "-", "-1", "0", "anonymous", "false", "guest", "n/a", "na", "nan", "nil", "none", "null", "true", "undefined")
 ) | {"unknown", "[object object]", "(null)", "#n/a"}
+_NO_ID_CHARACTERS_MAX = 20  # With some spaces around it.
 # A text, or a sign that opens, closes or separates values.
 _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{},]', re.DOTALL)
 
@@ -251,7 +252,7 @@ class MessageReader:
             case _:
                 assert_never(type)
         found = _object(written)
-        if says := fault_of_properties(found):
+        if says := fault_of_properties(found, written or b""):
             raise MessageInvalid(f"The message {says}.")
         added = {name: value for name, value in more.items() if value not in (None, "") and name not in found}
         if not added and self._dropped.isdisjoint(found):
@@ -349,8 +350,8 @@ def _person(message: _Message) -> Person:
     for kind, field, id in ids:
         if id is None:
             continue
-        text = str(id)
-        if text.strip().lower() not in _NO_IDS:
+        text = id if isinstance(id, str) else str(id)
+        if len(text) > _NO_ID_CHARACTERS_MAX or text.strip().lower() not in _NO_IDS:
             return Person(kind, parse_id(text, field=field))
         if text:
             refused.append(f"'{printable(text)}' is no {field}")

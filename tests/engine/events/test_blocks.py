@@ -36,7 +36,7 @@ def test_a_block_returns_its_events_and_those_of_others_after_an_erasure(
 ) -> None:
     ordinals = np.array(data.draw(st.lists(st.integers(0, 2), min_size=len(events), max_size=len(events))), np.uint32)
 
-    kept = unpack(stored(columns_of(events, ordinals, version=7, recorded_at=1_000)))
+    kept = unpack(stored(columns_of(events, ordinals, versions=np.full(len(events), 7), recorded_at=1_000)))
     others = unpack(stored(without(kept, 1)))
     both = unpack(stored(joined([kept, others])))
 

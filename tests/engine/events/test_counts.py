@@ -50,7 +50,9 @@ def test_a_followed_bitmap_changes_in_place_and_another_one_does_not() -> None:
     once, followed = found.people(AD, 2, 1), found.follow(AD, 2, 1)
     events = [Event(person=Person("user", "u"), type=EventType("ad/clicked"), at=TODAY * DAY_MS, id="m")]
 
-    changed = found.add(columns_of(events, np.array([2], np.uint32), version=1, recorded_at=0))
+    changed = found.add(
+        columns_of(events, np.array([2], np.uint32), versions=np.ones(len(events), np.int64), recorded_at=0)
+    )
 
     assert (set(changed), set(followed), set(once), set(found.people(AD, 2, 1))) == ({2}, {1, 2}, {1}, {1, 2})
 
@@ -64,7 +66,7 @@ def test_many_events_are_counted_like_few() -> None:
         Event(person=Person("user", "u"), type=EventType("ad/clicked"), at=TODAY * DAY_MS, id=str(n)) for n in people
     ]
 
-    found.add(columns_of(events, people, version=1, recorded_at=0))
+    found.add(columns_of(events, people, versions=np.ones(len(events), np.int64), recorded_at=0))
 
     assert set(followed) == set(people[::2].tolist())
 

@@ -53,9 +53,9 @@ class _Stored(msgspec.Struct, array_like=True):
 
 
 def columns_of(
-    events: Sequence[Event], ordinals: NDArray[np.uint32], *, version: int, recorded_at: int
+    events: Sequence[Event], ordinals: NDArray[np.uint32], *, versions: NDArray[np.int64], recorded_at: int
 ) -> EventColumns:
-    """Returns the events of one version as columns. `ordinals` has their people."""
+    """Returns events as columns. `ordinals` has their people, and `versions` the versions that recorded them."""
     numbers: dict[EventType, int] = {}
     type_numbers = [numbers.setdefault(event.type, len(numbers)) for event in events]
     return EventColumns(
@@ -67,7 +67,7 @@ def columns_of(
         _times([event.sent_at for event in events]),
         [event.id for event in events],
         [event.properties for event in events],
-        np.full(len(events), version, np.int64),
+        versions,
         np.full(len(events), recorded_at, np.int64),
     )
 

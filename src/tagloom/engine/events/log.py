@@ -28,7 +28,7 @@ _NEWEST = 2**63 - 1
 
 
 class Recorded(NamedTuple):
-    """The events that one version recorded: the time of the version, the events, and the hashes of their ids."""
+    """Events that versions of one time recorded: this time, the events, and the hashes of their ids."""
 
     recorded_at: int
     columns: EventColumns

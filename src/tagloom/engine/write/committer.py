@@ -3,9 +3,9 @@
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from tagloom.base.counters import Commits
 from tagloom.base.problems import Problem
@@ -34,20 +34,62 @@ class Owner(Protocol):
     def invalidate(self) -> None: ...
 
 
+class Together(NamedTuple):
+    """How to run several jobs by one call: `run` takes the items of the jobs, and returns their results in order.
+
+    It has exactly the effect of the jobs one after the other.
+    """
+
+    run: Callable[[Sequence[Any], View], Sequence[object]]
+    item: object
+
+
 class Job(Generic[Result]):
     """A function to call inside a commit. A job that is not `is_shared` has its own transaction.
 
-    A job with `is_dry_run` is executed and rolled back, so its result is exactly that of the real write.
+    A job with `is_dry_run` is executed and rolled back, so its result is exactly that of the real write. Adjacent jobs
+    of one owner with the same `Together.run` are run together.
     """
 
     def __init__(
-        self, owner: Owner, run: Callable[[View], Result], *, is_shared: bool = False, is_dry_run: bool = False
+        self,
+        owner: Owner,
+        run: Callable[[View], Result],
+        *,
+        is_shared: bool = False,
+        is_dry_run: bool = False,
+        together: Together | None = None,
     ) -> None:
         self.owner = owner
         self.run = run
+        self.together = together
         self.is_shared = is_shared and not is_dry_run
         self.is_dry_run = is_dry_run
         self.future: Future[Result] = Future()
+
+
+def _adjacent(group: Sequence[Job[object]]) -> Iterator[list[Job[object]]]:
+    """Yields the jobs of a group in order: those that can be run together, or one."""
+    waiting: list[Job[object]] = []
+    for job in group:
+        last = waiting[-1] if waiting else None
+        if last is not None and (
+            last.together is None
+            or job.together is None
+            or last.together.run != job.together.run
+            or last.owner is not job.owner
+        ):
+            yield waiting
+            waiting = []
+        waiting.append(job)
+    yield waiting
+
+
+def _results(jobs: Sequence[Job[object]], view: View) -> Sequence[object]:
+    together = jobs[0].together
+    if together is None or len(jobs) == 1:
+        return [jobs[0].run(view)]
+    return together.run([job.together.item for job in jobs if job.together is not None], view)
 
 
 def _ignore(is_working: bool) -> None:
@@ -56,6 +98,10 @@ def _ignore(is_working: bool) -> None:
 
 class _RolledBack(Exception):
     """An exception that rolls a transaction back."""
+
+
+class _RunApart(Exception):
+    """An exception that rolls a transaction back, so that each of its jobs is run alone."""
 
 
 class Committer:
@@ -139,7 +185,7 @@ class Committer:
             time.sleep(_CHECK_SECONDS)
 
     def _execute(self, group: Sequence[Job[object]]) -> None:
-        tries = 0
+        tries, is_together = 0, True
         while group:
             views: dict[int, View] = {}
             results: list[object] = []
@@ -147,14 +193,18 @@ class Committer:
             began = time.monotonic()
             try:
                 with self._database.writing() as bind:
-                    for job in group:
+                    for jobs in _adjacent(group) if is_together else ([job] for job in group):
+                        job = jobs[0]
                         view = views.get(job.owner.key)
                         if view is None:
                             view = views[job.owner.key] = job.owner.view(bind(job.owner.key), loads_rows=job.is_shared)
                             view.is_dry_run = job.is_dry_run
                         try:
-                            results.append(job.run(view))
+                            results += _results(jobs, view)
                         except Problem as problem:
+                            if len(jobs) > 1:
+                                is_together = False
+                                raise _RunApart from problem
                             failed = job
                             job.future.set_exception(problem)
                             raise _RolledBack from problem
@@ -165,6 +215,8 @@ class Committer:
                     owners = {job.owner.key: job.owner for job in group}
                     for owner in owners.values():
                         owner.begin_commit()
+            except _RunApart:
+                continue
             except _RolledBack:
                 if failed is None:
                     group[0].future.set_result(results[0])
