@@ -17,10 +17,14 @@ from bench.peers import NotInstalled, find_module
 from bench.product import ORIGIN, Tagloom
 from bench.report import Contender
 from bench.run import Run
+from tagloom.bootstrap import open_installation
 from tagloom.engine.events.bit_slices import BitSlices, total
 from tagloom.engine.events.counts import EventCounts
 from tagloom.ports.writes import RecordEvents, WriteOptions
+from tagloom.settings import Settings
+from tagloom.tracking.event_sources import EventSources
 from tagloom.words.event_rules import Condition, EventPredicate, HasEvent
+from tagloom.words.event_sources import EventSourceDraft
 from tagloom.words.events import DAY_MS, Event, EventType
 from tagloom.words.people import Person
 from tagloom.words.rules import Definition
@@ -47,6 +51,24 @@ function request()
       (n * 7919) % 200000, run, n, n % 900, n % 3600, n % 900)
   end
   return wrk.format("POST", "/v2/spaces/main/environments/production/events", headers, table.concat(lines, "\\n"))
+end
+"""
+# Messages as Segment's library for browsers sends them, of 420 bytes each.
+TRACK = """
+local n, run = 0, os.time() .. "-" .. math.random(1000000)
+function request()
+  local messages = {{}}
+  for i = 1, {events} do
+    n = n + 1
+    messages[i] = string.format('{{"type":"track","anonymousId":"v%08d","event":"Video Played",' ..
+      '"messageId":"ajs-next-%s-%d","properties":{{"genre":"football","title":"Show %d","seconds":%d}},' ..
+      '"context":{{"library":{{"name":"analytics.js","version":"npm:next-1.84.3"}},"locale":"en-US",' ..
+      '"page":{{"path":"/watch/%d","referrer":"","search":"","title":"Watch",' ..
+      '"url":"https://example.com/watch/%d"}}}}}}',
+      (n * 7919) % 200000, run, n, n % 900, n % 3600, n % 900, n % 900)
+  end
+  local body = '{{"batch":[' .. table.concat(messages, ",") .. ']}}'
+  return wrk.format("POST", "/v1/batch?writeKey={key}", nil, body)
 end
 """
 
@@ -142,6 +164,11 @@ def _measure_over_http(run: Run) -> None:
     data = f"{people:,} people, {TRIBES} tribes, {EVENT_TRIBES} of them count events, {http.CONNECTIONS} connections"
     decide = http.DECIDE.format(people=people, place=http.PLACE, because="false")
     asked = {"decision": decide, "one event": SEND.format(events=1), f"{BATCH} events": SEND.format(events=BATCH)}
+    key = _write_key(folder)
+    asked |= {
+        "one message": TRACK.format(events=1, key=key),
+        f"{BATCH} messages": TRACK.format(events=BATCH, key=key),
+    }
     found: dict[str, list[http.Rate]] = {name: [] for name in ("bare ASGI handler", *asked)}
     with http.bare() as bare, http.served(folder) as url:
         for _ in range(run.report.rounds):
@@ -156,6 +183,16 @@ def _measure_over_http(run: Run) -> None:
     ratios = [ours.per_second / other.per_second for ours, other in pairs]
     http.note(run, "Events over HTTP", "decision / bare ASGI handler", ratios, "")
     shutil.rmtree(folder)
+
+
+def _write_key(folder: Path) -> str:
+    """Creates an event source. Returns its write key."""
+    installation = open_installation(Settings(database=folder / "tagloom.sqlite"))
+    environment = installation.control.get_environment("main", "production")
+    draft = EventSourceDraft(name="Web")
+    key = EventSources(installation.control).create_source(environment, "web", draft, by="bench").write_key
+    installation.close()
+    return key
 
 
 def _measure_windows(run: Run, people: int, active: int) -> None:
