@@ -15,7 +15,7 @@ from tests.http.serving import plain_client
 ITS_OWN = {"write_key", "created_at", "received_at", "at"}
 SETTINGS = (
     *("--name", "Web shop", "--origin", "https://shop.example", "--origin", "http://localhost:3000"),
-    *("--event-type", "Order = Done=order/completed", "--dropped-property", "email"),
+    *("--event-type", "Order = Done=order/completed", "--ignore-property", "email"),
 )
 
 
@@ -52,7 +52,7 @@ def test_each_command_says_the_same_on_a_directory_and_on_a_server(twins: Twins)
 
     changed = say("change", "web", "--name", "Shop")
     assert changed == {**created, "name": "Shop", "revision": 2}
-    changed = say("change", "web", "--origin", "", "--event-type", "", "--dropped-property", "phone")
+    changed = say("change", "web", "--origin", "", "--event-type", "", "--ignore-property", "phone")
     assert (changed["origins"], changed["event_types"], changed["dropped_properties"]) == ([], {}, ["phone"])
     replaced = say("write-key", "replace", "web")
     assert (replaced["revision"], replaced["write_key"] != created["write_key"]) == (4, True)
@@ -129,10 +129,10 @@ def test_sources_are_shown_to_people(data: Path) -> None:
         "secret key no",
         "origins https://shop.example, http://localhost:3000",
         "event types Order = Done=order/completed",
-        "dropped properties email",
+        "ignored properties email",
     ]
     shown = [" ".join(line.split()) for line in run("sources", "show", "ios", "--data", data).out.splitlines()]
-    assert shown[5:8] == ["origins all", "event types by the usual rule", "dropped properties none"]
+    assert shown[5:8] == ["origins all", "event types by the usual rule", "ignored properties none"]
     said = run("sources", "write-key", "replace", "web", "--data", data)
     assert said.out.startswith("The write key of web was replaced. The new one is tw_")
     said = run("sources", "secret-key", "create", "web", "--data", data)

@@ -57,9 +57,9 @@ EventTypesOption = Annotated[
         callback=_unicode_texts,
     ),
 ]
-DroppedPropertiesOption = Annotated[
+IgnoredPropertiesOption = Annotated[
     list[str] | None,
-    typer.Option("--dropped-property", help="A property that is not recorded.", callback=_unicode_texts),
+    typer.Option("--ignore-property", help="A property that is not recorded.", callback=_unicode_texts),
 ]
 
 
@@ -106,7 +106,7 @@ def show_event_source(
         ("secret key", _secret_key(found)),
         ("origins", ", ".join(found["origins"]) or "all"),
         ("event types", ", ".join(types) or "by the usual rule"),
-        ("dropped properties", ", ".join(found["dropped_properties"]) or "none"),
+        ("ignored properties", ", ".join(found["dropped_properties"]) or "none"),
         ("created", found["created_at"]),
         ("revision", found["revision"]),
     ]
@@ -126,12 +126,12 @@ def create_event_source(
     ] = None,
     origins: OriginsOption = None,
     event_types: EventTypesOption = None,
-    dropped_properties: DroppedPropertiesOption = None,
+    ignored_properties: IgnoredPropertiesOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Create an event source, and print its write key."""
     draft = EventSourceDraft(
-        name=source if name is None else name, **_settings(origins, event_types, dropped_properties)
+        name=source if name is None else name, **_settings(origins, event_types, ignored_properties)
     )
     with at_site(data, url, token, space, environment) as site:
         created = site.create_event_source(source, draft)
@@ -157,13 +157,13 @@ def change_event_source(
     name: Annotated[str | None, typer.Option("--name", help="The name for people.", callback=unicode_text)] = None,
     origins: OriginsOption = None,
     event_types: EventTypesOption = None,
-    dropped_properties: DroppedPropertiesOption = None,
+    ignored_properties: IgnoredPropertiesOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Change the settings that are given. The values of an option replace all earlier ones; '' removes them."""
-    changes = _settings(origins, event_types, dropped_properties) | ({} if name is None else {"name": name})
+    changes = _settings(origins, event_types, ignored_properties) | ({} if name is None else {"name": name})
     if not changes:
-        raise ParameterInvalid("Use --name, --origin, --event-type or --dropped-property. Nothing was changed.")
+        raise ParameterInvalid("Use --name, --origin, --event-type or --ignore-property. Nothing was changed.")
     with at_site(data, url, token, space, environment) as site:
         found = site.get_event_source(source)
         stored = EventSourceDraft(
@@ -270,7 +270,7 @@ def list_rejected_messages(
 
 
 def _settings(
-    origins: Sequence[str] | None, event_types: Sequence[str] | None, dropped_properties: Sequence[str] | None
+    origins: Sequence[str] | None, event_types: Sequence[str] | None, ignored_properties: Sequence[str] | None
 ) -> dict[str, Any]:
     """Returns the settings that are given by options. An empty value stands for none.
 
@@ -282,8 +282,8 @@ def _settings(
         found["origins"] = tuple(filter(None, origins))
     if event_types:
         found["event_types"] = dict(map(_event_type, filter(None, event_types)))
-    if dropped_properties:
-        found["dropped_properties"] = tuple(filter(None, dropped_properties))
+    if ignored_properties:
+        found["dropped_properties"] = tuple(filter(None, ignored_properties))
     return found
 
 
