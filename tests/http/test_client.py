@@ -17,6 +17,7 @@ from tagloom_client import (
     ConnectionFailed,
     Retries,
     Tagloom,
+    event_sources,
     events,
     imports,
     models,
@@ -198,7 +199,7 @@ def test_an_answer_of_somebody_else_is_told_apart() -> None:
 def test_both_clients_have_every_request_as_a_method() -> None:
     names = {
         name
-        for module in (requests, events, tribes, imports, syncs)
+        for module in (requests, events, event_sources, tribes, imports, syncs)
         for name, each in vars(module).items()
         if inspect.isfunction(each) and each.__module__ == module.__name__ and not name.startswith("_")
     }

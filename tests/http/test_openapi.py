@@ -54,13 +54,14 @@ def test_the_guide_names_every_endpoint() -> None:
 
 
 def bring_what_examples_name(url: str, token: str) -> str:
-    """Brings the people, tags, tribes, mappings and syncs that the examples name; returns the id of an import."""
+    """Brings the people, tags, tribes and definitions that the examples name; returns the id of an import."""
     with Tagloom(url, token) as client:
         client.add_tag("sports/football", user="u1")
         client.create_tribe("Football fans", rules.tag("sports/football"))
         columns = [{"type": "value", "column": "plan", "branch": "plan"}]
         client.put_mapping("crm", {"user": "id", "prefix": "crm", "columns": columns})
         client.create_sync("crm", {"source": {"type": "push"}, "mapping": "crm", "prefix": "crm"})
+        client.create_event_source("web", "Web shop")
         return client.create_import(b"user,tag\nu1,a\n", format="csv").id
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tagloom_client.asking import Ask, Body, Place, Source, line_chunks, query_of, reading
-from tagloom_client.models import Event, EventFormat, EventType, Page, Receipt
+from tagloom_client.models import Event, EventFormat, EventType, Page, PersonEvent, Receipt
 from tagloom_client.paths import CONTENT_TYPES, person_path
 
 
@@ -64,6 +64,17 @@ def list_events(
     """Lists the events of a person, the last recorded first. `limit` is the size of a page."""
     path = f"{person_path(place, user, visitor)}/events"
     return Ask("GET", path, reading(Page[Event]), query=query_of(limit=limit, at_least=at_least))
+
+
+def list_recent_events(
+    place: Place, *, event_source: str | None = None, limit: int | None = None, at_least: int | None = None
+) -> Ask[Page[PersonEvent]]:
+    """Lists the events of all people, or only those of an event source, the last recorded first.
+
+    `limit` is the size of a page.
+    """
+    query = query_of(event_source=event_source, limit=limit, at_least=at_least)
+    return Ask("GET", f"{place.address}/events", reading(Page[PersonEvent]), query=query)
 
 
 def list_event_types(place: Place, *, limit: int | None = None, at_least: int | None = None) -> Ask[Page[EventType]]:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from inspect import Parameter, signature
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, cast, get_args, overload
 
-from tagloom_client import events, imports, requests, syncs, tribes
+from tagloom_client import event_sources, events, imports, requests, syncs, tribes
 from tagloom_client.asking import Ask, Lines, Place
 from tagloom_client.async_sender import AsyncSender
 from tagloom_client.models import Page
@@ -177,7 +177,19 @@ class Methods:
     record_events = One(events.record_events)
     upload_events = One(events.upload_events)
     list_events = Pages(events.list_events)
+    list_recent_events = Pages(events.list_recent_events)
     list_event_types = Pages(events.list_event_types)
+
+    # Event sources.
+    list_event_sources = Pages(event_sources.list_event_sources)
+    get_event_source = One(event_sources.get_event_source)
+    create_event_source = One(event_sources.create_event_source)
+    put_event_source = One(event_sources.put_event_source)
+    delete_event_source = One(event_sources.delete_event_source)
+    replace_write_key = One(event_sources.replace_write_key)
+    create_secret_key = One(event_sources.create_secret_key)
+    revoke_secret_key = One(event_sources.revoke_secret_key)
+    list_rejected_messages = One(event_sources.list_rejected_messages)
 
     # The catalogue.
     list_tags = Pages(requests.list_tags)

@@ -121,6 +121,13 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     sent_at: str | None = None
 
 
+class PersonEvent(Event, frozen=True, kw_only=True):
+    """A recorded event with its person, who is a `user` or a `visitor`."""
+
+    user: str | None = None
+    visitor: str | None = None
+
+
 class EventType(msgspec.Struct, frozen=True, kw_only=True):
     """An event type, the number of its events, and the times of the first and the last one."""
 
@@ -128,6 +135,38 @@ class EventType(msgspec.Struct, frozen=True, kw_only=True):
     events: int
     first_at: str
     last_at: str
+
+
+class EventSource(msgspec.Struct, frozen=True, kw_only=True):
+    """An app that sends events with a client library of Segment or RudderStack.
+
+    The write key can only send events, so it is no secret. `create_event_source` describes the settings.
+    `put_event_source` takes the `revision`, so that no change of others is lost.
+    """
+
+    id: str
+    name: str
+    write_key: str
+    created_at: str
+    origins: tuple[str, ...] = ()
+    event_types: dict[str, str] = {}
+    dropped_properties: tuple[str, ...] = ()
+    has_secret_key: bool = False
+    revision: int = 1
+
+
+class RejectedMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """A message of an event source that was not recorded.
+
+    `reason` is the name of a problem, and `detail` its sentence. `message` is the beginning of what was sent.
+    """
+
+    id: int
+    source: str
+    at: str
+    reason: str
+    detail: str
+    message: str
 
 
 class Tag(msgspec.Struct, frozen=True, kw_only=True):

@@ -30,8 +30,10 @@ _STANDARD_INPUT = "-"
 _COMPRESSED = (".gz", ".zst")
 _FORMATS: dict[str, EventFormat] = {"ndjson": "ndjson", "json": "json"}
 
+LimitOption = Annotated[int, typer.Option(min=1, max=100_000, help="The largest number of events to list.")]
+
 app = typer.Typer()
-events_app = typer.Typer(help="Events of people: record, list, types.", no_args_is_help=True)
+events_app = typer.Typer(help="Events of people: record, list, recent, types.", no_args_is_help=True)
 app.add_typer(events_app, name="events")
 
 
@@ -72,7 +74,7 @@ def list_events(
     space: SpaceOption = "main",
     environment: EnvironmentOption = "production",
     visitor: VisitorOption = False,
-    limit: Annotated[int, typer.Option(min=1, max=100_000, help="The largest number of events to list.")] = 100,
+    limit: LimitOption = 100,
     as_json: JsonOption = False,
 ) -> None:
     """List the events of a person, the last recorded first."""
@@ -82,8 +84,32 @@ def list_events(
     if as_json:
         say_json(events)
         return
-    rows = [(each["at"][:19].replace("T", " "), each["event"], _properties(each), each["id"]) for each in events]
+    rows = [(_time(each), each["event"], _properties(each), each["id"]) for each in events]
     say_table(("at (UTC)", "event", "properties", "id"), rows, wraps=(2, 3))
+
+
+@events_app.command("recent")
+def list_recent_events(
+    data: DataOption = None,
+    url: UrlOption = None,
+    token: TokenOption = None,
+    space: SpaceOption = "main",
+    environment: EnvironmentOption = "production",
+    source: Annotated[
+        str | None,
+        typer.Option("--source", help="Only events of the event source with this id.", callback=unicode_text),
+    ] = None,
+    limit: LimitOption = 100,
+    as_json: JsonOption = False,
+) -> None:
+    """List the events of all people, or of one event source, the last recorded first."""
+    with at_site(data, url, token, space, environment) as site:
+        events = site.list_recent_events(source, limit=limit)
+    if as_json:
+        say_json(events)
+        return
+    rows = [(_time(each), *_person(each), each["event"], _properties(each), each["id"]) for each in events]
+    say_table(("at (UTC)", "kind", "person", "event", "properties", "id"), rows, wraps=(4, 5))
 
 
 @events_app.command("types")
@@ -138,6 +164,15 @@ def _say_recorded(receipt: Mapping[str, Any], name: str) -> None:
     ]
     say_table(("", "count"), rows, numbers=(1,))
     say_rejected(receipt, "Use --json to list up to 1,000.")
+
+
+def _time(event: Mapping[str, Any]) -> str:
+    return str(event["at"][:19].replace("T", " "))
+
+
+def _person(event: Mapping[str, Any]) -> tuple[str, str]:
+    """Returns the kind and the id of the person of an event."""
+    return ("visitor", event["visitor"]) if event["user"] is None else ("user", event["user"])
 
 
 def _properties(event: Mapping[str, Any]) -> str:

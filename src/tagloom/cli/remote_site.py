@@ -15,6 +15,7 @@ from tagloom.events.event_bodies import EventFormat
 from tagloom.people import export as exports
 from tagloom.ports.imports import FETCHED, WORKED_ON
 from tagloom.tagging.undo import Chosen
+from tagloom.words.event_sources import EventSourceDraft
 from tagloom.words.people import Person
 from tagloom.words.problems import RuleInvalid
 from tagloom.words.receipts import Mode, Rejected, TribeMode
@@ -146,10 +147,61 @@ class RemoteSite:
             events = self._client.list_events(**_who(person), limit=min(limit, PAGE_ITEMS_MAX))
             return [plain(event) for event in islice(events, limit)]
 
+    def list_recent_events(self, source: str | None, *, limit: int) -> list[Plain]:
+        """Returns the events of all people, or of one event source, the last recorded first."""
+        with problems_of_server():
+            events = self._client.list_recent_events(event_source=source, limit=min(limit, PAGE_ITEMS_MAX))
+            return [plain(event) for event in islice(events, limit)]
+
     def list_event_types(self) -> list[Plain]:
         """Returns the event types in alphabetical order."""
         with problems_of_server():
             return [plain(each) for each in self._client.list_event_types(limit=PAGE_ITEMS_MAX)]
+
+    def list_event_sources(self) -> list[Plain]:
+        """Returns the event sources, ordered by id."""
+        with problems_of_server():
+            return [plain(each) for each in self._client.list_event_sources(limit=PAGE_ITEMS_MAX)]
+
+    def get_event_source(self, source: str) -> Plain:
+        """Returns an event source."""
+        with problems_of_server():
+            return plain(self._client.get_event_source(source))
+
+    def create_event_source(self, source: str, draft: EventSourceDraft) -> Plain:
+        """Creates an event source with a write key."""
+        with problems_of_server():
+            return plain(self._client.create_event_source(source, **plain(draft)))
+
+    def put_event_source(self, source: str, draft: EventSourceDraft, *, revision: int) -> Plain:
+        """Replaces the settings of an event source that is still at `revision`."""
+        with problems_of_server():
+            return plain(self._client.put_event_source(source, **plain(draft), revision=revision))
+
+    def delete_event_source(self, source: str) -> None:
+        """Deletes an event source and its keys."""
+        with problems_of_server():
+            self._client.delete_event_source(source)
+
+    def replace_write_key(self, source: str) -> Plain:
+        """Gives an event source a new write key."""
+        with problems_of_server():
+            return plain(self._client.replace_write_key(source))
+
+    def create_secret_key(self, source: str) -> str:
+        """Returns a new secret key of an event source. An older one is revoked."""
+        with problems_of_server():
+            return self._client.create_secret_key(source)
+
+    def revoke_secret_key(self, source: str) -> None:
+        """Revokes the secret key of an event source."""
+        with problems_of_server():
+            self._client.revoke_secret_key(source)
+
+    def list_rejected_messages(self, source: str, *, limit: int) -> list[Plain]:
+        """Returns the messages of an event source that were rejected, the newest first."""
+        with problems_of_server():
+            return [plain(each) for each in self._client.list_rejected_messages(source, limit=limit)]
 
     def find_person(self, person: Person, *, as_of: str | None = None) -> Plain | None:
         """Returns a person with their tags, or None if there is no such person."""

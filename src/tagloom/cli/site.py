@@ -9,24 +9,25 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import nullcontext, suppress
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, Protocol, assert_never
+from typing import Any, BinaryIO, Literal, Protocol, TypeVar, assert_never
 
 import msgspec
 
 from tagloom.base.limits import PAGE_ITEMS_MAX, UPLOAD_CHUNK_BYTES
 from tagloom.bootstrap import Installation
 from tagloom.events.event_bodies import EventFormat
-from tagloom.events.event_items import event_item, event_type_item
+from tagloom.events.event_items import EventItem, event_item, event_type_item, person_event_item
 from tagloom.events.recording import EventOrder
 from tagloom.imports.lifecycle import How
 from tagloom.imports.problems import ImportStateWrong
 from tagloom.people import export as exports
 from tagloom.ports.imports import FETCHED, WORKED_ON, ImportFormat
+from tagloom.ports.pages import Page
 from tagloom.services import make_services
 from tagloom.tagging.undo import Chosen
 from tagloom.tribes.definitions import Draft
 from tagloom.words.changes import Origin
-from tagloom.words.events import RecordedEvent
+from tagloom.words.event_sources import EventSourceDraft
 from tagloom.words.expiry import expiry_of
 from tagloom.words.mappings import Mapping
 from tagloom.words.people import Person
@@ -37,6 +38,7 @@ from tagloom.words.source_addresses import Remote
 from tagloom.words.tags import parse_tag
 from tagloom.words.tribes import Audience
 
+Item = TypeVar("Item")
 Plain = dict[str, Any]
 OnRows = Callable[[int, int | None], None]
 ExportKind = Literal["tribe", "tag", "taggings"]
@@ -93,7 +95,22 @@ class ImportSite(Protocol):
     def delete_import_file(self, id: str) -> None: ...
 
 
-class Site(ImportSite, Protocol):
+class EventSourceSite(Protocol):
+    """An environment in which commands change event sources and list what they sent."""
+
+    def list_event_sources(self) -> list[Plain]: ...
+    def get_event_source(self, source: str) -> Plain: ...
+    def create_event_source(self, source: str, draft: EventSourceDraft) -> Plain: ...
+    def put_event_source(self, source: str, draft: EventSourceDraft, *, revision: int) -> Plain: ...
+    def delete_event_source(self, source: str) -> None: ...
+    def replace_write_key(self, source: str) -> Plain: ...
+    def create_secret_key(self, source: str) -> str: ...
+    def revoke_secret_key(self, source: str) -> None: ...
+    def list_rejected_messages(self, source: str, *, limit: int) -> list[Plain]: ...
+    def list_recent_events(self, source: str | None, *, limit: int) -> list[Plain]: ...
+
+
+class Site(ImportSite, EventSourceSite, Protocol):
     """The environment in which commands work, in a data directory or on a server."""
 
     def version(self) -> int: ...
@@ -273,19 +290,59 @@ class LocalSite:
 
     def list_events(self, person: Person, *, limit: int) -> list[Plain]:
         """Returns the events of a person, the last recorded first."""
-        found, cursor, events = list[Plain](), None, self._services.events
-        while len(found) < limit:
-            count = min(limit - len(found), PAGE_ITEMS_MAX)
-            page = events.list_events(self._environment, person, limit=count, cursor=cursor)
-            found.extend(map(_plain_event, page.items))
-            cursor = page.next_cursor
-            if cursor is None:
-                break
-        return found
+        where, events = self._environment, self._services.events
+        found = _first(lambda count, cursor: events.list_events(where, person, limit=count, cursor=cursor), limit)
+        return [_plain_item(event_item(event)) for event in found]
+
+    def list_recent_events(self, source: str | None, *, limit: int) -> list[Plain]:
+        """Returns the events of all people, or of one event source, the last recorded first."""
+        where, events = self._environment, self._services.events
+        if source is not None:
+            self._services.event_sources.get_source(where, source)
+        found = _first(lambda count, cursor: events.list_recent(where, source, limit=count, cursor=cursor), limit)
+        return [_plain_item(person_event_item(event)) for event in found]
 
     def list_event_types(self) -> list[Plain]:
         """Returns the event types in alphabetical order."""
         return [plain(event_type_item(each)) for each in self._services.events.list_types(self._environment)]
+
+    def list_event_sources(self) -> list[Plain]:
+        """Returns the event sources, ordered by id."""
+        return [plain(each) for each in self._services.event_sources.list_sources(self._environment)]
+
+    def get_event_source(self, source: str) -> Plain:
+        """Returns an event source."""
+        return plain(self._services.event_sources.get_source(self._environment, source))
+
+    def create_event_source(self, source: str, draft: EventSourceDraft) -> Plain:
+        """Creates an event source with a write key."""
+        return plain(self._services.event_sources.create_source(self._environment, source, draft, by=_ACTOR))
+
+    def put_event_source(self, source: str, draft: EventSourceDraft, *, revision: int) -> Plain:
+        """Replaces the settings of an event source that is still at `revision`."""
+        sources = self._services.event_sources
+        return plain(sources.put_source(self._environment, source, draft, revision=revision, by=_ACTOR))
+
+    def delete_event_source(self, source: str) -> None:
+        """Deletes an event source and its keys."""
+        self._services.event_sources.delete_source(self._environment, source, by=_ACTOR)
+
+    def replace_write_key(self, source: str) -> Plain:
+        """Gives an event source a new write key."""
+        return plain(self._services.event_sources.replace_write_key(self._environment, source, by=_ACTOR))
+
+    def create_secret_key(self, source: str) -> str:
+        """Returns a new secret key of an event source. An older one is revoked."""
+        return self._services.event_sources.create_secret_key(self._environment, source, by=_ACTOR)
+
+    def revoke_secret_key(self, source: str) -> None:
+        """Revokes the secret key of an event source."""
+        self._services.event_sources.revoke_secret_key(self._environment, source, by=_ACTOR)
+
+    def list_rejected_messages(self, source: str, *, limit: int) -> list[Plain]:
+        """Returns the messages of an event source that were rejected, the newest first."""
+        found = self._services.event_sources.list_rejected(self._environment, source, limit=limit)
+        return [plain(each) for each in found]
 
     def find_person(self, person: Person, *, as_of: str | None = None) -> Plain | None:
         """Returns a person with their tags, or None if there is no such person."""
@@ -369,9 +426,21 @@ class LocalSite:
         }
 
 
-def _plain_event(event: RecordedEvent) -> Plain:
-    """Converts an event to plain JSON values, as the API shows it."""
-    found: Plain = msgspec.json.decode(msgspec.json.encode(event_item(event)))
+def _first(page_of: Callable[[int, str | None], Page[Item]], limit: int) -> list[Item]:
+    """Returns the first `limit` items of a list that is read page by page."""
+    found, cursor = list[Item](), None
+    while len(found) < limit:
+        page = page_of(min(limit - len(found), PAGE_ITEMS_MAX), cursor)
+        found.extend(page.items)
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    return found
+
+
+def _plain_item(event: EventItem) -> Plain:
+    """Converts an event to plain JSON values, as the API shows it. Its properties are raw JSON."""
+    found: Plain = msgspec.json.decode(msgspec.json.encode(event))
     return found
 
 

@@ -10,7 +10,7 @@ from tagloom.ports.problems import EventSourceChanged
 from tagloom.words.event_sources import EventSourceDraft
 
 
-async def list_sources(call: Call) -> Answer:
+async def list_event_sources(call: Call) -> Answer:
     """Returns a page of event sources by id."""
     environment = call.environment
     found = await call.in_thread(lambda: call.services.event_sources.list_sources(environment))
@@ -18,7 +18,7 @@ async def list_sources(call: Call) -> Answer:
     return Answer(EventSourcesPage(items=items, next_cursor=next_cursor))
 
 
-async def create_source(call: Call) -> Answer:
+async def create_event_source(call: Call) -> Answer:
     """Creates an event source with a write key."""
     environment, by = call.environment, call.principal.name
     body = await read_json(call, NewEventSource)
@@ -29,14 +29,14 @@ async def create_source(call: Call) -> Answer:
     return Answer(created, status=201, headers=((b"location", place.encode("ascii")), etag(created.revision)))
 
 
-async def get_source(call: Call) -> Answer:
+async def get_event_source(call: Call) -> Answer:
     """Returns one event source."""
     environment, source = call.environment, call.values["source"]
     found = await call.in_thread(lambda: call.services.event_sources.get_source(environment, source))
     return Answer(found, headers=(etag(found.revision),))
 
 
-async def put_source(call: Call) -> Answer:
+async def put_event_source(call: Call) -> Answer:
     """Replaces the settings of the event source if If-Match matches."""
     environment, source, by = call.environment, call.values["source"], call.principal.name
     expected = if_match(call)
@@ -52,7 +52,7 @@ async def put_source(call: Call) -> Answer:
     return Answer(changed, headers=(etag(changed.revision),))
 
 
-async def delete_source(call: Call) -> Answer:
+async def delete_event_source(call: Call) -> Answer:
     """Deletes the event source and its keys."""
     environment, source, by = call.environment, call.values["source"], call.principal.name
     await call.in_thread(lambda: call.services.event_sources.delete_source(environment, source, by=by))

@@ -22,6 +22,7 @@ from tagloom.words import limits as words_limits
 from tagloom.words.accounts import AuditEntry
 from tagloom.words.event_sources import EventSource, EventSourceDraft, RejectedMessage
 from tagloom.words.events import RESERVED_CATEGORIES, EventType, parse_event_type
+from tagloom.words.problems import EventTypeInvalid
 from tagloom.words.tenants import Environment
 
 WRITE_KEY_PREFIX = "tw_"
@@ -240,7 +241,11 @@ def _check_count(field: str, count: int, most: int) -> None:
 
 def _checked_type(type: str) -> str:
     """Returns an event type of the table of a source. Raises: BodyInvalid, EventTypeInvalid."""
-    found = parse_event_type(type)
+    try:
+        found = parse_event_type(type)
+    except EventTypeInvalid as problem:
+        problem.members["field"] = "$.event_types"
+        raise
     category = found.partition("/")[0]
     if category in RESERVED_CATEGORIES:
         raise BodyInvalid(

@@ -95,6 +95,7 @@ EXAMPLES: dict[str, str | int] = {
     TAG: "sports/football",
     "tribe": "football-fans",
     "sync": "crm",
+    "source": "web",
     "mapping": "crm",
     "version": 1,
 }

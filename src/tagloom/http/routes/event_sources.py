@@ -18,7 +18,7 @@ EVENT_SOURCES: tuple[Route, ...] = (
     Route(
         method="GET",
         path=f"{E}/event-sources",
-        handler=event_sources.list_sources,
+        handler=event_sources.list_event_sources,
         group="Event sources",
         summary="List event sources",
         scopes=("events:read",),
@@ -28,7 +28,7 @@ EVENT_SOURCES: tuple[Route, ...] = (
     Route(
         method="POST",
         path=f"{E}/event-sources",
-        handler=event_sources.create_source,
+        handler=event_sources.create_event_source,
         group="Event sources",
         summary="Create an event source with a write key",
         description=(
@@ -44,7 +44,7 @@ EVENT_SOURCES: tuple[Route, ...] = (
     Route(
         method="GET",
         path=SOURCE,
-        handler=event_sources.get_source,
+        handler=event_sources.get_event_source,
         group="Event sources",
         summary="Read an event source; its ETag is for If-Match",
         scopes=("events:read",),
@@ -54,7 +54,7 @@ EVENT_SOURCES: tuple[Route, ...] = (
     Route(
         method="PUT",
         path=SOURCE,
-        handler=event_sources.put_source,
+        handler=event_sources.put_event_source,
         group="Event sources",
         summary="Replace the settings of an event source",
         scopes=("events:write",),
@@ -66,7 +66,7 @@ EVENT_SOURCES: tuple[Route, ...] = (
     Route(
         method="DELETE",
         path=SOURCE,
-        handler=event_sources.delete_source,
+        handler=event_sources.delete_event_source,
         group="Event sources",
         summary="Delete an event source and its keys; its events stay",
         scopes=("events:write",),
