@@ -17,6 +17,7 @@ from tests.console.conftest import Open
 from tests.console.flows.seen import toast
 from tests.console.serving import EMAILS, PASSWORD, PLACE, Served, serving
 
+DEVELOPMENT = "/s/main/development"
 LONG = {"genre": "football", "title": "A very long title " * 8}
 
 
@@ -297,6 +298,33 @@ def test_a_long_list_of_event_types_goes_on(open_page: Open, served: Served, sho
     types = page.locator("#event-type-rows tr")
     expect(types).to_have_count(TYPES_PER_PAGE + 5)
     expect(types.last).to_contain_text(f"video/played-{TYPES_PER_PAGE + 4}")
+
+
+def test_the_overview_of_an_environment_with_events_alone_counts_them(open_page: Open, served: Served) -> None:
+    environment = served.services.access.get_environment("main", "development")
+    sources = served.services.event_sources
+    key = sources.create_source(environment, "app", EventSourceDraft(name="App"), by="ada").write_key
+    for number in range(2):
+        send(served, key, {"userId": f"user-{number}", "event": "Signup"}).raise_for_status()
+    page = open_page("developer")
+    page.goto(f"{DEVELOPMENT}/overview")
+
+    expect(page.locator("main")).to_contain_text("No changes of tags yet. 2 events were recorded.")
+    page.get_by_role("link", name="Show events").click()
+    expect(page.locator("#event-types")).to_contain_text("event/signup")
+    viewer = open_page("view")
+    viewer.goto(f"{DEVELOPMENT}/overview")
+    expect(viewer.locator("main")).to_contain_text("No changes of tags yet.")
+    expect(viewer.locator("main")).not_to_contain_text("were recorded")
+
+
+def test_a_source_is_found_by_the_search(open_page: Open, shop: EventSource) -> None:
+    page = open_page("developer")
+    page.goto(f"{PLACE}/overview")
+    page.keyboard.press("/")
+    page.locator("#palette input").press_sequentially(shop.name, delay=20)
+    page.locator("#palette").get_by_role("option", name="Shop").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Shop")
 
 
 def test_sources_work_without_any_script(served: Served, chromium: Browser) -> None:
