@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 from typing import Any, Literal
 
+import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -16,6 +17,7 @@ from tagloom.tribes.definitions import Draft
 from tagloom.words.changes import Origin
 from tagloom.words.context_rules import HasContext
 from tagloom.words.event_rules import Condition, HasEvent
+from tagloom.words.event_sources import EventSourceDraft
 from tagloom.words.percent_rules import InPercent
 from tagloom.words.rules import All, AnyOf, HasTag, Not
 from tagloom.words.tags import TagPath
@@ -50,6 +52,9 @@ PAGES = {
     "person-as-of": f"{PLACE}/person/as-of?user={CUSTOMER}&as_of=1",
     "person-erase": f"{PLACE}/person/erase?user={CUSTOMER}",
     "imports": f"{PLACE}/imports",
+    "sources-none": "/s/main/development/sources",
+    "source-new": "/s/main/development/sources/new",
+    "events-none": "/s/main/development/events",
     "syncs-none": "/s/main/development/syncs",
     "sync-new": f"{PLACE}/syncs/new",
     "activity": f"{PLACE}/activity",
@@ -154,6 +159,8 @@ def test_headings_stand_at_one_height_on_every_page(open_page: Open) -> None:
         "tags-list",
         "people",
         "imports",
+        "sources-none",
+        "events-none",
         "activity",
         "settings",
         "teammates",
@@ -282,6 +289,43 @@ def test_a_sync_is_accessible_and_fits_in_each_of_its_states(open_page: Open, se
     look_at(page, f"sync-delete-{theme}")
     page.goto(f"{place}/syncs")
     look_at(page, f"syncs-{theme}")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_source_and_its_events_are_accessible_and_fit(open_page: Open, served: Served, theme: Theme) -> None:
+    place, environment = "/s/main/staging", served.services.access.get_environment("main", "staging")
+    draft = EventSourceDraft(
+        name=f"Shop {theme}",
+        origins=("https://shop.example", "https://www.shop.example"),
+        event_types={"Checkout Done": "order/placed"},
+        dropped_properties=("email",),
+    )
+    source = served.services.event_sources.create_source(environment, f"shop-{theme}", draft, by="ada")
+    page = open_page("administrator", theme=theme)
+    page.goto(f"{place}/source/{source.id}")
+    look_at(page, f"source-unused-{theme}")
+    long = {"title": "A very long title " * 9, "address": f"https://shop.example/{'x' * 300}"}
+    batch: list[dict[str, Any]] = [
+        {"type": "track", "userId": "user-1", "event": "Checkout Done", "properties": {"sum": 9}},
+        {"type": "page", "anonymousId": "8f0e2b9c-5a9f-4b0e-9d1a-2f6c1e1a7b11", "properties": long},
+        {"type": "track", "userId": "u" * 200, "event": f"Watched {'long' * 15}", "timestamp": "2026-01-01T10:00:00Z"},
+        {"type": "track", "userId": None, "event": "Checkout Done", "properties": long},
+    ]
+    sent = httpx.post(f"{served.url}/v1/batch", auth=(source.write_key, ""), json={"batch": batch})
+    sent.raise_for_status()
+    page.locator("#rejected tbody tr").wait_for()
+    for opened in page.locator("#live summary").all():
+        opened.click()
+    # The rows of a phone keep the names of their cells when the live view refreshes.
+    with page.expect_response(re.compile("/live$")):
+        pass
+    look_at(page, f"source-{theme}")
+    for name in ("edit", "write-key", "secret-key", "secret-key/revoke", "delete"):
+        page.goto(f"{place}/source/{source.id}/{name}")
+        look_at(page, f"source-{name.replace('/', '-')}-{theme}")
+    for name in ("sources", "events", "overview"):
+        page.goto(f"{place}/{name}")
+        look_at(page, f"{name}-used-{theme}")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

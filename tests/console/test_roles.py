@@ -32,6 +32,7 @@ VALUES = {
     "tribe": "at-risk",
     "import": "0" * 24,
     "sync": "crm",
+    "source": "web",
 }
 QUERIES = {"tag": "churn", "user": CUSTOMER, "version": "1"}
 # These end the session that the test is made with, or begin one.
@@ -176,6 +177,16 @@ COUNTERPARTS = {
     "/person/erase": ("DELETE", "/users/{id}"),
     "/tribe/{tribe}/tag": ("POST", "/tribes/{tribe}/tag"),
     "/undo": ("POST", "/changes/{version}/undo"),
+    "/events": ("GET", "/events"),
+    "/sources": ("GET", "/event-sources"),
+    "/sources/new": ("POST", "/event-sources"),
+    "/source/{source}": ("GET", "/event-sources/{source}/rejected-messages"),
+    "/source/{source}/live": ("GET", "/event-sources/{source}/rejected-messages"),
+    "/source/{source}/write-key": ("POST", "/event-sources/{source}/write-key"),
+    "/source/{source}/secret-key": ("POST", "/event-sources/{source}/secret-key"),
+    "/source/{source}/secret-key/revoke": ("DELETE", "/event-sources/{source}/secret-key"),
+    "/source/{source}/edit": ("PUT", "/event-sources/{source}"),
+    "/source/{source}/delete": ("DELETE", "/event-sources/{source}"),
 }
 
 

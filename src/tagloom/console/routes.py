@@ -3,6 +3,8 @@
 from tagloom.console.framework.role_table import Page, get, post
 from tagloom.console.views import (
     account,
+    event_sources,
+    events,
     history,
     history_undo,
     imports,
@@ -114,6 +116,23 @@ PAGES: tuple[Page, ...] = (
     post(f"{PLACE}/person/create", people.create, "developer"),
     get(f"{PLACE}/person/erase", people.ask_erase, "developer"),
     post(f"{PLACE}/person/erase", people.erase, "developer"),
+    # Developer: events and their sources.
+    get(f"{PLACE}/events", events.events, "developer"),
+    get(f"{PLACE}/sources", event_sources.sources, "developer"),
+    get(f"{PLACE}/sources/new", event_sources.ask_new, "developer"),
+    post(f"{PLACE}/sources/new", event_sources.create, "developer"),
+    get(f"{PLACE}/source/{{source}}", event_sources.show, "developer"),
+    get(f"{PLACE}/source/{{source}}/live", event_sources.live, "developer"),
+    get(f"{PLACE}/source/{{source}}/write-key", event_sources.ask_replace_write_key, "developer"),
+    post(f"{PLACE}/source/{{source}}/write-key", event_sources.replace_write_key, "developer"),
+    get(f"{PLACE}/source/{{source}}/secret-key", event_sources.ask_replace_secret_key, "developer"),
+    post(f"{PLACE}/source/{{source}}/secret-key", event_sources.create_secret_key, "developer"),
+    get(f"{PLACE}/source/{{source}}/secret-key/revoke", event_sources.ask_revoke, "developer"),
+    post(f"{PLACE}/source/{{source}}/secret-key/revoke", event_sources.revoke_secret_key, "developer"),
+    get(f"{PLACE}/source/{{source}}/edit", event_sources.ask_edit, "developer"),
+    post(f"{PLACE}/source/{{source}}/edit", event_sources.edit, "developer"),
+    get(f"{PLACE}/source/{{source}}/delete", event_sources.ask_delete, "developer"),
+    post(f"{PLACE}/source/{{source}}/delete", event_sources.delete, "developer"),
     # Developer: imports.
     get(f"{PLACE}/imports", imports.imports, "developer"),
     post(f"{PLACE}/imports", imports.upload, "developer", is_upload=True),

@@ -113,6 +113,8 @@ def _places(request: PageRequest, space: str, page: str, to: Any) -> tuple[Place
         places += [
             Place("User tags", "", to("tags"), first in ("tags", "tag"), is_below=True),
             Place("Users & visitors", "", to("people"), first == "people", is_below=True),
+            Place("Events", "", to("events"), first == "events", is_below=True),
+            Place("Sources", "", to("sources"), first in ("sources", "source"), is_below=True),
             Place("Imports", "", to("imports"), first in ("imports", "import"), is_below=True),
             Place("Syncs", "", to("syncs"), first in ("syncs", "sync"), is_below=True),
         ]

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from tagloom.base.times import text_of_milliseconds
 from tagloom.console.framework.charts import line_charts
 from tagloom.console.framework.context import Answer, Html, PageRequest
 from tagloom.console.framework.page_frame import frame_of
@@ -29,7 +30,7 @@ class Hit(msgspec.Struct, frozen=True):
 
 
 def overview(request: PageRequest) -> Answer:
-    """Shows the numbers of people, tags and tribes, the latest changes, and the first steps."""
+    """Shows the numbers of people, tags, tribes and events, the latest changes, and the first steps."""
     targeting, environment = request.services.targeting, request.environment
     audiences = {
         name: targeting.count_rule(environment, Definition(name, All(()))) for name in ("everyone", "users", "visitors")
@@ -41,6 +42,8 @@ def overview(request: PageRequest) -> Answer:
     counted = [(tribe, count) for tribe, count in found if count is not None]
     counted.sort(key=lambda each: -each[1].count)
     page = request.services.catalogue.list_tags(environment, limit=1)
+    # As in the API, only a developer can read how many events there are.
+    types = request.services.events.list_types(environment) if request.may("developer") else ()
     return Html(
         "overview.html",
         {
@@ -49,6 +52,8 @@ def overview(request: PageRequest) -> Answer:
             "audiences": audiences,
             "tag_count": page.total,
             "tribe_count": len(tribes),
+            "event_count": sum(each.events for each in types),
+            "last_event_at": text_of_milliseconds(max(each.last_at for each in types)) if types else None,
             "tribes": [
                 (tribe, count, colour_of(tribe, colours.get(tribe.id))) for tribe, count in counted[:TRIBES_SHOWN]
             ],
@@ -90,6 +95,13 @@ def _hits(request: PageRequest, text: str) -> list[tuple[str, list[Hit]]]:
         syncs = request.services.syncs.list_syncs(request.environment)
         named = [Hit(each.id, request.to(f"sync/{each.id}"), "refresh-cw") for each in syncs if folded in each.id]
         found.append(("Syncs", named[:HITS_PER_KIND]))
+        sources = request.services.event_sources.list_sources(request.environment)
+        sending = [
+            Hit(each.name, request.to(f"source/{each.id}"), "activity")
+            for each in sources
+            if folded in each.name.casefold() or folded in each.id
+        ]
+        found.append(("Sources", sending[:HITS_PER_KIND]))
     return found
 
 

@@ -29,6 +29,8 @@ function markOpen() {
 }
 
 function prepare(root) {
+  // On a phone the tabs are wider than the screen.
+  if (root.matches?.("body")) root.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
   if (root.matches?.("body, [data-opens]") || root.querySelector?.("[data-opens]")) markOpen();
   for (const toast of root.querySelectorAll?.("[data-toast]") ?? []) expire(toast);
   if (root.matches?.("[data-toast]")) expire(root);

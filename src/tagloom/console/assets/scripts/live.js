@@ -16,3 +16,18 @@ export function watchLive(htmx) {
     });
   }
 }
+
+// A part with [data-refreshes] polls. It rests in a hidden tab, and what was opened in it stays open.
+export function watchRefreshes() {
+  let open = [];
+  const refreshes = (event) => event.detail.target?.matches?.("[data-refreshes]");
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (document.hidden && refreshes(event)) event.preventDefault();
+  });
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (refreshes(event)) open = [...event.detail.target.querySelectorAll("details[open]")].map((each) => each.id);
+  });
+  document.addEventListener("htmx:afterSwap", (event) => {
+    if (refreshes(event)) for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+  });
+}
