@@ -44,7 +44,7 @@ def test_each_command_says_the_same_on_a_directory_and_on_a_server(twins: Twins)
     assert (created["id"], created["name"], created["revision"]) == ("web", "Web shop", 1)
     assert created["origins"] == ["https://shop.example", "http://localhost:3000"]
     assert created["event_types"] == {"Order = Done": "order/completed"}
-    assert created["dropped_properties"] == ["email"]
+    assert created["ignored_properties"] == ["email"]
     assert created["write_key"].startswith("tw_")
     assert say("show", "web") == created
     assert say("create", "ios")["name"] == "ios"
@@ -53,7 +53,7 @@ def test_each_command_says_the_same_on_a_directory_and_on_a_server(twins: Twins)
     changed = say("change", "web", "--name", "Shop")
     assert changed == {**created, "name": "Shop", "revision": 2}
     changed = say("change", "web", "--origin", "", "--event-type", "", "--ignore-property", "phone")
-    assert (changed["origins"], changed["event_types"], changed["dropped_properties"]) == ([], {}, ["phone"])
+    assert (changed["origins"], changed["event_types"], changed["ignored_properties"]) == ([], {}, ["phone"])
     replaced = say("write-key", "replace", "web")
     assert (replaced["revision"], replaced["write_key"] != created["write_key"]) == (4, True)
     for where in pair:

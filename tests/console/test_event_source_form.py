@@ -15,20 +15,20 @@ def test_lines_become_settings_and_blank_lines_are_skipped() -> None:
         name="Shop",
         origins="https://shop.example\n\n  http://localhost:3000  ",
         event_types="Checkout Done = order/placed\n\na = b=order/equal",
-        dropped_properties="email\nphone\n",
+        ignored_properties="email\nphone\n",
     )
 
     assert settings_of(fields, EMPTY) == EventSourceDraft(
         name="Shop",
         origins=("https://shop.example", "http://localhost:3000"),
         event_types={"Checkout Done": "order/placed", "a = b": "order/equal"},
-        dropped_properties=("email", "phone"),
+        ignored_properties=("email", "phone"),
     )
 
 
 def test_fields_that_nobody_edited_keep_their_values_to_the_letter() -> None:
     stored = EventSourceDraft(
-        name="Shop", event_types={" spaced ": "order/placed", "=": "order/equal"}, dropped_properties=(" email",)
+        name="Shop", event_types={" spaced ": "order/placed", "=": "order/equal"}, ignored_properties=(" email",)
     )
 
     assert settings_of(shown_settings(stored), stored) == stored

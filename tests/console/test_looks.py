@@ -298,7 +298,7 @@ def test_a_source_and_its_events_are_accessible_and_fit(open_page: Open, served:
         name=f"Shop {theme}",
         origins=("https://shop.example", "https://www.shop.example"),
         event_types={"Checkout Done": "order/placed"},
-        dropped_properties=("email",),
+        ignored_properties=("email",),
     )
     source = served.services.event_sources.create_source(environment, f"shop-{theme}", draft, by="ada")
     page = open_page("administrator", theme=theme)

@@ -22,7 +22,7 @@ WEB = EventSource(
     created_at=CREATED,
     origins=("https://shop.example",),
     event_types={"Checkout Done": "order/placed"},
-    dropped_properties=("email",),
+    ignored_properties=("email",),
 )
 APP = EventSource(id="app", name="App", write_key="tw_app", created_at=CREATED)
 HASH = b"h" * 32

@@ -77,7 +77,7 @@ ALLOWED = (
 )
 
 # Names of today's API, command line, limits and code, quoted as they are, that have a word of the table above.
-OLD_NAMES: tuple[str, ...] = ("dropped_properties",)
+OLD_NAMES: tuple[str, ...] = ()
 
 # Names of other projects and standards.
 NAMES_OF_OTHERS = ("Authorization: Bearer", '"Authorization": "Bearer', "dlt pipeline NAME drop-pending-packages")

@@ -23,12 +23,12 @@ def send(served: Served, key: str, *, origin: str | None = None, **message: Any)
 
 def test_an_event_source_is_created_read_changed_and_deleted(tagloom: Tagloom) -> None:
     created = tagloom.create_event_source(
-        "web", "Web shop", origins=["https://Shop.example/"], event_types=TYPES, dropped_properties=["email"]
+        "web", "Web shop", origins=["https://Shop.example/"], event_types=TYPES, ignored_properties=["email"]
     )
 
     assert created.write_key.startswith("tw_")
     assert (created.name, created.origins, created.revision) == ("Web shop", ("https://shop.example",), 1)
-    assert (created.event_types, created.dropped_properties) == (TYPES, ("email",))
+    assert (created.event_types, created.ignored_properties) == (TYPES, ("email",))
     assert tagloom.get_event_source("web") == created
     changed = tagloom.put_event_source("web", "Shop", revision=1)
     assert (changed.name, changed.origins, changed.event_types, changed.revision) == ("Shop", (), {}, 2)
@@ -82,7 +82,7 @@ def test_what_does_not_fit_the_stored_event_sources_is_refused(
         ({"event_types": {"Signed In": "identity/linked"}}, "$.event_types"),
         ({"event_types": {"": "a/b"}}, "$.event_types"),
         ({"event_types": {"Signed In": "signed-in"}}, "$.event_types"),
-        ({"dropped_properties": [""]}, "$.dropped_properties"),
+        ({"ignored_properties": [""]}, "$.ignored_properties"),
     ],
 )
 def test_invalid_settings_are_refused_with_their_field(tagloom: Tagloom, settings: dict[str, Any], field: str) -> None:

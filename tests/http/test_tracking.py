@@ -5,14 +5,17 @@ import gzip
 import json
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from tagloom.server.thread_limits import Places, TooManyAtOnce
+from tagloom.engine import limits as engine_limits
+from tagloom.tracking.event_sources import EventSources
+from tagloom.words.event_sources import EventSourceDraft
 from tagloom_client import Tagloom
-from tests.http.serving import Served
+from tests.http.serving import INSTALLATIONS, Served, serve
 
 PAGE = "https://shop.example"
 CLICK = {"type": "track", "userId": "u1", "event": "Ad Clicked", "messageId": "m1", "properties": {"ad": 7}}
@@ -250,8 +253,8 @@ def test_settings_tell_libraries_where_to_send(source: Source, served: Served) -
     assert httpx.get(f"{served.url}/sourceConfig/?writeKey=tw_unknown").status_code == 401
 
 
-def test_a_source_names_types_and_drops_properties(make_source: Callable[..., Source]) -> None:
-    source = make_source(event_types={"Ad Clicked": "banner/clicked"}, dropped_properties=["email"])
+def test_a_source_names_types_and_ignores_properties(make_source: Callable[..., Source]) -> None:
+    source = make_source(event_types={"Ad Clicked": "banner/clicked"}, ignored_properties=["email"])
 
     source.app.post("/v1/track", json={**CLICK, "properties": {"ad": 7, "email": "a@b.example"}})
 
@@ -279,14 +282,15 @@ def test_the_receipt_of_a_message_is_a_version_of_its_source(source: Source, tag
     assert (change.actor, change.source, change.events) == ("source web", "tracking", 1)
 
 
-def test_an_overload_is_told_with_the_time_to_wait(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
-    source.app.post("/v1/track", json=CLICK)
-
-    async def refuse(*_: object, **__: object) -> None:
-        raise TooManyAtOnce("All places are taken.", retry_after=1)
-
-    monkeypatch.setattr(Places, "run", refuse)
-    answer = source.app.post("/v1/track", json={**CLICK, "messageId": "m2"})
+def test_an_overload_is_told_with_the_time_to_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    installation = INSTALLATIONS["sqlite"](tmp_path / "data")
+    environment = installation.control.get_environment("main", "production")
+    draft = EventSourceDraft(name="Web")
+    key = EventSources(installation.control).create_source(environment, "web", draft, by="ada").write_key
+    for url in serve(installation):
+        monkeypatch.setattr(engine_limits, "WRITERS_WAITING_MAX", 0)
+        answer = httpx.post(f"{url}/v1/track", json=CLICK, auth=(key, ""))
+    installation.close()
 
     assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
-    assert answer.json()["code"] == "too-many-at-once"
+    assert (answer.json()["success"], answer.json()["code"]) == (False, "too-many-writes")

@@ -20,12 +20,12 @@ HOUR = 3_600_000
 GOOD = {"type": "track", "userId": "u1", "event": "Ad Clicked", "messageId": "m1"}
 
 
-def read(body: object, call: Call = "batch", *, dropped: frozenset[str] = frozenset()) -> TrackingBody:
+def read(body: object, call: Call = "batch", *, ignored: frozenset[str] = frozenset()) -> TrackingBody:
     reader = MessageReader(
         now=NOW,
         new_id=lambda: "new",
         event_types={"Checkout Done": EventType("order/placed")},
-        dropped=dropped,
+        ignored=ignored,
     )
     return reader.read(body if isinstance(body, bytes) else json.dumps(body).encode(), call)
 
@@ -84,10 +84,10 @@ def test_properties_are_recorded_with_the_bytes_that_were_sent() -> None:
     assert read(body).events[0].properties == written
 
 
-def test_dropped_properties_are_not_recorded() -> None:
+def test_ignored_properties_are_not_recorded() -> None:
     message = {**GOOD, "properties": {"email": "a@b.example", "ad": 7}}
 
-    assert json.loads(read({"batch": [message]}, dropped=frozenset({"email"})).events[0].properties) == {"ad": 7}
+    assert json.loads(read({"batch": [message]}, ignored=frozenset({"email"})).events[0].properties) == {"ad": 7}
 
 
 @pytest.mark.parametrize(

@@ -30,15 +30,15 @@ def create_event_source(
     *,
     origins: Sequence[str] = (),
     event_types: Mapping[str, str] | None = None,
-    dropped_properties: Sequence[str] = (),
+    ignored_properties: Sequence[str] = (),
 ) -> Ask[EventSource]:
     """Creates an event source with a write key, which apps and pages contain.
 
     `origins` are the origins of pages, such as `https://shop.example`, that can use the key; without them all pages
     can. `event_types` has the types of some event names, such as `{"Order Completed": "order/completed"}`, for which
-    the usual rule is not used. Properties named in `dropped_properties` are not recorded.
+    the usual rule is not used. Properties named in `ignored_properties` are not recorded.
     """
-    body = json_body({"id": id, **_settings(name, origins, event_types, dropped_properties)})
+    body = json_body({"id": id, **_settings(name, origins, event_types, ignored_properties)})
     return Ask("POST", f"{place.address}/event-sources", reading(EventSource), body=body, is_repeatable=False)
 
 
@@ -49,7 +49,7 @@ def put_event_source(
     *,
     origins: Sequence[str] = (),
     event_types: Mapping[str, str] | None = None,
-    dropped_properties: Sequence[str] = (),
+    ignored_properties: Sequence[str] = (),
     revision: int | None = None,
 ) -> Ask[EventSource]:
     """Replaces all settings of an event source; with `revision`, only if it was not changed since. Its keys stay."""
@@ -57,7 +57,7 @@ def put_event_source(
         "PUT",
         _address(place, id),
         reading(EventSource),
-        body=json_body(_settings(name, origins, event_types, dropped_properties)),
+        body=json_body(_settings(name, origins, event_types, ignored_properties)),
         headers={"If-Match": "*" if revision is None else f'"{revision}"'},
         is_repeatable=False,
     )
@@ -101,11 +101,11 @@ def _address(place: Place, source: str) -> str:
 
 
 def _settings(
-    name: str, origins: Sequence[str], event_types: Mapping[str, str] | None, dropped_properties: Sequence[str]
+    name: str, origins: Sequence[str], event_types: Mapping[str, str] | None, ignored_properties: Sequence[str]
 ) -> dict[str, Any]:
     return {
         "name": name,
         "origins": tuple(origins),
         "event_types": dict(event_types or {}),
-        "dropped_properties": tuple(dropped_properties),
+        "ignored_properties": tuple(ignored_properties),
     }

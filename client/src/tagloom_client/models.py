@@ -150,7 +150,7 @@ class EventSource(msgspec.Struct, frozen=True, kw_only=True):
     created_at: str
     origins: tuple[str, ...] = ()
     event_types: dict[str, str] = {}
-    dropped_properties: tuple[str, ...] = ()
+    ignored_properties: tuple[str, ...] = ()
     has_secret_key: bool = False
     revision: int = 1
 

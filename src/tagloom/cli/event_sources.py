@@ -106,7 +106,7 @@ def show_event_source(
         ("secret key", _secret_key(found)),
         ("origins", ", ".join(found["origins"]) or "all"),
         ("event types", ", ".join(types) or "by the usual rule"),
-        ("ignored properties", ", ".join(found["dropped_properties"]) or "none"),
+        ("ignored properties", ", ".join(found["ignored_properties"]) or "none"),
         ("created", found["created_at"]),
         ("revision", found["revision"]),
     ]
@@ -170,7 +170,7 @@ def change_event_source(
             name=found["name"],
             origins=tuple(found["origins"]),
             event_types=found["event_types"],
-            dropped_properties=tuple(found["dropped_properties"]),
+            ignored_properties=tuple(found["ignored_properties"]),
         )
         changed = site.put_event_source(source, replace(stored, **changes), revision=found["revision"])
     if as_json:
@@ -283,7 +283,7 @@ def _settings(
     if event_types:
         found["event_types"] = dict(map(_event_type, filter(None, event_types)))
     if ignored_properties:
-        found["dropped_properties"] = tuple(filter(None, ignored_properties))
+        found["ignored_properties"] = tuple(filter(None, ignored_properties))
     return found
 
 

@@ -22,9 +22,9 @@ from tagloom.http.framework.context import Answer, ApiState
 from tagloom.http.framework.dispatch import send_answer
 from tagloom.http.framework.problem_responses import RETRY_AFTER_SECONDS
 from tagloom.http.framework.proxies import BehindProxies, IpNetwork
+from tagloom.ports.problems import TooManyWrites
 from tagloom.server.body_reader import read_whole
 from tagloom.server.problems import MethodNotAllowed
-from tagloom.server.thread_limits import TooManyAtOnce
 from tagloom.tracking import limits
 from tagloom.tracking.event_sources import Sender
 from tagloom.tracking.messages import Call, find_write_key, plain_body
@@ -101,7 +101,7 @@ class TrackingApi:
         try:
             answer = await self._answer(scope, receive)
         except Problem as problem:
-            if problem.status >= 500 and not isinstance(problem, TooManyAtOnce):
+            if problem.status >= 500 and not isinstance(problem, TooManyWrites):
                 raise  # The application around this one logs it.
             answer = _error(problem)
         await send_answer(answer, scope, send)
@@ -240,7 +240,7 @@ def _message_of_query(query: Mapping[str, str]) -> bytes:
 
 def _error(problem: Problem) -> Answer:
     """Returns an error in the form that client libraries read. An overload is 429, after which all of them wait."""
-    status = 429 if isinstance(problem, TooManyAtOnce) else 400 if isinstance(problem, BodyInvalid) else problem.status
+    status = 429 if isinstance(problem, TooManyWrites) else 400 if isinstance(problem, BodyInvalid) else problem.status
     headers: list[tuple[bytes, bytes]] = []
     if status == 429:
         headers.append((b"retry-after", str(RETRY_AFTER_SECONDS).encode("ascii")))

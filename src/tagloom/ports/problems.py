@@ -229,6 +229,10 @@ class StoreUnavailable(Problem):
     status = 503
 
 
+class TooManyWrites(StoreUnavailable):
+    """Too many writes wait for their commit."""
+
+
 class SchemaChanged(StoreUnavailable):
     """The database schema is being migrated, or is of another release."""
 

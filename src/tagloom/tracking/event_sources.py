@@ -17,7 +17,7 @@ from tagloom.base.times import rfc3339
 from tagloom.ports.event_sources import EventSourceStore
 from tagloom.ports.tenants import TenantStore
 from tagloom.tracking import limits
-from tagloom.tracking.problems import OriginRefused, WriteKeyUnknown
+from tagloom.tracking.problems import PageOriginRefused, WriteKeyUnknown
 from tagloom.words import limits as words_limits
 from tagloom.words.accounts import AuditEntry
 from tagloom.words.event_sources import EventSource, EventSourceDraft, RejectedMessage
@@ -35,7 +35,7 @@ _KEY = re.compile(r"[A-Za-z0-9_-]{1,100}")
 class Sender(NamedTuple):
     """An event source that sends messages with a valid key.
 
-    `event_types` and `dropped_properties` are those of the source. `is_server` tells that the key is the secret key.
+    `event_types` and `ignored_properties` are those of the source. `is_server` tells that the key is the secret key.
     """
 
     organization: str
@@ -43,16 +43,16 @@ class Sender(NamedTuple):
     source: EventSource
     is_server: bool
     event_types: Mapping[str, EventType]
-    dropped_properties: frozenset[str]
+    ignored_properties: frozenset[str]
 
     def check_origin(self, origin: str | None) -> None:
         """Checks the `Origin` header of a request. Requests of servers and of phones have none.
 
-        Raises: OriginRefused.
+        Raises: PageOriginRefused.
         """
         allowed = self.source.origins
         if origin is not None and allowed and not self.is_server and origin.lower() not in allowed:
-            raise OriginRefused(
+            raise PageOriginRefused(
                 f"The event source '{self.source.id}' takes no events from pages of '{printable(origin)}'.",
                 value=printable(origin),
             )
@@ -183,7 +183,7 @@ class EventSources:
             source,
             owner.is_secret,
             {name: EventType(type) for name, type in source.event_types.items()},
-            frozenset(source.dropped_properties),
+            frozenset(source.ignored_properties),
         )
         if len(self._known) >= limits.EVENT_SOURCES_CACHED_MAX:
             self._known.clear()
@@ -215,7 +215,7 @@ def _checked(draft: EventSourceDraft) -> EventSourceDraft:
     parse_name(draft.name, field="$.name", characters_max=base_limits.CHARACTERS_PER_NAME_MAX)
     _check_count("origins", len(draft.origins), limits.ORIGINS_PER_SOURCE_MAX)
     _check_count("event_types", len(draft.event_types), limits.EVENT_NAMES_PER_SOURCE_MAX)
-    _check_count("dropped_properties", len(draft.dropped_properties), limits.DROPPED_PROPERTIES_PER_SOURCE_MAX)
+    _check_count("ignored_properties", len(draft.ignored_properties), limits.IGNORED_PROPERTIES_PER_SOURCE_MAX)
     origins = tuple(dict.fromkeys(each.strip().lower().rstrip("/") for each in draft.origins))
     for origin in origins:
         if not _ORIGIN.fullmatch(origin):
@@ -227,11 +227,11 @@ def _checked(draft: EventSourceDraft) -> EventSourceDraft:
             )
     for name in draft.event_types:
         parse_name(name, field="$.event_types", characters_max=limits.CHARACTERS_PER_EVENT_NAME_MAX)
-    for name in draft.dropped_properties:
-        parse_name(name, field="$.dropped_properties", characters_max=words_limits.CHARACTERS_PER_PROPERTY_MAX)
+    for name in draft.ignored_properties:
+        parse_name(name, field="$.ignored_properties", characters_max=words_limits.CHARACTERS_PER_PROPERTY_MAX)
     types = {name: _checked_type(type) for name, type in draft.event_types.items()}
-    dropped = tuple(dict.fromkeys(draft.dropped_properties))
-    return replace(draft, name=draft.name.strip(), origins=origins, event_types=types, dropped_properties=dropped)
+    ignored = tuple(dict.fromkeys(draft.ignored_properties))
+    return replace(draft, name=draft.name.strip(), origins=origins, event_types=types, ignored_properties=ignored)
 
 
 def _check_count(field: str, count: int, most: int) -> None:

@@ -140,7 +140,7 @@ class MessageReader:
     """A reader of the messages of an event source.
 
     `now` is in milliseconds since 1970. `new_id` makes the ids of messages without an id. `event_types` has the types
-    of some event names. Properties named in `dropped` are not recorded.
+    of some event names. Properties named in `ignored` are not recorded.
     """
 
     def __init__(
@@ -149,12 +149,12 @@ class MessageReader:
         now: int,
         new_id: Callable[[], str],
         event_types: Mapping[str, EventType],
-        dropped: frozenset[str],
+        ignored: frozenset[str],
     ) -> None:
         self._now = now
         self._new_id = new_id
         self._event_types = event_types
-        self._dropped = dropped
+        self._ignored = ignored
 
     def read(self, body: bytes, call: Call) -> TrackingBody:
         """Reads a decompressed body. A message that cannot be recorded is refused alone.
@@ -255,9 +255,9 @@ class MessageReader:
         if says := fault_of_properties(found, written or b""):
             raise MessageInvalid(f"The message {says}.")
         added = {name: value for name, value in more.items() if value not in (None, "") and name not in found}
-        if not added and self._dropped.isdisjoint(found):
+        if not added and self._ignored.isdisjoint(found):
             return written if written is not None and found else b"{}"
-        kept = {name: value for name, value in {**found, **added}.items() if name not in self._dropped}
+        kept = {name: value for name, value in {**found, **added}.items() if name not in self._ignored}
         return msgspec.json.encode(kept)
 
 

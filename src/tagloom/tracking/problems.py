@@ -9,7 +9,7 @@ class WriteKeyUnknown(Problem):
     status = 401
 
 
-class OriginRefused(Problem):
+class PageOriginRefused(Problem):
     """Pages of this origin cannot use the write key."""
 
     status = 403

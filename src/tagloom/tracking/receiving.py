@@ -56,7 +56,7 @@ class Tracking:
             now=int(now * 1_000),
             new_id=self._new_id,
             event_types=sender.event_types,
-            dropped=sender.dropped_properties,
+            ignored=sender.ignored_properties,
         )
         read = reader.read(body, call)
         for message, problem in read.refused:

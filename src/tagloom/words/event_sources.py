@@ -8,13 +8,13 @@ class EventSourceDraft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 
     `origins` are the origins of web pages, such as `https://shop.example`, that can use the write key. If it is empty,
     all pages can. `event_types` has the types of some event names, for which the usual rule is not used. Properties
-    named in `dropped_properties` are not recorded.
+    named in `ignored_properties` are not recorded.
     """
 
     name: str
     origins: tuple[str, ...] = ()
     event_types: dict[str, str] = {}
-    dropped_properties: tuple[str, ...] = ()
+    ignored_properties: tuple[str, ...] = ()
 
 
 class EventSource(EventSourceDraft, frozen=True, kw_only=True):

@@ -16,7 +16,7 @@ class SourceFields(msgspec.Struct, frozen=True, kw_only=True):
     name: str = ""
     origins: str = ""
     event_types: str = ""
-    dropped_properties: str = ""
+    ignored_properties: str = ""
 
 
 def shown_settings(draft: EventSourceDraft) -> SourceFields:
@@ -29,7 +29,7 @@ def shown_settings(draft: EventSourceDraft) -> SourceFields:
         name=draft.name,
         origins="\n".join(draft.origins),
         event_types="\n".join(f"{name} = {type}" for name, type in draft.event_types.items()),
-        dropped_properties="\n".join(draft.dropped_properties),
+        ignored_properties="\n".join(draft.ignored_properties),
     )
 
 
@@ -50,10 +50,10 @@ def settings_of(fields: SourceFields, stored: EventSourceDraft) -> EventSourceDr
         event_types=(
             stored.event_types if fields.event_types == shown.event_types else _event_types(fields.event_types)
         ),
-        dropped_properties=(
-            stored.dropped_properties
-            if fields.dropped_properties == shown.dropped_properties
-            else _entries(fields.dropped_properties)
+        ignored_properties=(
+            stored.ignored_properties
+            if fields.ignored_properties == shown.ignored_properties
+            else _entries(fields.ignored_properties)
         ),
     )
 

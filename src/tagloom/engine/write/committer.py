@@ -12,7 +12,7 @@ from tagloom.base.problems import Problem
 from tagloom.engine import limits
 from tagloom.engine.storage import Database, Transaction, Undone
 from tagloom.engine.write.draft import View
-from tagloom.ports.problems import StoreUnavailable
+from tagloom.ports.problems import StoreUnavailable, TooManyWrites
 
 Result = TypeVar("Result")
 
@@ -122,12 +122,12 @@ class Committer:
         """Queues a job.
 
         Raises:
-            StoreUnavailable: too many jobs wait, or the installation is closing.
+            TooManyWrites: too many jobs wait; StoreUnavailable: the installation is closing.
         """
         if self._is_closed:
             raise StoreUnavailable("The installation is closing.")
         if self._jobs.qsize() >= limits.WRITERS_WAITING_MAX:
-            raise StoreUnavailable(f"{limits.WRITERS_WAITING_MAX} writers wait already.", retry_after=1)
+            raise TooManyWrites(f"{limits.WRITERS_WAITING_MAX} writers wait already.", retry_after=1)
         self._jobs.put(job)  # type: ignore[arg-type]  # A job of any result is a job of object to the thread.
         return job.future
 
