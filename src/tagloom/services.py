@@ -17,6 +17,7 @@ from tagloom.base.counters import Counters
 from tagloom.egress.http import Egress
 from tagloom.egress.policy import EgressPolicy, Guard
 from tagloom.egress.remotes import Remotes
+from tagloom.events.event_exports import EventExports
 from tagloom.events.merging_job import EventMerger
 from tagloom.events.recording import Recording
 from tagloom.history.changes import Changes
@@ -113,6 +114,7 @@ class Services:
     catalogue: Catalogue
     taggings: Taggings
     events: Recording
+    event_exports: EventExports
     event_sources: EventSources
     tracking: Tracking
     rejected_messages: RejectedMessages
@@ -180,6 +182,7 @@ def make_services(installation: Installation, now: Callable[[], float] = time.ti
         ),
         taggings=Taggings(tribes, installation.population, now),
         events=Recording(installation.population, now, new_event_id),
+        event_exports=EventExports(tribes, installation.population),
         event_sources=EventSources(control, now),
         tracking=Tracking(installation.population, now, new_event_id, rejected_messages),
         rejected_messages=rejected_messages,

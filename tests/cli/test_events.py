@@ -2,8 +2,10 @@
 
 import gzip
 import json
+import re
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from tests.cli.conftest import Twins
@@ -130,3 +132,35 @@ def test_a_compressed_file_is_read_as_what_it_is(data: Path, tmp_path: Path, nam
     file.write_bytes(gzip.compress(text.encode()))
 
     assert run("events", "record", file, "--data", data, "--json").json["events"] == 3
+
+
+def test_exports_are_the_same_on_a_directory_and_on_a_server(twins: Twins, tmp_path: Path) -> None:
+    pair = twins.pair()
+
+    def say(*arguments: object) -> list[str]:
+        """The output of a command at each place, without the times of recording."""
+        said = [run("events", "export", *arguments, *where) for where in pair]
+        assert [each.code for each in said] == [0, 0]
+        found = [
+            re.sub(r"(received_at\D{3}|,)20\d\d-[^,]*Z(?=[,\"]\d|\",\"version)", r"\1now", each.out) for each in said
+        ]
+        assert found[0] == found[1]
+        return found[0].splitlines()
+
+    both(twins, pair, "events", "record", write(tmp_path / "day.ndjson", LINES))
+    both(twins, pair, "tribe", "create", "Clickers", '{"type":"event","event":"ad/clicked","days":366}')
+
+    assert [json.loads(line)["id"] for line in say()] == ["m1", "m2", "m3"]
+    assert [json.loads(line)["id"] for line in say("u1", "--event", "ad")] == ["m1"]
+    assert [json.loads(line)["id"] for line in say("v1", "--visitor")] == ["m2"]
+    assert [json.loads(line)["id"] for line in say("--tribe", "clickers", "--event", "article")] == ["m3"]
+    assert [json.loads(line)["id"] for line in say("--since", "2026-03-02T00:00:00Z")] == ["m2"]
+    assert say("--until", "2026-02-15T00:00:00Z", "--format", "csv")[1].startswith("u1,,article/viewed,")
+    for where in pair:
+        file = tmp_path / "events.parquet"
+        assert run("events", "export", "--out", file, *where).code == 0
+        assert pq.read_table(file).num_rows == 3
+    assert both(twins, pair, "events", "export", "--format", "xml").code == 2
+    assert both(twins, pair, "events", "export", "--since", "yesterday").code == 2
+    assert both(twins, pair, "events", "export", "u1", "--tribe", "clickers").code == 2
+    assert both(twins, pair, "events", "export", "nobody").code == 1

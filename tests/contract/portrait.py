@@ -5,6 +5,8 @@ from functools import partial
 from typing import Any
 
 from tagloom.base.problems import Problem
+from tagloom.base.times import milliseconds_of
+from tagloom.ports.events import EventSelection
 from tagloom.ports.population import Population
 from tagloom.words.context_rules import Context, HasContext
 from tagloom.words.event_rules import Condition, HasEvent
@@ -24,6 +26,8 @@ PEOPLE = [
 ]
 KINDS: tuple[Kind, ...] = ("user", "visitor")
 TAGS = [TagPath(text) for text in ("a", "a/b", "a/b/c", "a/d", "b", "b/c", "c", "c/b/a")]
+# A moment between the events of the first days and those of later ones.
+EVENTS_SINCE = milliseconds_of("2026-03-03T00:00:00.000Z")
 TRIBES = {
     "below-a": Definition("everyone", HasTag("a")),
     "just-a": Definition("users", HasTag("a", "exact")),
@@ -127,6 +131,17 @@ def portrait(of: Population) -> dict[str, Any]:
         "decisions for many": outcome(of.decide_many, PEOPLE, DECIDED, because=False, contexts=CONTEXTS * 2),
         "events": [pages(partial(of.list_events, person), limit=3) for person in PEOPLE],
         "recent events": [pages(partial(of.list_recent_events, actor), limit=3) for actor in (None, "ada", "bob")],
+        "events streamed": [
+            streamed(of.stream_events, EventSelection(**chosen), TRIBES)
+            for chosen in (
+                {},
+                {"event": "ad"},
+                {"event": "ad/clicked", "since": EVENTS_SINCE},
+                {"until": EVENTS_SINCE},
+                *({"tribe": tribe} for tribe in list(TRIBES.values())[:4]),
+                *({"person": person} for person in PEOPLE),
+            )
+        ],
         "event types": of.list_event_types(),
         "changes": of.list_changes(limit=1_000),
         "changes of events": of.list_changes(action="events", limit=1_000),

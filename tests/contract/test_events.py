@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from tagloom.ports import limits as ports_limits
+from tagloom.ports.events import EventSelection
 from tagloom.ports.population import Population
 from tagloom.ports.problems import CursorInvalid, IdempotencyKeyReused, PersonNotFound, UndoConflict
 from tagloom.ports.writes import ErasePerson, PutPerson, RecordEvents, Undo, WriteOptions
@@ -13,7 +15,7 @@ from tagloom.words.event_rules import Condition, HasEvent
 from tagloom.words.events import DAY_MS, Event, EventType, EventTypeRecord, RecordedEvent
 from tagloom.words.people import Person
 from tagloom.words.receipts import Receipt
-from tagloom.words.rules import AnyOf, Definition
+from tagloom.words.rules import AnyOf, Definition, HasTag
 from tests.bodies import user
 from tests.contract.conftest import Subject
 from tests.contract.steps import ADA, BOB, apply, path, people, tags_of, user_of, visitor_of
@@ -457,3 +459,50 @@ def test_a_clock_that_is_set_back_moves_the_windows_back(subject: Subject) -> No
     assert seen() == (0, False)
     subject.clock.advance(timedelta(days=-40))
     assert seen() == (2, True)
+
+
+# Streaming.
+
+
+def streamed(population: Population, **chosen: Any) -> list[tuple[Person, str]]:
+    """The people and the ids of the events of a selection, in the order of recording."""
+    _, chunks = population.stream_events(EventSelection(**chosen), {})
+    return [(person, found.id) for chunk in chunks for person, found in chunk]
+
+
+def test_events_are_streamed_in_the_order_of_recording_by_type_time_person_and_tribe(population: Population) -> None:
+    apply(population, "add", user("u1", "fan"), user("u2", "other"))
+    record(population, event("m1", at=NOW - HOUR), event("m2", "ad/seen", "u2", at=NOW - 2 * HOUR))
+    record(population, event("m3", "page/viewed", "u1", at=NOW - 3 * HOUR), event("m4", "adverts/seen", "u2"))
+    u1, u2 = user_of("u1"), user_of("u2")
+
+    assert streamed(population) == [(u1, "m1"), (u2, "m2"), (u1, "m3"), (u2, "m4")]
+    assert streamed(population, event="ad") == [(u1, "m1"), (u2, "m2")]
+    assert streamed(population, event="ad/seen") == [(u2, "m2")]
+    assert streamed(population, event="b") == []
+    assert streamed(population, since=NOW - 2 * HOUR, until=NOW - HOUR) == [(u2, "m2")]
+    assert streamed(population, person=u1) == [(u1, "m1"), (u1, "m3")]
+    assert streamed(population, tribe=Definition("users", HasTag(path("fan"))), event="page") == [(u1, "m3")]
+    assert streamed(population, tribe=Definition("users", HasEvent("ad/seen", days=2))) == [(u2, "m2"), (u2, "m4")]
+    with pytest.raises(PersonNotFound):
+        population.stream_events(EventSelection(person=user_of("nobody")), {})
+
+
+def test_a_stream_ends_at_its_version_and_leaves_out_whom_an_erasure_removes_meanwhile(subject: Subject) -> None:
+    population = subject.population
+    for number in range(6):
+        record(population, event(f"m{number}", person=f"u{number % 3}"))
+    version, chunks = population.stream_events(EventSelection(), {})
+    of_u2 = population.stream_events(EventSelection(person=user_of("u2")), {})[1]
+    first = next(chunks)
+
+    record(population, event("late"))
+    population.write(ErasePerson(user_of("u1")), WriteOptions(ADA))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ports_limits, "EVENT_BLOCKS_PER_MERGE_MIN", 2)
+        population.merge_event_blocks()
+    rest = [each.event.id for chunk in (first, *chunks) for each in chunk]
+
+    assert version == 6
+    assert [id for id in rest if id not in ("m1", "m4")] == ["m0", "m2", "m3", "m5"]
+    assert [each.event.id for chunk in of_u2 for each in chunk] == ["m2", "m5"]

@@ -1,11 +1,14 @@
 """Events at the door: recorded in every form, read back, and what becomes of bad ones."""
 
+import csv
 import gzip
+import io
 import json
 from collections.abc import Callable
 
 import httpx
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tagloom.events import limits
@@ -334,3 +337,132 @@ def test_the_members_of_a_tribe_of_events_can_be_tagged(tagloom: Tagloom) -> Non
 
     assert receipt.added == 2
     assert tagloom.get_person(user="u1").tags == ("seen/ad",)
+
+
+# Exports.
+
+EXPORTED = [
+    {"user": "u1", "event": "ad/clicked", "id": "m1", "at": "2026-03-01T09:00:00.250Z", "properties": {"ad": 7}},
+    {"visitor": "v1", "event": "ad/seen", "id": "m2", "at": "2026-03-02T09:00:00.000Z", "properties": {}},
+    {"user": "u1", "event": "page/viewed", "id": "m3", "at": "2026-02-01T00:00:00.000Z", "properties": {"a": [1]}},
+]
+
+
+@pytest.fixture
+def exported(tagloom: Tagloom) -> Tagloom:
+    """A space with three events, and a tribe of the people who clicked an ad."""
+    tagloom.record_events(EXPORTED)
+    tagloom.create_tribe("Clickers", rules.event("ad/clicked", days=366))
+    return tagloom
+
+
+@pytest.mark.parametrize(
+    ("chosen", "expected"),
+    [
+        ({}, ["m1", "m2", "m3"]),
+        ({"event": "ad"}, ["m1", "m2"]),
+        ({"event": "page/viewed"}, ["m3"]),
+        ({"since": "2026-03-01T10:00:00.250+01:00"}, ["m1", "m2"]),
+        ({"until": "2026-03-01T09:00:00.250Z"}, ["m3"]),
+        ({"user": "u1"}, ["m1", "m3"]),
+        ({"visitor": "v1", "event": "page"}, []),
+        ({"tribe": "clickers", "event": "page"}, ["m3"]),
+    ],
+)
+def test_events_are_exported_by_type_time_person_and_tribe(
+    exported: Tagloom, chosen: dict[str, str], expected: list[str]
+) -> None:
+    assert [each.id for each in exported.export_events(**chosen)] == expected
+
+
+def test_an_export_can_be_recorded_elsewhere(exported: Tagloom, served: Served, client: Tagloom) -> None:
+    lines = b"".join(exported.download_events(format="ndjson"))
+    other = client.at(space=served.new_space())
+
+    receipt = other.upload_events(lines, format="ndjson")
+
+    assert (receipt.events, receipt.rejected_count) == (3, 0)
+    kept = [(each.user, each.visitor, each.event, each.at, each.id, each.properties) for each in other.export_events()]
+    assert kept == [
+        (each.get("user"), each.get("visitor"), each["event"], each["at"], each["id"], each["properties"])
+        for each in EXPORTED
+    ]
+
+
+def test_times_that_were_corrected_survive_an_export_and_a_recording(
+    tagloom: Tagloom, served: Served, client: Tagloom
+) -> None:
+    tagloom.record_events(
+        [
+            {
+                "user": "u1",
+                "event": "a/b",
+                "at": "2026-03-01T09:00:00Z",
+                "original_at": "1970-01-01T00:01:00Z",
+                "sent_at": "1970-01-01T00:02:00Z",
+                "received_at": "whenever",
+                "version": 17,
+            }
+        ]
+    )
+
+    (found,) = tagloom.export_events()
+
+    assert (found.original_at, found.sent_at) == ("1970-01-01T00:01:00.000Z", "1970-01-01T00:02:00.000Z")
+    assert found.version == 1
+
+
+def test_exports_have_the_same_events_in_all_formats(exported: Tagloom) -> None:
+    table = pq.read_table(pa.BufferReader(b"".join(exported.download_events(format="parquet"))))
+    rows = list(csv.DictReader(io.StringIO(b"".join(exported.download_events(format="csv")).decode())))
+
+    assert [str(field.type) for field in table.schema.remove_metadata()][3:8] == [
+        "timestamp[ms, tz=UTC]",
+        "string",
+        "string",
+        "timestamp[ms, tz=UTC]",
+        "int64",
+    ]
+    for found, row, sent in zip(table.to_pylist(), rows, EXPORTED, strict=True):
+        assert (found["user"], found["visitor"]) == (sent.get("user"), sent.get("visitor"))
+        assert (row["user"], row["visitor"]) == (sent.get("user") or "", sent.get("visitor") or "")
+        assert found["event"] == row["event"] == sent["event"]
+        assert found["at"].isoformat(timespec="milliseconds").replace("+00:00", "Z") == row["at"] == sent["at"]
+        assert json.loads(found["properties"]) == json.loads(row["properties"]) == sent["properties"]
+        assert (found["version"], row["version"], found["original_at"], row["original_at"]) == (1, "1", None, "")
+
+
+def test_an_environment_without_events_exports_a_file_without_rows(tagloom: Tagloom) -> None:
+    assert list(tagloom.export_events()) == []
+    assert pq.read_table(pa.BufferReader(b"".join(tagloom.download_events(format="parquet")))).num_rows == 0
+    assert b"".join(tagloom.download_events(format="csv")).decode().startswith("user,visitor,event,at,id")
+
+
+@pytest.mark.parametrize(
+    ("chosen", "status", "parameter"),
+    [
+        ({"event": "Ad Clicked"}, 422, "event"),
+        ({"since": "yesterday"}, 422, "since"),
+        ({"until": "2026-03-01T09:00:00"}, 422, "until"),
+        ({"user": "u1", "tribe": "clickers"}, 422, "tribe"),
+        ({"user": "u1", "visitor": "v1"}, 422, "visitor"),
+        ({"user": "nobody"}, 404, None),
+        ({"tribe": "nobody"}, 404, None),
+    ],
+)
+def test_a_wrong_selection_of_events_is_told_before_the_first_line(
+    exported: Tagloom, http: httpx.Client, chosen: dict[str, str], status: int, parameter: str | None
+) -> None:
+    answer = http.get(f"{exported.place.address}/export/events", params=chosen)
+
+    assert (answer.status_code, answer.json().get("parameter")) == (status, parameter)
+
+
+def test_exports_name_their_version_and_need_both_scopes(exported: Tagloom, served: Served, http: httpx.Client) -> None:
+    address = f"{exported.place.address}/export/events"
+
+    assert http.get(address).headers["tagloom-version"] == "1"
+    assert http.get(address, headers={"Accept": "text/html"}).status_code == 406
+    for scope in ("events:read", "people:read"):
+        token = served.access.create_token("main", "reader", [scope], days=1)[1]
+        assert httpx.get(f"{served.url}{address}", headers={"Authorization": f"Bearer {token}"}).status_code == 403

@@ -4,9 +4,13 @@ import secrets
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tagloom_client.asking import Ask, Body, Place, Source, line_chunks, query_of, reading
-from tagloom_client.models import Event, EventFormat, EventType, Page, PersonEvent, Receipt
+import msgspec
+
+from tagloom_client.asking import Ask, Body, Lines, Place, Source, check, line_chunks, query_of, reading
+from tagloom_client.models import Event, EventFormat, EventType, ExportFormat, Page, PersonEvent, Receipt
 from tagloom_client.paths import CONTENT_TYPES, person_path
+
+_DECODER = msgspec.json.Decoder(PersonEvent)
 
 
 def record_events(
@@ -81,3 +85,50 @@ def list_event_types(place: Place, *, limit: int | None = None, at_least: int | 
     """Lists the event types in alphabetical order, with the number of their events."""
     path = f"{place.address}/event-types"
     return Ask("GET", path, reading(Page[EventType]), query=query_of(limit=limit, at_least=at_least))
+
+
+def export_events(
+    place: Place,
+    *,
+    event: str | None = None,
+    since: str | None = None,
+    until: str | None = None,
+    user: str | None = None,
+    visitor: str | None = None,
+    tribe: str | None = None,
+    at_least: int | None = None,
+) -> Lines[PersonEvent]:
+    """Streams events in the order of recording. Without filters, it streams all events.
+
+    `event` is a type or a category. The events happened at `since` or later, and before `until` (RFC 3339 times).
+    """
+    ask = download_events(
+        place,
+        format="ndjson",
+        event=event,
+        since=since,
+        until=until,
+        user=user,
+        visitor=visitor,
+        tribe=tribe,
+        at_least=at_least,
+    )
+    return Lines(ask, _DECODER.decode)
+
+
+def download_events(
+    place: Place,
+    *,
+    format: ExportFormat,
+    event: str | None = None,
+    since: str | None = None,
+    until: str | None = None,
+    user: str | None = None,
+    visitor: str | None = None,
+    tribe: str | None = None,
+    at_least: int | None = None,
+) -> Ask[None]:
+    """Downloads events in the order of recording, as the bytes of a file. `export_events` describes the filters."""
+    query = query_of(event=event, since=since, until=until, user=user, visitor=visitor, tribe=tribe, at_least=at_least)
+    headers = {"Accept": CONTENT_TYPES[format]}
+    return Ask("GET", f"{place.address}/export/events", check, query=query, headers=headers)

@@ -179,6 +179,8 @@ class Methods:
     list_events = Pages(events.list_events)
     list_recent_events = Pages(events.list_recent_events)
     list_event_types = Pages(events.list_event_types)
+    export_events = Streamed(events.export_events)
+    download_events = Bytes(events.download_events)
 
     # Event sources.
     list_event_sources = Pages(event_sources.list_event_sources)

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from typing import Annotated, Any, BinaryIO, cast, get_args
 
 import msgspec
 import typer
@@ -23,8 +23,10 @@ from tagloom.cli.options import (
     person_of,
     unicode_text,
 )
-from tagloom.cli.output import say, say_json, say_rejected, say_table
+from tagloom.cli.output import say, say_json, say_rejected, say_table, write_chunks
 from tagloom.events.event_bodies import EventFormat
+from tagloom.events.event_exports import EventQuery, check_query
+from tagloom.files.table_encoding import ExportFormat
 
 _STANDARD_INPUT = "-"
 _COMPRESSED = (".gz", ".zst")
@@ -33,7 +35,7 @@ _FORMATS: dict[str, EventFormat] = {"ndjson": "ndjson", "json": "json"}
 LimitOption = Annotated[int, typer.Option(min=1, max=100_000, help="The largest number of events to list.")]
 
 app = typer.Typer()
-events_app = typer.Typer(help="Events of people: record, list, recent, types.", no_args_is_help=True)
+events_app = typer.Typer(help="Events of people: record, list, recent, export, types.", no_args_is_help=True)
 app.add_typer(events_app, name="events")
 
 
@@ -112,6 +114,46 @@ def list_recent_events(
     say_table(("at (UTC)", "kind", "person", "event", "properties", "id"), rows, wraps=(4, 5))
 
 
+@events_app.command("export")
+def export_events(
+    person: Annotated[
+        str | None,
+        typer.Argument(help="Only events of this user (or visitor with --visitor).", callback=unicode_text),
+    ] = None,
+    data: DataOption = None,
+    url: UrlOption = None,
+    token: TokenOption = None,
+    space: SpaceOption = "main",
+    environment: EnvironmentOption = "production",
+    visitor: VisitorOption = False,
+    event: Annotated[
+        str | None,
+        typer.Option("--event", help="Only events of this type, or of this category.", callback=unicode_text),
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", help="Only events of this time (RFC 3339) or later.", callback=unicode_text)
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--until", help="Only events before this time (RFC 3339).", callback=unicode_text)
+    ] = None,
+    tribe: Annotated[
+        str | None, typer.Option("--tribe", help="Only events of the members of this tribe.", callback=unicode_text)
+    ] = None,
+    format: Annotated[
+        str | None,
+        typer.Option("--format", help="csv, ndjson or parquet. Default: by the file name, or ndjson."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="The file to write. Default: standard output.")] = None,
+) -> None:
+    """Write events in the order of recording."""
+    chosen = _export_format(format, out)
+    who = None if person is None else person_of(person, is_visitor=visitor)
+    query = EventQuery(event=event, since=since, until=until, person=who, tribe=tribe)
+    check_query(query)
+    with at_site(data, url, token, space, environment) as site:
+        write_chunks(site.export_events(query, chosen), out)
+
+
 @events_app.command("types")
 def list_event_types(
     data: DataOption = None,
@@ -149,6 +191,17 @@ def _format(file: str, format: str | None) -> EventFormat:
     if format in _FORMATS:
         return _FORMATS[format]
     raise typer.BadParameter(f"'{format}' is not a format of events. Use ndjson or json.", param_hint="'--format'")
+
+
+def _export_format(format: str | None, out: Path | None) -> ExportFormat:
+    """Returns the format of an export, by the option or by the name of the file. Raises: BadParameter."""
+    if format is None:
+        ending = "" if out is None else out.suffix.lower()
+        return "csv" if ending == ".csv" else "parquet" if ending == ".parquet" else "ndjson"
+    for each in get_args(ExportFormat):
+        if each == format:
+            return cast(ExportFormat, each)
+    raise typer.BadParameter(f"'{format}' is not a format. Use csv, ndjson or parquet.", param_hint="'--format'")
 
 
 def _say_recorded(receipt: Mapping[str, Any], name: str) -> None:

@@ -5,6 +5,7 @@ import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import zip_longest
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -225,3 +226,25 @@ def say_rejected(receipt: Mapping[str, Any], remedy: str) -> None:
         )
         if receipt["rejected_count"] > 10:
             say(f"… and {receipt['rejected_count'] - min(10, len(rejected)):,} more. {remedy}")
+
+
+def write_chunks(chunks: Iterator[bytes], file: Path | None) -> None:
+    """Writes bytes to a file, and says so, or to standard output if `file` is None."""
+    if file is None:
+        for chunk in chunks:
+            sys.stdout.buffer.write(chunk)
+        return
+    _write_whole(file, chunks)
+    tell(f"Wrote {file} ({file.stat().st_size:,} bytes).")
+
+
+def _write_whole(file: Path, chunks: Iterator[bytes]) -> None:
+    """Writes a file under a temporary name, and renames it when it is complete. A failed write leaves no file."""
+    partial = file.with_name(file.name + ".partial")
+    try:
+        with partial.open("wb") as to:
+            for chunk in chunks:
+                to.write(chunk)
+        partial.replace(file)
+    finally:
+        partial.unlink(missing_ok=True)

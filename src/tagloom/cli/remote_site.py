@@ -12,7 +12,8 @@ from tagloom.base.limits import PAGE_ITEMS_MAX
 from tagloom.base.problems import Problem
 from tagloom.cli.site import ExportKind, ImportRequest, OnRows, Plain, TribeDraft, Verb, plain
 from tagloom.events.event_bodies import EventFormat
-from tagloom.people import export as exports
+from tagloom.events.event_exports import EventQuery
+from tagloom.files.table_encoding import ExportFormat
 from tagloom.ports.imports import FETCHED, WORKED_ON
 from tagloom.tagging.undo import Chosen
 from tagloom.words.event_sources import EventSourceDraft
@@ -111,9 +112,7 @@ class RemoteSite:
         with problems_of_server():
             return self._client.get_environment().version or 0
 
-    def export(
-        self, kind: ExportKind, name: str, format: exports.ExportFormat, *, as_of: str | None
-    ) -> Iterator[bytes]:
+    def export(self, kind: ExportKind, name: str, format: ExportFormat, *, as_of: str | None) -> Iterator[bytes]:
         """Yields the bytes of an export."""
         with problems_of_server():
             match kind:
@@ -152,6 +151,14 @@ class RemoteSite:
         with problems_of_server():
             events = self._client.list_recent_events(event_source=source, limit=min(limit, PAGE_ITEMS_MAX))
             return [plain(event) for event in islice(events, limit)]
+
+    def export_events(self, query: EventQuery, format: ExportFormat) -> Iterator[bytes]:
+        """Yields the bytes of an export of events."""
+        who = {} if query.person is None else _who(query.person)
+        with problems_of_server():
+            yield from self._client.download_events(
+                format=format, event=query.event, since=query.since, until=query.until, tribe=query.tribe, **who
+            )
 
     def list_event_types(self) -> list[Plain]:
         """Returns the event types in alphabetical order."""

@@ -16,8 +16,11 @@ import msgspec
 from tagloom.base.limits import PAGE_ITEMS_MAX, UPLOAD_CHUNK_BYTES
 from tagloom.bootstrap import Installation
 from tagloom.events.event_bodies import EventFormat
+from tagloom.events.event_encoding import encode_events
+from tagloom.events.event_exports import EventQuery
 from tagloom.events.event_items import EventItem, event_item, event_type_item, person_event_item
 from tagloom.events.recording import EventOrder
+from tagloom.files.table_encoding import ExportFormat
 from tagloom.imports.lifecycle import How
 from tagloom.imports.problems import ImportStateWrong
 from tagloom.people import export as exports
@@ -108,15 +111,14 @@ class EventSourceSite(Protocol):
     def revoke_secret_key(self, source: str) -> None: ...
     def list_rejected_messages(self, source: str, *, limit: int) -> list[Plain]: ...
     def list_recent_events(self, source: str | None, *, limit: int) -> list[Plain]: ...
+    def export_events(self, query: EventQuery, format: ExportFormat) -> Iterator[bytes]: ...
 
 
 class Site(ImportSite, EventSourceSite, Protocol):
     """The environment in which commands work, in a data directory or on a server."""
 
     def version(self) -> int: ...
-    def export(
-        self, kind: ExportKind, name: str, format: exports.ExportFormat, *, as_of: str | None
-    ) -> Iterator[bytes]: ...
+    def export(self, kind: ExportKind, name: str, format: ExportFormat, *, as_of: str | None) -> Iterator[bytes]: ...
     def change_tags(
         self, person: Person, mode: Mode, tags: list[str], *, expires_at: str | None, ttl: str | None
     ) -> Plain: ...
@@ -256,9 +258,7 @@ class LocalSite:
         """Returns the newest version."""
         return self._services.changes.version(self._environment)
 
-    def export(
-        self, kind: ExportKind, name: str, format: exports.ExportFormat, *, as_of: str | None
-    ) -> Iterator[bytes]:
+    def export(self, kind: ExportKind, name: str, format: ExportFormat, *, as_of: str | None) -> Iterator[bytes]:
         """Yields the bytes of an export."""
         version = self._services.changes.version_as_of(self._environment, as_of)
         match kind:
@@ -301,6 +301,10 @@ class LocalSite:
             self._services.event_sources.get_source(where, source)
         found = _first(lambda count, cursor: events.list_recent(where, source, limit=count, cursor=cursor), limit)
         return [_plain_item(person_event_item(event)) for event in found]
+
+    def export_events(self, query: EventQuery, format: ExportFormat) -> Iterator[bytes]:
+        """Yields the bytes of an export of events."""
+        return encode_events(self._services.event_exports.stream(self._environment, query)[1], format)
 
     def list_event_types(self) -> list[Plain]:
         """Returns the event types in alphabetical order."""

@@ -1,7 +1,5 @@
 """Commands: show, tribe, export."""
 
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, assert_never, get_args
 
@@ -24,9 +22,9 @@ from tagloom.cli.options import (
     person_of,
     unicode_text,
 )
-from tagloom.cli.output import say, say_json, say_receipt, say_table, tell
+from tagloom.cli.output import say, say_json, say_receipt, say_table, tell, write_chunks
 from tagloom.cli.site import ExportKind, Plain, TribeDraft
-from tagloom.people.export import ExportFormat
+from tagloom.files.table_encoding import ExportFormat
 from tagloom.ports.problems import PersonNotFound
 from tagloom.words.context_rules import HasContext, described_context
 from tagloom.words.event_rules import HasEvent, described_event
@@ -240,21 +238,4 @@ def export(
         raise ParameterInvalid("--as-of is for a tribe or a tag. Taggings are exported as of now.")
     with at_site(data, url, token, space, environment) as site:
         chunks = site.export(kind, name or "", format, as_of=as_of)  # type: ignore[arg-type]  # Checked above.
-        if out is None:
-            for chunk in chunks:
-                sys.stdout.buffer.write(chunk)
-            return
-        write_whole(out, chunks)
-    tell(f"Wrote {out} ({out.stat().st_size:,} bytes).")
-
-
-def write_whole(file: Path, chunks: Iterator[bytes]) -> None:
-    """Writes a file under a temporary name, and renames it when it is complete. A failed write leaves no file."""
-    partial = file.with_name(file.name + ".partial")
-    try:
-        with partial.open("wb") as to:
-            for chunk in chunks:
-                to.write(chunk)
-        partial.replace(file)
-    finally:
-        partial.unlink(missing_ok=True)
+        write_chunks(chunks, out)

@@ -20,6 +20,7 @@ from tagloom.engine.keys.hashing import binary_array, key_of
 from tagloom.engine.read import queries, trends
 from tagloom.engine.read import time_travel as earlier
 from tagloom.engine.read.decisions import Decider
+from tagloom.engine.read.event_stream import stream_events
 from tagloom.engine.state.environment import EnvironmentState
 from tagloom.engine.storage import Replay, Span
 from tagloom.engine.write import catalogue, expire, import_steps
@@ -34,6 +35,7 @@ from tagloom.engine.write.preview import preview_of
 from tagloom.engine.write.tribe_tagging import resolved_batch_of
 from tagloom.engine.write.undo import check_versions, undo_diff
 from tagloom.ports import limits
+from tagloom.ports.events import EventSelection
 from tagloom.ports.pages import Page
 from tagloom.ports.problems import BodyOutdated, IdempotencyKeyReused, PersonNotFound, PlanOutdated
 from tagloom.ports.writes import (
@@ -369,6 +371,14 @@ class BitmapPopulation:
             return Page(tuple(PersonEvent(people[each.ordinal], each.event) for each in page.items), page.next_cursor)
 
         return self._environment.read(read)
+
+    def stream_events(
+        self, selection: EventSelection, tribes: Mapping[str, Definition]
+    ) -> tuple[Version, Iterator[Sequence[PersonEvent]]]:
+        """See the port."""
+        if selection.tribe is not None:
+            self._count_events([selection.tribe], tribes)
+        return stream_events(self._environment, selection, tribes)
 
     def list_event_types(self) -> tuple[EventTypeRecord, ...]:
         """See the port."""

@@ -402,8 +402,8 @@ class EventReads(Protocol):
 
     def event_block(self, version: int) -> EventBlock | None: ...
 
-    def event_block_with(self, version: int) -> EventBlock:
-        """Returns the block with the events that a version recorded."""
+    def next_event_block(self, after: int, since: int | None = None) -> EventBlock | None:
+        """Returns the first block with a version above `after` and an event at `since` or later."""
 
     def event_versions(self, actor: str, before: int) -> Iterator[int]:
         """Yields the versions below `before` with which an actor recorded events, newest first."""

@@ -28,7 +28,8 @@ from tagloom.words.tags import nearest
 Id: TypeAlias = str | int | UnsetType | None
 Text: TypeAlias = str | UnsetType | None
 
-_FIELDS = ("user", "visitor", "event", "properties", "at", "id")
+_FIELDS = ("user", "visitor", "event", "properties", "at", "id", "original_at", "sent_at", "received_at", "version")
+_TIMES = ("at", "original_at", "sent_at")
 # The names that other products use for these fields.
 _NAMES_OF_OTHERS = {
     "anonymousId": "visitor",
@@ -55,6 +56,11 @@ class _EventLine(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     properties: msgspec.Raw | UnsetType = UNSET
     at: Time = UNSET
     id: Id = UNSET
+    original_at: Time = UNSET
+    sent_at: Time = UNSET
+    # An export has these fields. A recorded event gets its own.
+    received_at: Text = UNSET
+    version: int | UnsetType | None = UNSET
 
 
 class EventReader:
@@ -89,6 +95,8 @@ class EventReader:
             at=_milliseconds(line.at, number) if isinstance(line.at, datetime) else self._now,
             id=self._new_id() if line.id is UNSET or line.id is None else _event_id(line.id, number),
             properties=properties,
+            original_at=_find_milliseconds(line.original_at, number, "original_at"),
+            sent_at=_find_milliseconds(line.sent_at, number, "sent_at"),
         )
 
     def _properties(self, raw: msgspec.Raw | UnsetType, text: bytes, number: int) -> tuple[bytes, int]:
@@ -131,17 +139,23 @@ class EventReader:
                 raise _fault(number, f"has the unknown field '{printable(name)}'", name, suggestion=suggestion)
             if name in KINDS or name == "id":
                 _text_of_id(value, name, number)
+            elif name == "version":
+                if type(value) is not int and value is not None:
+                    raise _fault(number, "has 'version' that is no whole number", _shown(value))
             elif name != "properties" and not isinstance(value, str | None):
                 raise _fault(number, f"has '{name}' that is no text", _shown(value))
-            elif name == "at":
-                _check_time(value, number)
+            elif name in _TIMES:
+                _check_time(value, number, name)
         # What is left is a number that is out of the range of a double, or a whole number of thousands of digits.
         raise line_fault(text, number, f"cannot be read: {printable(str(error))}") from error
 
 
 def _count(line: _EventLine) -> int:
     """Returns the number of fields of a line."""
-    fields = (line.user, line.visitor, line.event, line.properties, line.at, line.id)
+    fields = (
+        *(line.user, line.visitor, line.event, line.properties, line.at, line.id),
+        *(line.original_at, line.sent_at, line.received_at, line.version),
+    )
     return len(fields) - fields.count(UNSET)
 
 
@@ -200,13 +214,23 @@ def _check_category(type: str, written: str) -> None:
         raise LineFault(EventTypeReserved(says), written)
 
 
-def _check_time(written: str | None, number: int) -> None:
+def _check_time(written: str | None, number: int, field: str) -> None:
     """Raises: LineFault: a text is no time."""
     try:
         msgspec.convert(written, Time)
     except msgspec.ValidationError as error:
-        says = "has 'at' that is no RFC 3339 time with a zone, such as 2026-03-01T09:00:00Z"
+        says = f"has '{field}' that is no RFC 3339 time with a zone, such as 2026-03-01T09:00:00Z"
         raise _fault(number, says, str(written)) from error
+
+
+def _find_milliseconds(moment: datetime | UnsetType | None, number: int, field: str) -> int | None:
+    """Returns a time in milliseconds since 1970, or None if there is none. Raises: LineFault."""
+    if not isinstance(moment, datetime):
+        return None
+    found = milliseconds_at(moment)
+    if found >= _END:
+        raise _fault(number, f"has '{field}' after the year 9999 in UTC", moment.isoformat())
+    return found
 
 
 def _milliseconds(moment: datetime, number: int) -> int:

@@ -1,13 +1,16 @@
 """Events: recorded in bulk, and those of one person."""
 
 from tagloom.events import limits
+from tagloom.events.event_encoding import encode_events
+from tagloom.events.event_exports import EventQuery
 from tagloom.events.event_items import event_item, event_type_item, person_event_item
 from tagloom.events.recording import FORMAT_OF_CONTENT_TYPE, EventOrder
 from tagloom.http.framework.bodies import format_of_content_type, read_body, received
 from tagloom.http.framework.body_headers import declared_compression, declared_encoding
-from tagloom.http.framework.context import Answer, Call
+from tagloom.http.framework.context import Answer, Call, Stream
 from tagloom.http.framework.paging import page_of
 from tagloom.http.framework.schemas import EventsPage, EventTypesPage, RecentEventsPage
+from tagloom.http.framework.streams import export_format, export_stream
 from tagloom.words.people import Kind
 
 
@@ -54,6 +57,21 @@ async def list_recent_events(call: Call) -> Answer:
         return RecentEventsPage(items=items, next_cursor=page.next_cursor, version=version)
 
     return Answer(await call.in_thread(read))
+
+
+async def export_events(call: Call) -> Stream:
+    """Streams events in the order of recording."""
+    environment, format, exports = call.environment, export_format(call), call.services.event_exports
+    query = EventQuery(
+        event=call.find_text("event"),
+        since=call.find_text("since"),
+        until=call.find_text("until"),
+        person=call.find_person(),
+        tribe=call.find_text("tribe"),
+    )
+    return await export_stream(
+        call, lambda: exports.stream(environment, query), lambda chunks: encode_events(chunks, format), format
+    )
 
 
 class EventHandlers:

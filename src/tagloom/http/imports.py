@@ -5,13 +5,13 @@ from typing import Any
 
 import msgspec
 
+from tagloom.files.table_encoding import CONTENT_TYPE_OF_FORMAT
 from tagloom.http.framework.bodies import read_json, received
 from tagloom.http.framework.context import Answer, Call, Events, Stream
 from tagloom.http.framework.schemas import ImportsPage, MappingsPage
 from tagloom.http.uploads import OCTETS, format_of_body
 from tagloom.imports.lifecycle import Imports
 from tagloom.imports.mapping_inference import InferredMapping, beginning_in, infer
-from tagloom.people.export import CONTENT_TYPE_OF_FORMAT
 from tagloom.ports.imports import Import
 from tagloom.syncs import limits
 from tagloom.words.mappings import Mapping

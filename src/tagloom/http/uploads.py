@@ -9,13 +9,13 @@ from msgspec.structs import replace
 from tagloom.base.problems import BodyInvalid, ContentTypeUnsupported, ParameterInvalid
 from tagloom.files import ids_mapping
 from tagloom.files.decoding import check_declared
+from tagloom.files.table_encoding import CONTENT_TYPE_OF_FORMAT
 from tagloom.http.framework.bodies import JSON, content_type, decode, format_of_content_type, read_body, received
 from tagloom.http.framework.body_headers import declared_compression, declared_encoding
 from tagloom.http.framework.context import Answer, Call
 from tagloom.http.framework.schemas import ImportOptions, UrlImport
 from tagloom.imports.folder import Stored
 from tagloom.imports.lifecycle import How
-from tagloom.people.export import CONTENT_TYPE_OF_FORMAT
 from tagloom.ports import limits
 from tagloom.ports.imports import Import, ImportFormat
 from tagloom.server.body_reader import media_type

@@ -26,7 +26,7 @@ from tagloom.files.ndjson import lines_in
 from tagloom.files.parquet_file import ParquetFile, in_kind, translated
 from tagloom.files.part_columns import LineFault
 from tagloom.files.sliding_buffer import BYTE_ORDER_MARK, Stream
-from tagloom.people.export import Sink
+from tagloom.files.table_encoding import Sink
 from tagloom.ports.imports import Import
 from tagloom.words import limits as words_limits
 from tagloom.words.mappings import REASON_COLUMNS, REASON_FIELD, REASON_PREFIX

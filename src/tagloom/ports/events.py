@@ -1,10 +1,29 @@
 """The port that reads events."""
 
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
+import msgspec
+
 from tagloom.ports.pages import Page
+from tagloom.words.changes import Version
 from tagloom.words.events import EventTypeRecord, PersonEvent, RecordedEvent
 from tagloom.words.people import Person
+from tagloom.words.rules import Definition
+
+
+class EventSelection(msgspec.Struct, frozen=True, kw_only=True):
+    """Selects events. A field that is None selects all.
+
+    `event` is a type, or a category for all its types. The events happened at `since` or later, and before `until`, in
+    milliseconds since 1970. They are those of one person, or of the members of a tribe.
+    """
+
+    event: str | None = None
+    since: int | None = None
+    until: int | None = None
+    person: Person | None = None
+    tribe: Definition | None = None
 
 
 class Events(Protocol):
@@ -28,6 +47,14 @@ class Events(Protocol):
         """Returns all events, or those that an actor recorded, the last recorded first.
 
         Raises: CursorInvalid.
+        """
+
+    def stream_events(
+        self, selection: EventSelection, tribes: Mapping[str, Definition]
+    ) -> tuple[Version, Iterator[Sequence[PersonEvent]]]:
+        """Returns a version, and the selected events up to this version, in the order of recording, a chunk at a time.
+
+        Events of people who are erased meanwhile are left out. Raises: PersonNotFound.
         """
 
     def list_event_types(self) -> tuple[EventTypeRecord, ...]:

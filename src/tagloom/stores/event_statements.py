@@ -47,11 +47,13 @@ class EventReads(ColdReads):
         found = self._all(query, self._environment, version)
         return EventBlock._make(found[0]) if found else None
 
-    def event_block_with(self, version: int) -> EventBlock:
+    def next_event_block(self, after: int, since: int | None = None) -> EventBlock | None:
         query = (
-            f"SELECT {_BLOCK_COLUMNS} FROM event_block WHERE environment=%s AND version>=%s ORDER BY version LIMIT 1"
+            f"SELECT {_BLOCK_COLUMNS} FROM event_block WHERE environment=%s AND version>%s AND last_at>=%s "
+            "ORDER BY version LIMIT 1"
         )
-        return EventBlock._make(self._all(query, self._environment, version)[0])
+        found = self._all(query, self._environment, after, _TIME_MIN if since is None else since)
+        return EventBlock._make(found[0]) if found else None
 
     def event_versions(self, actor: str, before: int) -> Iterator[int]:
         query = (

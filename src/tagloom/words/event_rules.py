@@ -136,12 +136,13 @@ def holds_for(node: HasEvent, count_events: EventCounter) -> bool:
 
 def check_event_node(node: HasEvent, pointer: str) -> None:
     """Checks the fields of a node. `pointer` is its JSON pointer in the rule. Raises: RuleInvalid."""
-    fault = _fault_of_event(node.event) or _fault_of_numbers(node) or _fault_of_conditions(node.where)
+    fault = fault_of_event_name(node.event) or _fault_of_numbers(node) or _fault_of_conditions(node.where)
     if fault:
         raise RuleInvalid(fault, node=pointer)
 
 
-def _fault_of_event(event: str) -> str:
+def fault_of_event_name(event: str) -> str:
+    """Returns why a text is neither an event type nor a category, or an empty text."""
     if not event:
         return "Enter an event type such as 'ad/clicked', or a category such as 'ad'."
     if is_tag(event) and event.count("/") < 2 and parse_tag(event) == event:

@@ -13,9 +13,9 @@ from tagloom.console.forms.times import read_moment
 from tagloom.console.framework.context import Answer, Download, Html, PageRequest, Redirect, Toast
 from tagloom.console.views.history import is_previewed
 from tagloom.files.problems import ColumnsInvalid
+from tagloom.files.table_encoding import CONTENT_TYPE_OF_FORMAT
 from tagloom.imports.lifecycle import How
 from tagloom.imports.mapping_inference import IDS_COLUMN, Beginning, infer, rows_read, without_header
-from tagloom.people.export import CONTENT_TYPE_OF_FORMAT
 from tagloom.ports.imports import ENDED, WORKED_ON, Hold, Import, ImportFormat, ImportState
 from tagloom.ports.problems import UndoConflict
 from tagloom.ports.writes import Undo

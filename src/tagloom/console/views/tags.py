@@ -9,7 +9,8 @@ from tagloom.console.forms.times import read_moment
 from tagloom.console.framework.charts import Spark, Tile, line_charts, spark, treemap
 from tagloom.console.framework.context import Answer, Download, Html, PageRequest, Redirect, Toast, toast_of
 from tagloom.console.framework.rendering import day
-from tagloom.people.export import CONTENT_TYPE_OF_FORMAT, encode_people
+from tagloom.files.table_encoding import CONTENT_TYPE_OF_FORMAT
+from tagloom.people.export import encode_people
 from tagloom.ports.problems import TagExists, TagMoveInvalid, TagNotFound
 from tagloom.ports.writes import DeleteTag, MergeTags, MoveTag, PutTag
 from tagloom.words.catalogue import Tag

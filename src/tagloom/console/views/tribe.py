@@ -11,7 +11,8 @@ from tagloom.console.framework.charts import line_charts
 from tagloom.console.framework.context import Answer, Download, Html, PageRequest, Redirect, Toast
 from tagloom.console.framework.rendering import day, rule_text
 from tagloom.console.views.tribes import colour_of
-from tagloom.people.export import CONTENT_TYPE_OF_FORMAT, encode_people
+from tagloom.files.table_encoding import CONTENT_TYPE_OF_FORMAT
+from tagloom.people.export import encode_people
 from tagloom.ports.problems import TribeChanged
 from tagloom.tribes.audiences import Comparison, UnknownInRule
 from tagloom.tribes.definitions import Draft, check

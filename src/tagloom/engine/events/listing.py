@@ -89,7 +89,8 @@ def _of_actor(snapshot: EventReads, actor: str, before: _Position) -> Iterator[t
     while some := list(islice(versions, _VERSIONS_AT_ONCE)):
         while some:
             if block is None or columns is None or some[0] < block.first_version:
-                block = snapshot.event_block_with(some[0])
+                block = snapshot.next_event_block(some[0] - 1)
+                assert block is not None, "a block has the events of this version"
                 columns = unpack(block)
             within = [version for version in some if version >= block.first_version]
             yield from _last_first(columns, np.flatnonzero(np.isin(columns.versions, within)))
@@ -107,10 +108,11 @@ def _last_first(columns: EventColumns, places: NDArray[np.intp]) -> Iterator[tup
     versions = columns.versions[places]
     numbers = np.arange(len(places)) - np.searchsorted(versions, versions)
     for place, version, number in zip(*(each[::-1].tolist() for each in (places, versions, numbers)), strict=True):
-        yield _Position(version, number), Listed(Ordinal(int(columns.ordinals[place])), _event(columns, place))
+        yield _Position(version, number), Listed(Ordinal(int(columns.ordinals[place])), recorded_event(columns, place))
 
 
-def _event(columns: EventColumns, place: int) -> RecordedEvent:
+def recorded_event(columns: EventColumns, place: int) -> RecordedEvent:
+    """Returns the event at a place of some columns."""
     return RecordedEvent(
         type=columns.types[int(columns.type_numbers[place])],
         at=int(columns.at[place]),

@@ -287,12 +287,12 @@ def make_up(environment: EnvironmentState, wanted: Definition, tribes: Mapping[s
 
 
 def people_of(environment: EnvironmentState, ordinals: Collection[Ordinal]) -> dict[Ordinal, Person]:
-    """Returns the people with these ordinals."""
+    """Returns the people with these ordinals. Erased people are left out."""
     found: dict[Ordinal, Person] = {}
     wanted = np.array(sorted(ordinals), np.uint32)
     for some, keys in environment.directory.keys_of(wanted, environment.snapshot):
         pairs = zip(some.tolist(), keys.to_pylist(), strict=True)
-        found.update((Ordinal(ordinal), person_of(key)) for ordinal, key in pairs)
+        found.update((Ordinal(ordinal), person_of(key)) for ordinal, key in pairs if key)
     return found
 
 

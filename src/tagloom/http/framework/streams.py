@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from tagloom.base.text import printable
+from tagloom.files.table_encoding import CONTENT_TYPE_OF_FORMAT, ExportFormat
 from tagloom.http.framework.context import Call, Stream
 from tagloom.http.problems import NotAcceptable
-from tagloom.people.export import CONTENT_TYPE_OF_FORMAT, ExportFormat
 from tagloom.words.changes import Version
 
 Item = TypeVar("Item")

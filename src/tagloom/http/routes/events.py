@@ -7,9 +7,17 @@ from tagloom.http.framework.addresses import E
 from tagloom.http.framework.parameters import AT_LEAST, CURSOR, DRY_RUN, LIMIT, Parameter
 from tagloom.http.framework.routing import Route
 from tagloom.http.framework.schemas import EventsPage, EventTypesPage, RecentEventsPage
-from tagloom.http.routes.people import IDEMPOTENCY_KEY, SOURCE
-from tagloom.ports.problems import CursorInvalid, EventSourceNotFound, IdempotencyKeyReused, PersonNotFound
-from tagloom.words.problems import PersonIdInvalid
+from tagloom.http.problems import NotAcceptable
+from tagloom.http.routes.people import EXPORTS, IDEMPOTENCY_KEY, SOURCE
+from tagloom.ports.problems import (
+    CursorInvalid,
+    EventsNotCounted,
+    EventSourceNotFound,
+    IdempotencyKeyReused,
+    PersonNotFound,
+    TribeNotFound,
+)
+from tagloom.words.problems import PersonIdInvalid, TribeNeedsContext
 from tagloom.words.receipts import Receipt
 
 EVENT_SOURCE = Parameter(name="event_source", description="Only events of this event source.")
@@ -71,6 +79,29 @@ EVENTS: tuple[Route, ...] = (
         parameters=(LIMIT, CURSOR, AT_LEAST),
         answer=EventTypesPage,
         problems=(CursorInvalid,),
+    ),
+    Route(
+        method="GET",
+        path=f"{E}/export/events",
+        handler=events.export_events,
+        group="Events",
+        summary="Stream events in the order of recording",
+        description=(
+            "By type or category, time, person or tribe. `Accept` selects NDJSON, CSV or Parquet. NDJSON can be "
+            "recorded again. The header `Tagloom-Version` has the version up to which the events were recorded."
+        ),
+        scopes=("events:read", "people:read"),
+        parameters=(
+            Parameter(name="event", description="Only events of this type, or of this category."),
+            Parameter(name="since", description="Only events that happened at this time or later."),
+            Parameter(name="until", description="Only events that happened before this time."),
+            Parameter(name="user", description="Only events of this user."),
+            Parameter(name="visitor", description="Only events of this visitor."),
+            Parameter(name="tribe", description="Only events of the members of this tribe."),
+            AT_LEAST,
+        ),
+        answer_types=EXPORTS,
+        problems=(NotAcceptable, PersonIdInvalid, PersonNotFound, TribeNotFound, TribeNeedsContext, EventsNotCounted),
     ),
     _of_person(EVENTS_OF_USERS),
     _of_person(EVENTS_OF_VISITORS),

@@ -3,6 +3,7 @@
 from tagloom.base import limits as base_limits
 from tagloom.base.problems import Problem
 from tagloom.files.problems import ColumnsInvalid
+from tagloom.files.table_encoding import CONTENT_TYPE_OF_FORMAT
 from tagloom.http import limits, taggings
 from tagloom.http.framework.addresses import E
 from tagloom.http.framework.parameters import (
@@ -22,7 +23,6 @@ from tagloom.http.framework.routing import Route
 from tagloom.http.framework.schemas import PeoplePage, PersonBody, PersonTags, TagsBody
 from tagloom.http.people import USERS, VISITORS, PeopleHandlers
 from tagloom.http.problems import NotAcceptable
-from tagloom.people.export import CONTENT_TYPE_OF_FORMAT
 from tagloom.ports import limits as ports_limits
 from tagloom.ports.problems import (
     ChangeNotFound,

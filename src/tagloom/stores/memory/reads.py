@@ -5,6 +5,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from datetime import datetime
 
 from tagloom.base.times import milliseconds_at, milliseconds_of
+from tagloom.ports.events import EventSelection
 from tagloom.ports.pages import Page
 from tagloom.ports.problems import ChangeNotFound, PersonNotFound, TagNotFound
 from tagloom.stores.memory.drafts import not_found
@@ -380,6 +381,28 @@ class Answers:
         ]
         shown = tuple(PersonEvent(people[each.ordinal], each.event) for each in found[:limit])
         return Page(shown, cursor_of("events", str(found[limit - 1].place)) if len(found) > limit else None)
+
+    def stream_events(
+        self, selection: EventSelection, tribes: Mapping[str, Definition]
+    ) -> tuple[Version, Iterator[Sequence[PersonEvent]]]:
+        state = self._state
+        people = {ordinal: person for person, ordinal in state.ordinals.items()}
+        chosen: set[Person] | None = None
+        if selection.person is not None:
+            if not state.is_known(selection.person):
+                raise PersonNotFound(f"There is no such {selection.person.kind} here.")
+            chosen = {selection.person}
+        elif selection.tribe is not None:
+            chosen = {person for chunk in self.members(selection.tribe, tribes)[1] for person in chunk}
+        found = [
+            PersonEvent(people[each.ordinal], each.event)
+            for each in state.events
+            if (chosen is None or people[each.ordinal] in chosen)
+            and (selection.since is None or each.event.at >= selection.since)
+            and (selection.until is None or each.event.at < selection.until)
+            and (selection.event is None or is_at_or_below(each.event.type, selection.event))
+        ]
+        return state.version, iter((found,))
 
     def merge_event_blocks(self) -> int:
         return 0  # The oracle has no blocks.
