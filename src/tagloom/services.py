@@ -167,7 +167,7 @@ def make_services(installation: Installation, now: Callable[[], float] = time.ti
     remotes = Remotes(egress_policy)
     sources = Sources(egress_policy, remotes)
     alerting = Alerting(egress_policy.mail, Egress(egress_policy.webhooks_guard()))
-    rejected_messages = RejectedMessages(control)
+    rejected_messages = RejectedMessages(control, now)
     compactor = Compactor(control.list_retained, installation.population, now)
     return Services(
         access=access,
@@ -186,7 +186,7 @@ def make_services(installation: Installation, now: Callable[[], float] = time.ti
         event_sources=EventSources(control, now),
         tracking=Tracking(installation.population, now, new_event_id, rejected_messages),
         rejected_messages=rejected_messages,
-        people=People(installation.population),
+        people=People(installation.population, rejected_messages.delete_about),
         changes=Changes(installation.population),
         undos=Undos(installation.population),
         boards=Boards(control, tribes),

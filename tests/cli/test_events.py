@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from tagloom.events import event_files
 from tests.cli.conftest import Twins
 from tests.cli.running import Said, ask, run, write
 from tests.cli.test_both_ways import both
@@ -39,7 +40,7 @@ def test_each_command_says_the_same_on_a_directory_and_on_a_server(twins: Twins,
     assert (again.json["repeats"], again.json["events"], again.json["version"]) == (3, 0, 1)
     assert say("events", "record", whole, "--source", "warehouse", "--json").json["repeats"] == 3
     assert say("events", "record", file, "--format", "json").code == 1
-    assert say("events", "record", file, "--format", "csv").code == 2
+    assert say("events", "record", file, "--format", "csv").code == 1
     assert say("events", "record", tmp_path / "missing").code == 2
     assert say("events", "record", tmp_path).code == 2
 
@@ -164,3 +165,29 @@ def test_exports_are_the_same_on_a_directory_and_on_a_server(twins: Twins, tmp_p
     assert both(twins, pair, "events", "export", "--since", "yesterday").code == 2
     assert both(twins, pair, "events", "export", "u1", "--tribe", "clickers").code == 2
     assert both(twins, pair, "events", "export", "nobody").code == 1
+
+
+def test_tables_and_files_of_many_batches_are_recorded_with_the_lines_of_the_file(
+    twins: Twins, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair = twins.pair()
+    monkeypatch.setattr(event_files, "_LINES_PER_BODY", 2)
+    rows = "user,event,id,ad\nu1,a/b,m1,7\nu2,Ad Clicked,m2,\nu3,a/b,m3\nu4,a/b,m4,\nu5,a/b,m5,x\n"
+    table = write(tmp_path / "events.csv", rows)
+
+    first = both(twins, pair, "events", "record", table, "--json")
+    again = both(twins, pair, "events", "record", table, "--json")
+
+    assert (first.code, first.json["events"], first.json["new_people"], first.json["version"]) == (3, 3, 3, 2)
+    assert [(each["line"], each["problem"]) for each in first.json["rejected"]] == [
+        (3, "event-type-invalid"),
+        (4, "line-invalid"),
+    ]
+    assert (again.json["events"], again.json["repeats"], again.json["rejected_count"]) == (0, 3, 2)
+    exported = [run("events", "export", *where).out.splitlines() for where in pair]
+    assert [[json.loads(line).get("properties") for line in lines] for lines in exported] == [
+        [{"ad": 7}, {}, {"ad": "x"}]
+    ] * 2
+    file = tmp_path / "events.parquet"
+    run("events", "export", "--out", file, *pair[0])
+    assert both(twins, pair, "events", "record", file, "--json").json["repeats"] == 3

@@ -254,6 +254,19 @@ def test_an_event_of_one_type_too_many_is_rejected_alone(
     assert [each.type for each in population.list_event_types()] == ["a/a", "b/b"]
 
 
+def test_a_write_may_leave_types_for_others_and_types_of_views_always_find_a_place(
+    population: Population, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "EVENT_TYPES_MAX", 2)
+    first = population.write(RecordEvents([event("m1", "a/a"), event("m2", "a/b")], types_max=1), WriteOptions(ADA))
+    second = record(population, event("m3", "a/b"), event("m4", "a/c"), event("m5", "page/viewed"))
+
+    assert [each.line for each in first.rejected] == [2]
+    assert "1 event types" in first.rejected[0].detail
+    assert [each.line for each in second.rejected] == [2]
+    assert [each.type for each in population.list_event_types()] == ["a/a", "a/b", "page/viewed"]
+
+
 def test_a_batch_whose_events_are_all_rejected_makes_no_version(
     population: Population, monkeypatch: pytest.MonkeyPatch
 ) -> None:

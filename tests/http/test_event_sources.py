@@ -226,3 +226,13 @@ def test_the_async_client_does_the_same(served: Served) -> None:
             await tagloom.delete_event_source("web")
 
     asyncio.run(use())
+
+
+def test_ids_that_no_source_can_have_are_not_found(tagloom: Tagloom, http: httpx.Client) -> None:
+    sources = f"{tagloom.place.address}/event-sources"
+
+    assert [http.get(f"{sources}/{id}").status_code for id in ("%00", "%F0%9F%98%80", "Web")] == [404] * 3
+    assert http.get(f"{tagloom.place.address}/events", params={"event_source": "\x00"}).status_code == 404
+    http.post(sources, json={"id": "web", "name": "Web"}).raise_for_status()
+    assert http.get(f"{sources}/web/rejected-messages", params={"before": 2**40}).status_code == 200
+    assert http.get(f"{sources}/web/rejected-messages", params={"before": 2**60}).status_code == 422

@@ -13,6 +13,7 @@ import pytest
 
 from tagloom.engine import limits as engine_limits
 from tagloom.tracking.event_sources import EventSources
+from tagloom.words import limits as words_limits
 from tagloom.words.event_sources import EventSourceDraft
 from tagloom_client import Tagloom
 from tests.http.serving import INSTALLATIONS, Served, serve
@@ -169,6 +170,14 @@ def test_pages_of_all_origins_can_send(source: Source) -> None:
     assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (200, PAGE)
 
 
+def test_origins_are_compared_as_browsers_send_them(make_source: Callable[..., Source]) -> None:
+    source = make_source(origins=["HTTPS://Shop.Example:443/", "http://localhost:80", "capacitor://localhost", "null"])
+
+    found = source.http.get(source.address).json()["origins"]
+
+    assert found == ["https://shop.example", "http://localhost", "capacitor://localhost", "null"]
+
+
 def test_a_source_with_origins_takes_events_of_no_other_page(make_source: Callable[..., Source]) -> None:
     source = make_source(origins=[PAGE])
     key = source.http.post(f"{source.address}/secret-key").json()["secret_key"]
@@ -179,6 +188,7 @@ def test_a_source_with_origins_takes_events_of_no_other_page(make_source: Callab
 
     assert status_from("https://evil.example") == 403
     assert source.events() == []
+    assert source.rejected(1) == ["page-origin-refused"]
     assert [status_from(PAGE), status_from(None), status_from("https://evil.example", auth=(key, ""))] == [200] * 3
 
 
@@ -199,6 +209,46 @@ def test_a_body_that_cannot_be_read_is_refused_whole(source: Source, body: bytes
     assert (answer.status_code, answer.json()["success"], answer.json()["code"]) == (400, False, "body-invalid")
 
 
+def test_a_body_that_cannot_be_read_is_shown_among_the_rejected_messages(source: Source) -> None:
+    source.app.post("/v1/track", content=b'{"userId":"u1","event":"Ad \\ud83d"}')
+
+    assert source.rejected(1) == ["body-invalid"]
+
+
+def test_an_erasure_deletes_the_rejected_messages_about_the_person(source: Source) -> None:
+    nameless = {**CLICK, "event": ""}
+    source.app.post("/v1/batch", json={"batch": [CLICK, nameless, {**nameless, "userId": "u2"}]})
+    assert len(source.rejected(2)) == 2
+
+    source.http.delete(f"{source.place}/users/u1").raise_for_status()
+
+    left = source.http.get(f"{source.address}/rejected-messages").json()["items"]
+    assert ["u2" in each["message"] and "u1" not in each["message"] for each in left] == [True]
+
+
+def test_keys_and_ignored_properties_are_not_among_the_rejected_messages(make_source: Callable[..., Source]) -> None:
+    source = make_source(ignored_properties=["password"])
+    key = source.http.post(f"{source.address}/secret-key").json()["secret_key"]
+    message = {"writeKey": key, "userId": "null", "event": "Foo", "properties": {"password": "hunter2"}}
+    httpx.post(source.app.base_url.join("/v1/track"), json=message)
+    httpx.get(source.app.base_url.join("/pixel/v1/track"), params={"writeKey": key, "event": "x"})
+
+    assert len(source.rejected(2)) == 2
+    shown = source.http.get(f"{source.address}/rejected-messages").text
+    assert key not in shown
+    assert "hunter2" not in shown
+
+
+def test_sources_leave_event_types_for_the_platform(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(words_limits, "EVENT_TYPES_OF_SOURCES_MAX", 1)
+    names = [{**CLICK, "event": f"Name {number}", "messageId": f"m{number}"} for number in (1, 2)]
+
+    source.app.post("/v1/batch", json={"batch": [*names, {"type": "page", "userId": "u1"}]})
+
+    assert [type for type, _, _ in source.events()] == ["name/1", "page/viewed"]
+    assert source.rejected(1) == ["too-many-event-types"]
+
+
 def test_a_compressed_body_that_grows_too_large_is_refused(source: Source) -> None:
     bomb = gzip.compress(b'{"batch":[' + b" " * 50_000_000 + b"]}")
 
@@ -207,6 +257,7 @@ def test_a_compressed_body_that_grows_too_large_is_refused(source: Source) -> No
 
 def test_an_address_tells_the_methods_that_it_takes(source: Source) -> None:
     assert source.app.get("/v1/batch").status_code == 405
+    assert source.app.get("/v1/batch").headers["allow"] == "POST"
     assert source.app.post("/pixel/v1/track").status_code == 405
 
 
@@ -222,8 +273,14 @@ def test_pixels_record_a_message_of_the_query(source: Source) -> None:
     assert [(each.status_code, each.headers["content-type"]) for each in answers] == [(200, "image/gif")] * 2
     page = {"mail": {"id": "m7"}, "name": "Letter"}
     assert source.events() == [("mail/opened", "v1", {}), ("page/viewed", "u1", page)]
-    for wrong in ({"data": "%%%"}, {"a": "1", "a.b": "2"}, {".".join("a" * 50): "1"}):
+    for wrong in ({"data": "%%%"}, {"data": "😀"}, {"a": "1", "a.b": "2"}, {".".join("a" * 50): "1"}):
         assert source.app.get("/pixel/v1/track", params=wrong).status_code == 400
+
+
+def test_a_question_for_the_headers_of_a_pixel_records_nothing(source: Source) -> None:
+    answer = source.app.head("/pixel/v1/track", params={"userId": "u1", "event": "Mail Opened"})
+
+    assert (answer.status_code, answer.content, source.events()) == (200, b"", [])
 
 
 def test_beacons_and_telemetry_are_answered(source: Source, served: Served) -> None:

@@ -53,6 +53,7 @@ def reason_of(message: object) -> str:
         ({"type": "track", "event": "session/started"}, "event/session-started", {}),
         ({"type": "page", "name": "Home", "properties": {"url": "/"}}, "page/viewed", {"url": "/", "name": "Home"}),
         ({"type": "page", "name": "Home", "properties": {"name": "A"}}, "page/viewed", {"name": "A"}),
+        ({"type": "page", "name": 7, "category": True}, "page/viewed", {"name": 7, "category": True}),
         ({"type": "screen", "category": "Docs", "name": None}, "screen/viewed", {"category": "Docs"}),
         ({"type": "identify", "traits": {"plan": "gold"}}, "identity/identified", {"plan": "gold"}),
         ({"type": "identify", "context": {"traits": {"plan": "gold"}}}, "identity/identified", {"plan": "gold"}),
@@ -119,6 +120,8 @@ def test_a_message_belongs_to_its_user_or_else_to_its_visitor(user: object, visi
         (NOW + 87_600 * HOUR, NOW + 87_601 * HOUR, NOW - HOUR, True),
         # A phone whose clock begins in 1970.
         (60_000, 120_000, NOW - 60_000, True),
+        # A library that rounds the time of sending to seconds.
+        (NOW - 2 * HOUR + 400, NOW - 2 * HOUR, NOW + 400, True),
         # A message that happened after it was sent has no order that could be trusted.
         (NOW - HOUR, NOW - 2 * HOUR, NOW - HOUR, False),
     ],
@@ -169,6 +172,9 @@ def test_times_are_read_in_the_forms_that_libraries_send(time: object) -> None:
         ({**GOOD, "properties": {"a": "b" * 40_000}}, "at most 32,768 are allowed"),
         ({**GOOD, "properties": {str(number): 1 for number in range(501)}}, "501 properties"),
         ({**GOOD, "properties": json.loads('{"a":' * 400 + "1" + "}" * 400)}, "levels"),
+        ({**GOOD, "type": "page", "name": {"a": 1}}, "'name' of the message is no text"),
+        ({**GOOD, "type": "page", "category": ["a"]}, "'category' of the message is no text"),
+        ({**GOOD, "type": "identify", "traits": {str(n): 1 for n in range(500)}, "anonymousId": "v"}, "501 properties"),
         (5, "Expected `object`"),
     ],
 )
@@ -257,3 +263,48 @@ def test_a_gzip_body_that_is_cut_or_grows_too_large_is_refused() -> None:
         plain_body(gzip.compress(b"a" * 10_000_000), 1_000)
     with pytest.raises(BodyTooLarge):
         plain_body(b"a" * 1_001, 1_000)
+
+
+def test_all_members_of_a_gzip_body_are_read() -> None:
+    body = json.dumps({"batch": [GOOD]}).encode()
+
+    assert plain_body(gzip.compress(body[:20]) + gzip.compress(body[20:]), 1_000) == body
+    with pytest.raises(BodyInvalid):
+        plain_body(gzip.compress(body) + b"garbage", 1_000)
+    with pytest.raises(BodyTooLarge):
+        plain_body(gzip.compress(b"a" * 600) * 2, 1_000)
+
+
+@pytest.mark.parametrize("text", [b'"' + b'\\"' * 200_000, b'"a" ' * 100_000 + b'"' + b"\\" * 100_001, b"[" * 400_000])
+def test_a_broken_body_of_many_quotes_is_scanned_once(text: bytes) -> None:
+    # If each quote were tried again, this would take some hours.
+    with pytest.raises(BodyInvalid):
+        read(b'{"batch":[' + text)
+    assert find_write_key(b'{"writeKey":"k", "batch":[' + text) == "k"
+
+
+def test_fields_that_only_help_do_not_make_a_body_unreadable() -> None:
+    found = read({"batch": [{**GOOD, "sentAt": {}}], "sentAt": [], "writeKey": 5})
+
+    assert (len(found.events), found.events[0].sent_at) == (1, None)
+    assert find_write_key(b'{"writeKey": 5}') is None
+
+
+def test_names_that_begin_alike_have_one_type() -> None:
+    found = read({"batch": [{**GOOD, "event": "ad " + "x" * 300 + end} for end in "ab"]})
+
+    assert len({event.type for event in found.events}) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (b'{"type":"track","userId":"u1","event":"a \\ud83d"}', "half of a character"),
+        (b'{"type":"track","userId":"u1","event":NaN}', "NaN and Infinity are no JSON"),
+        (b'{"type":"track","userId":"u1",}', "cannot be read"),
+    ],
+)
+def test_the_reason_of_a_broken_message_says_what_is_wrong(text: bytes, reason: str) -> None:
+    found = read(b'{"batch":[%b,{"type":"track"}]}' % text)
+
+    assert reason in found.refused[0].problem.detail

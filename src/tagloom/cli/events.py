@@ -1,14 +1,17 @@
 """Commands: events."""
 
+import io
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO, cast, get_args
+from typing import Annotated, Any, BinaryIO, Literal, cast, get_args
 
 import msgspec
 import typer
 from rich.markup import escape
 
+from tagloom.base.limits import UPLOAD_CHUNK_BYTES
 from tagloom.base.text import plural
 from tagloom.cli.options import (
     DataOption,
@@ -23,14 +26,17 @@ from tagloom.cli.options import (
     person_of,
     unicode_text,
 )
-from tagloom.cli.output import say, say_json, say_rejected, say_table, write_chunks
-from tagloom.events.event_bodies import EventFormat
+from tagloom.cli.output import ProgressLines, say, say_json, say_rejected, say_table, write_chunks
+from tagloom.cli.site import Plain, Site, plain
 from tagloom.events.event_exports import EventQuery, check_query
+from tagloom.events.event_files import EventsPart, parts_of_lines, parts_of_table
+from tagloom.files.decompression import Squeezed
 from tagloom.files.table_encoding import ExportFormat
+from tagloom.ports.limits import REJECTED_PER_RECEIPT_MAX
 
 _STANDARD_INPUT = "-"
 _COMPRESSED = (".gz", ".zst")
-_FORMATS: dict[str, EventFormat] = {"ndjson": "ndjson", "json": "json"}
+_FileFormat = Literal["ndjson", "json", "csv", "parquet"]
 
 LimitOption = Annotated[int, typer.Option(min=1, max=100_000, help="The largest number of events to list.")]
 
@@ -41,13 +47,17 @@ app.add_typer(events_app, name="events")
 
 @events_app.command("record")
 def record_events(
-    file: Annotated[str, typer.Argument(help="A file of events, NDJSON or JSON. - reads standard input.")],
+    file: Annotated[
+        str, typer.Argument(help="A file of events: NDJSON, JSON, CSV or Parquet. - reads NDJSON from standard input.")
+    ],
     data: DataOption = None,
     url: UrlOption = None,
     token: TokenOption = None,
     space: SpaceOption = "main",
     environment: EnvironmentOption = "production",
-    format: Annotated[str | None, typer.Option("--format", help="ndjson or json. Default: by the file name.")] = None,
+    format: Annotated[
+        str | None, typer.Option("--format", help="ndjson, json, csv or parquet. Default: by the file name.")
+    ] = None,
     source: Annotated[
         str | None,
         typer.Option("--source", help="The source for the history. Default: the file name.", callback=unicode_text),
@@ -57,8 +67,12 @@ def record_events(
 ) -> None:
     """Record the events of a file; exit 3 if events were rejected."""
     body, name = _source(file)
+    chosen = _format(file, format)
     with at_site(data, url, token, space, environment) as site:
-        receipt = site.record_events(body, _format(file, format), source=source or name, dry_run=dry_run)
+        if chosen == "json":
+            receipt = site.record_events(body, "json", source=source or name, dry_run=dry_run)
+        else:
+            receipt = _record_parts(site, _parts(body, chosen), source=source or name, dry_run=dry_run)
     if as_json:
         say_json(receipt)
     else:
@@ -181,16 +195,47 @@ def _source(file: str) -> tuple[Path | BinaryIO, str]:
     return path, path.name
 
 
-def _format(file: str, format: str | None) -> EventFormat:
+def _parts(body: Path | BinaryIO, format: Literal["ndjson", "csv", "parquet"]) -> Iterator[EventsPart]:
+    """Yields the parts of a file. Raises: BadParameter: a table comes from standard input."""
+    if format == "ndjson":
+        with body.open("rb") if isinstance(body, Path) else nullcontext(body) as file:
+            yield from parts_of_lines(iter(lambda: file.read(UPLOAD_CHUNK_BYTES), b""))
+        return
+    if not isinstance(body, Path):
+        raise typer.BadParameter("A table is read from a file, not from standard input.", param_hint="'FILE'")
+    squeezed: Squeezed = {".gz": "gzip", ".zst": "zstd"}.get(body.suffix.lower(), "none")  # type: ignore[assignment]
+    yield from parts_of_table(body, format, squeezed)
+
+
+def _record_parts(site: Site, parts: Iterator[EventsPart], *, source: str, dry_run: bool) -> Plain:
+    """Records each part as one batch. Returns one receipt for all: its version is that of the last batch."""
+    total: Plain = {}
+    lines = ProgressLines()
+    for part in parts:
+        receipt = site.record_events(io.BytesIO(part.body), "ndjson", source=source, dry_run=dry_run)
+        of_lines = [{**each, "line": part.numbers[each["line"] - 1]} for each in receipt["rejected"]]
+        refused = sorted([*of_lines, *map(plain, part.rejected)], key=lambda each: each["line"])
+        counts = {name: total.get(name, 0) + receipt[name] for name in ("events", "repeats", "new_people")}
+        rejected_count = total.get("rejected_count", 0) + receipt["rejected_count"] + len(part.rejected)
+        shown = [*total.get("rejected", []), *refused][:REJECTED_PER_RECEIPT_MAX]
+        total = {**receipt, **counts, "rejected_count": rejected_count, "rejected": shown}
+        lines.show("Recorded", counts["events"] + counts["repeats"], None, "events")
+    return total
+
+
+def _format(file: str, format: str | None) -> _FileFormat:
     """Returns the format of a body, by the option or by the name of the file. Raises: BadParameter."""
     if format is None:
         name = file.lower()
         for ending in _COMPRESSED:
             name = name.removesuffix(ending)
-        return "json" if name.endswith(".json") else "ndjson"
-    if format in _FORMATS:
-        return _FORMATS[format]
-    raise typer.BadParameter(f"'{format}' is not a format of events. Use ndjson or json.", param_hint="'--format'")
+        return next((each for each in get_args(_FileFormat) if name.endswith(f".{each}")), "ndjson")
+    for each in get_args(_FileFormat):
+        if each == format:
+            return cast(_FileFormat, each)
+    raise typer.BadParameter(
+        f"'{format}' is not a format of events. Use ndjson, json, csv or parquet.", param_hint="'--format'"
+    )
 
 
 def _export_format(format: str | None, out: Path | None) -> ExportFormat:

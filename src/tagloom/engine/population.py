@@ -122,7 +122,7 @@ class BitmapPopulation:
             return failed
         together = None
         if isinstance(write, RecordEvents) and is_shared and options.idempotency_key is None:
-            together = Together(self._record_events, EventWrite(write.events, options.origin))
+            together = Together(self._record_events, EventWrite(write.events, options.origin, write.new_types_below()))
         job = Job(self._environment, run, is_shared=is_shared, is_dry_run=options.dry_run, together=together)
         return self._committer.submit(job)
 
@@ -189,7 +189,7 @@ class BitmapPopulation:
             case DeleteTag(tag):
                 return catalogue.delete(tag, view, origin, at)
             case RecordEvents(events):
-                return self._record_events([EventWrite(events, origin)], view)[0]
+                return self._record_events([EventWrite(events, origin, write.new_types_below())], view)[0]
             case Expire():
                 return expire.expire(view, self._now(), origin)
             case TagTribe(expiry=expiry):

@@ -22,7 +22,7 @@ async def post_events(call: Call) -> Answer:
         # Small bodies need no thread of their own, and those that wait at the same time share a commit.
         body = await read_body(call, limits.EVENTS_BODY_SHARED_BYTES_MAX)
         future = await call.state.submit(
-            environment,
+            ("events", environment.key),  # Taggings of the environment do not wait for bodies of events.
             lambda: recording.submit(environment, body, order),
             organization=call.principal.organization,
         )

@@ -83,7 +83,7 @@ class PeopleHandlers:
         """Writes, and returns the receipt. A thread makes the lookups, but no thread waits for the commit."""
         environment, origin, taggings = call.environment, call.origin, call.services.taggings
         future = await call.state.submit(
-            environment,
+            environment.key,
             lambda: taggings.submit_tags(environment, person, tags, mode, origin, expiry),
             organization=call.principal.organization,
         )

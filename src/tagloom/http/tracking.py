@@ -8,10 +8,12 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping
+from concurrent.futures import Future
 from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl
 
 import msgspec
+import structlog
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -25,11 +27,15 @@ from tagloom.http.framework.proxies import BehindProxies, IpNetwork
 from tagloom.ports.problems import TooManyWrites
 from tagloom.server.body_reader import read_whole
 from tagloom.server.problems import MethodNotAllowed
+from tagloom.server.thread_limits import Places, TooManyAtOnce
 from tagloom.tracking import limits
 from tagloom.tracking.event_sources import Sender
 from tagloom.tracking.messages import Call, find_write_key, plain_body
 from tagloom.tracking.problems import WriteKeyUnknown
+from tagloom.tracking.receiving import Tracked
 from tagloom.tracking.settings_documents import rudderstack_settings, segment_settings
+
+log = structlog.get_logger("tagloom.http")
 
 SEGMENT_SETTINGS = "/v1/projects/{key}/settings"
 RUDDERSTACK_SETTINGS = "/sourceConfig"
@@ -49,7 +55,11 @@ _GIF = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA
 _NO_STORE = (b"cache-control", b"no-store")
 _SUCCESS = Answer({"success": True})
 _CORS_SECONDS = 86_400  # How long browsers remember that pages of all origins can send.
-_INLINE_BYTES_MAX = 32_768  # The event loop itself looks for the write key in a body of this size. It takes 50 us.
+_INLINE_BYTES_MAX = 8_192  # The event loop itself looks for the write key in a body of this size. It takes 20 us.
+_SHARED_BYTES_MAX = 16_384  # Larger bodies, and compressed ones, have a thread of their own.
+_PLACES = 8  # Bodies with a thread of their own that are read at once.
+_PLACES_PER_ORGANIZATION = 4
+_WAIT_SECONDS = 10  # How long such a body waits for a place.
 
 
 class _Fields(NamedTuple):
@@ -77,6 +87,7 @@ class TrackingApi:
         self._state = state
         self._otherwise = otherwise
         self._public_url = public_url
+        self._places = Places(_PLACES, wait_seconds=_WAIT_SECONDS, organization=_PLACES_PER_ORGANIZATION)
         cross_origin = CORSMiddleware(
             self._respond,
             allow_origin_regex=".*",
@@ -101,9 +112,10 @@ class TrackingApi:
         try:
             answer = await self._answer(scope, receive)
         except Problem as problem:
-            if problem.status >= 500 and not isinstance(problem, TooManyWrites):
-                raise  # The application around this one logs it.
             answer = _error(problem)
+            if answer.status >= 500:
+                request_id = scope.get("tagloom.request_id")
+                log.error("request.refused", request_id=request_id, problem=problem.slug(), detail=problem.detail)
         await send_answer(answer, scope, send)
 
     async def _answer(self, scope: Scope, receive: Receive) -> Answer:
@@ -117,6 +129,8 @@ class TrackingApi:
             return _SUCCESS
         _check_method(scope, "GET")
         if path in PIXELS:
+            if scope["method"] == "HEAD":  # Scanners of e-mails ask so. Nobody has seen the image.
+                return Answer(_GIF, content_type=b"image/gif", headers=(_NO_STORE,))
             sender, message = await self._sender(fields), _message_of_query(fields.query)
             await self._track(sender, fields, message, PIXELS[path])
             return Answer(_GIF, content_type=b"image/gif", headers=(_NO_STORE,))
@@ -147,14 +161,18 @@ class TrackingApi:
         return find() if len(body) <= _INLINE_BYTES_MAX and body[:1] == b"{" else await self._state.threads.run(find)
 
     async def _track(self, sender: Sender, fields: _Fields, body: bytes, call: Call) -> None:
-        sender.check_origin(fields.origin)
         bytes_max = limits.TRACKING_SERVER_BODY_BYTES_MAX if sender.is_server else limits.TRACKING_BODY_BYTES_MAX
-        state, tracking = self._state, self._state.services.tracking
-        future = await state.submit(
-            sender.environment,
-            lambda: tracking.submit(sender, plain_body(body, bytes_max), call),
-            organization=sender.organization,
-        )
+        state, tracking, organization = self._state, self._state.services.tracking, sender.organization
+        tracking.check_origin(sender, fields.origin, body)
+
+        def submit() -> Future[Tracked]:
+            return tracking.submit(sender, plain_body(body, bytes_max), call)
+
+        if len(body) > _SHARED_BYTES_MAX or body[:1] != b"{":
+            future = await self._places.run(submit, organization=organization)
+        else:
+            # Small bodies that wait at the same time share a thread. Taggings of the environment have another one.
+            future = await state.submit(("tracking", sender.environment.key), submit, organization=organization)
         state.metrics.messages.tracked(*await state.written(future))
 
     async def _sender(self, fields: _Fields) -> Sender:
@@ -221,10 +239,12 @@ def _message_of_query(query: Mapping[str, str]) -> bytes:
         data = query["data"].replace("-", "+").replace("_", "/").replace(" ", "+")
         try:
             return base64.b64decode(data + "=" * (-len(data) % 4), validate=True)
-        except binascii.Error as error:
+        except ValueError as error:
             raise BodyInvalid("The parameter 'data' is not base64.", field="data") from error
     message: dict[str, Any] = {}
     for name, value in query.items():
+        if name == "writeKey":
+            continue
         *above, last = name.split(".")
         if len(above) > events_limits.LEVELS_PER_PROPERTY_MAX:
             raise BodyInvalid("The name of a parameter has too many levels.", field=printable(name))
@@ -240,10 +260,18 @@ def _message_of_query(query: Mapping[str, str]) -> bytes:
 
 def _error(problem: Problem) -> Answer:
     """Returns an error in the form that client libraries read. An overload is 429, after which all of them wait."""
-    status = 429 if isinstance(problem, TooManyWrites) else 400 if isinstance(problem, BodyInvalid) else problem.status
+    status = problem.status
+    if isinstance(problem, TooManyWrites | TooManyAtOnce):
+        status = 429
+    elif isinstance(problem, BodyInvalid):
+        status = 400
     headers: list[tuple[bytes, bytes]] = []
-    if status == 429:
-        headers.append((b"retry-after", str(RETRY_AFTER_SECONDS).encode("ascii")))
+    if status in (429, 503):
+        seconds = problem.members.get("retry_after", RETRY_AFTER_SECONDS)
+        headers.append((b"retry-after", str(seconds).encode("ascii")))
+    allowed = problem.members.get("allowed")
+    if isinstance(allowed, list):
+        headers.append((b"allow", ", ".join(map(str, allowed)).encode("ascii")))
     if status == 413:
         headers.append((b"connection", b"close"))
     body = {"success": False, "code": problem.slug(), "message": problem.detail}

@@ -15,10 +15,18 @@ from tagloom.words.tenants import Environment
 
 
 class People:
-    """Reads, creates and erases the people of an environment."""
+    """Reads, creates and erases the people of an environment.
 
-    def __init__(self, population_of: Callable[[Environment], Population]) -> None:
+    `delete_messages` deletes the rejected messages of an environment that contain the id of a person.
+    """
+
+    def __init__(
+        self,
+        population_of: Callable[[Environment], Population],
+        delete_messages: Callable[[int, Person], None],
+    ) -> None:
         self._population_of = population_of
+        self._delete_messages = delete_messages
 
     def find_person(
         self, environment: Environment, person: Person, *, as_of: Version | None = None
@@ -73,5 +81,10 @@ class People:
         return self._population_of(environment).write(PutPerson(person), WriteOptions(origin))
 
     def erase_person(self, environment: Environment, person: Person, origin: Origin) -> Receipt:
-        """Erases the person from the tags, the history and the receipts. Cannot be undone. Raises: PersonNotFound."""
-        return self._population_of(environment).write(ErasePerson(person), WriteOptions(origin))
+        """Erases the person from the tags, the history, the events and the receipts. Cannot be undone.
+
+        Raises: PersonNotFound.
+        """
+        receipt = self._population_of(environment).write(ErasePerson(person), WriteOptions(origin))
+        self._delete_messages(environment.key, person)
+        return receipt

@@ -10,6 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tagloom.ports import limits
+from tagloom.words import limits as words_limits
 from tagloom.words.changes import Origin, Version
 from tagloom.words.events import Event
 from tagloom.words.expiry import Expiry
@@ -287,12 +288,18 @@ class RecordEvents(msgspec.Struct, frozen=True):
     """Records events, in order. Unknown people are created, without tags.
 
     An event is a repeat, and is not recorded, if an event with its id was recorded in the last EVENT_ID_DAYS days, or
-    comes before it in `events`. An event of a new type is rejected if the environment has EVENT_TYPES_MAX types. The
-    line of a rejected event is its place in `events`, from 1. An event that is later than now gets the time of now. The
-    write makes a version if at least one event was recorded. It cannot be undone.
+    comes before it in `events`. An event of a new type is rejected if the environment has `types_max` types, by default
+    EVENT_TYPES_MAX, unless the type is one of FIXED_TYPES. The line of a rejected event is its place in `events`, from
+    1. An event that is later than now gets the time of now. The write makes a version if at least one event was
+    recorded. It cannot be undone.
     """
 
     events: Sequence[Event]
+    types_max: int | None = None
+
+    def new_types_below(self) -> int:
+        """Returns the number of types from which on events of new types are rejected."""
+        return words_limits.EVENT_TYPES_MAX if self.types_max is None else self.types_max
 
 
 class Expire(msgspec.Struct, frozen=True):

@@ -469,9 +469,10 @@ event_source = sql.Table(
 rejected_message = sql.Table(
     "rejected_message",
     metadata,
-    sql.Column("id", sql.Integer, primary_key=True),
+    sql.Column("id", sql.BigInteger().with_variant(sql.Integer, "sqlite"), primary_key=True),
     sql.Column("environment", sql.Integer, sql.ForeignKey("environment.key"), nullable=False),
     sql.Column("source", sql.Text, nullable=False),
+    sql.Column("at", sql.Text, nullable=False, index=True),
     sql.Column("record", sql.Text, nullable=False),
     sqlite_autoincrement=True,
 )

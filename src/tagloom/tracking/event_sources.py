@@ -11,10 +11,11 @@ from msgspec.structs import asdict, replace
 from tagloom.base import limits as base_limits
 from tagloom.base.problems import BodyInvalid
 from tagloom.base.secrets import hashed, new_secret
-from tagloom.base.slugs import parse_name, parse_slug
+from tagloom.base.slugs import SLUG, parse_name, parse_slug
 from tagloom.base.text import printable
 from tagloom.base.times import rfc3339
 from tagloom.ports.event_sources import EventSourceStore
+from tagloom.ports.problems import EventSourceNotFound
 from tagloom.ports.tenants import TenantStore
 from tagloom.tracking import limits
 from tagloom.tracking.problems import PageOriginRefused, WriteKeyUnknown
@@ -28,7 +29,8 @@ from tagloom.words.tenants import Environment
 WRITE_KEY_PREFIX = "tw_"
 SECRET_KEY_PREFIX = "ts_"
 # The scheme and the host of a page, with a port if it is not the usual one.
-_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?|https?://\[[0-9a-f:.]+\](:\d{1,5})?|null")
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?|null")
+_USUAL_PORTS = {"http": ":80", "https": ":443"}
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
 
@@ -91,6 +93,8 @@ class EventSources:
 
     def get_source(self, environment: Environment, source: str) -> EventSource:
         """Returns one event source."""
+        if not SLUG.fullmatch(source):
+            raise EventSourceNotFound(f"There is no event source '{printable(source)}'.", value=printable(source))
         return self._control.get_event_source(environment.key, source)
 
     def create_source(self, environment: Environment, source: str, draft: EventSourceDraft, *, by: str) -> EventSource:
@@ -130,6 +134,7 @@ class EventSources:
 
         An older secret key is revoked.
         """
+        self.get_source(environment, source)
         key = self._new_key(SECRET_KEY_PREFIX)
         entry = self._entry(environment, by, "secret key created", source)
         self._control.put_secret_key(environment.key, source, hashed(key), [entry])
@@ -138,12 +143,14 @@ class EventSources:
 
     def revoke_secret_key(self, environment: Environment, source: str, *, by: str) -> None:
         """Revokes the secret key of an event source."""
+        self.get_source(environment, source)
         entry = self._entry(environment, by, "secret key revoked", source)
         self._control.put_secret_key(environment.key, source, None, [entry])
         self._known.clear()
 
     def delete_source(self, environment: Environment, source: str, *, by: str) -> None:
         """Deletes an event source with its keys. Its events stay."""
+        self.get_source(environment, source)
         entry = self._entry(environment, by, "event source deleted", source)
         self._control.delete_event_source(environment.key, source, [entry])
         self._known.clear()
@@ -216,7 +223,7 @@ def _checked(draft: EventSourceDraft) -> EventSourceDraft:
     _check_count("origins", len(draft.origins), limits.ORIGINS_PER_SOURCE_MAX)
     _check_count("event_types", len(draft.event_types), limits.EVENT_NAMES_PER_SOURCE_MAX)
     _check_count("ignored_properties", len(draft.ignored_properties), limits.IGNORED_PROPERTIES_PER_SOURCE_MAX)
-    origins = tuple(dict.fromkeys(each.strip().lower().rstrip("/") for each in draft.origins))
+    origins = tuple(dict.fromkeys(map(_origin, draft.origins)))
     for origin in origins:
         if not _ORIGIN.fullmatch(origin):
             raise BodyInvalid(
@@ -232,6 +239,12 @@ def _checked(draft: EventSourceDraft) -> EventSourceDraft:
     types = {name: _checked_type(type) for name, type in draft.event_types.items()}
     ignored = tuple(dict.fromkeys(draft.ignored_properties))
     return replace(draft, name=draft.name.strip(), origins=origins, event_types=types, ignored_properties=ignored)
+
+
+def _origin(text: str) -> str:
+    """Returns an origin as browsers send it: in lower case, and without the usual port of its scheme."""
+    found = text.strip().lower().rstrip("/")
+    return found.removesuffix(_USUAL_PORTS.get(found.partition("://")[0], "/"))
 
 
 def _check_count(field: str, count: int, most: int) -> None:

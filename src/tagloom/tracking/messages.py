@@ -25,6 +25,7 @@ from tagloom.base.problems import BodyInvalid, BodyTooLarge, Problem
 from tagloom.base.text import printable
 from tagloom.base.times import milliseconds_at
 from tagloom.events.event_properties import fault_of_properties
+from tagloom.files.json_lines import HALF
 from tagloom.tracking import limits
 from tagloom.tracking.problems import MessageInvalid, MessageTooLarge
 from tagloom.words import limits as words_limits
@@ -37,6 +38,7 @@ Call: TypeAlias = MessageType | Literal["batch", "import"]
 
 _MESSAGE_TYPES: Final = frozenset(get_args(MessageType))
 _GZIP = b"\x1f\x8b"
+_ROUNDED_MS = 1_000  # Some libraries round one of their times to seconds.
 _FIRST = 946_684_800_000  # The begin of the year 2000, in milliseconds since 1970. No event is older.
 _BEGIN = -62_135_596_800_000  # The begin of the year 1, in milliseconds since 1970. A wrong clock can show any time.
 _END = 253_402_300_800_000  # The end of the year 9999, in milliseconds since 1970.
@@ -47,7 +49,9 @@ _NO_IDS = frozenset(
 ) | {"unknown", "[object object]", "(null)", "#n/a"}
 _NO_ID_CHARACTERS_MAX = 20  # With some spaces around it.
 # A text, or a sign that opens, closes or separates values.
-_TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{},]', re.DOTALL)
+# The quantifiers are possessive, and a text may end with the body, so that the scan of any body takes linear time.
+_TOKEN = re.compile(rb'"[^"\\]*+(?:\\.?+[^"\\]*+)*+(?:"|\Z)|[\[\]{},]', re.DOTALL)
+_WRITE_KEY = re.compile(rb'"writeKey"\s*+:\s*+"([A-Za-z0-9_-]{1,100})"')
 
 Id: TypeAlias = str | int | None
 Time: TypeAlias = str | int | float | None
@@ -58,8 +62,8 @@ class _Envelope(msgspec.Struct, gc=False):
     """The fields of a body beside its messages. A body of one message has no `batch`."""
 
     batch: list[msgspec.Raw] | None = None
-    sentAt: Time = None
-    writeKey: str | None = None
+    sentAt: Any = None
+    writeKey: Any = None
 
 
 class _Message(msgspec.Struct, gc=False):
@@ -77,7 +81,7 @@ class _Message(msgspec.Struct, gc=False):
     messageId: Id = None
     timestamp: Time = None
     originalTimestamp: Time = None
-    sentAt: Time = None
+    sentAt: Any = None
 
 
 class _Context(msgspec.Struct, gc=False):
@@ -119,21 +123,35 @@ def plain_body(body: bytes, bytes_max: int) -> bytes:
     Raises: BodyInvalid; BodyTooLarge: it has more than `bytes_max` bytes, decompressed.
     """
     if body.startswith(_GZIP):
-        unzipping = zlib.decompressobj(wbits=31)
-        try:
-            body = unzipping.decompress(body, bytes_max + 1)
-        except zlib.error as error:
-            raise BodyInvalid(f"The body is not gzip: {error}.", rule="gzip") from error
-        if len(body) <= bytes_max and not unzipping.eof:
-            raise BodyInvalid("The gzip body ends too early.", rule="gzip")
+        body = _decompressed(body, bytes_max)
     if len(body) > bytes_max:
         raise BodyTooLarge(f"A body has at most {bytes_max:,} bytes.", bytes_max=bytes_max)
     return body
 
 
+def _decompressed(body: bytes, bytes_max: int) -> bytes:
+    """Returns the content of all gzip members of a body, up to one byte more than `bytes_max`. Raises: BodyInvalid."""
+    found = bytearray()
+    while body and len(found) <= bytes_max:
+        unzipping = zlib.decompressobj(wbits=31)
+        try:
+            found += unzipping.decompress(body, bytes_max + 1 - len(found))
+        except zlib.error as error:
+            raise BodyInvalid(f"The body is not gzip: {error}.", rule="gzip") from error
+        if len(found) <= bytes_max and not unzipping.eof:
+            raise BodyInvalid("The gzip body ends too early.", rule="gzip")
+        body = unzipping.unused_data
+    return bytes(found)
+
+
 def find_write_key(body: bytes) -> str | None:
-    """Returns the write key in a decompressed body, or None. Raises: BodyInvalid."""
-    return _envelope(body)[0].writeKey
+    """Returns the write key in a decompressed body, or None. The body need not be whole."""
+    try:
+        found = _ENVELOPES.decode(body).writeKey
+    except _DECODE_ERRORS:
+        written = _WRITE_KEY.search(body)
+        return None if written is None else written[1].decode("ascii")
+    return found if isinstance(found, str) else None
 
 
 class MessageReader:
@@ -182,7 +200,7 @@ class MessageReader:
         try:
             message = _MESSAGES.decode(text)
         except _DECODE_ERRORS as error:
-            raise MessageInvalid(f"The message cannot be read: {printable(str(error))}.") from error
+            raise MessageInvalid(f"The message cannot be read: {_reason(error, text)}.") from error
         sent = _sent(message.sentAt)
         at, original = self._times(message, sent_at if sent is None else sent, is_import=call == "import")
         if not _FIRST <= at < _END:
@@ -208,7 +226,7 @@ class MessageReader:
             original = _time("timestamp", message.timestamp)
         if original is None:
             return self._now, None
-        if sent is None or is_import or original > sent:
+        if sent is None or is_import or original > sent + _ROUNDED_MS:
             return original, None
         off = self._now - sent
         if abs(off) <= 1_000 * limits.CLOCK_SECONDS_OFF_MAX:
@@ -221,7 +239,7 @@ class MessageReader:
                 name = message.event
                 if not name:
                     raise MessageInvalid("The message has no 'event'.")
-                return self._event_types.get(name) or _type_of_name(name)
+                return self._event_types.get(name) or _type_of_name(name[: limits.CHARACTERS_PER_EVENT_NAME_MAX])
             case "page" | "screen":
                 return EventType(f"{type}/viewed")
             case "identify":
@@ -240,7 +258,7 @@ class MessageReader:
             case "track":
                 pass
             case "page" | "screen":
-                more = {"name": message.name, "category": message.category}
+                more = {"name": _scalar("name", message.name), "category": _scalar("category", message.category)}
             case "identify":
                 written = _traits(message)
                 more = {"anonymousId": message.anonymousId}
@@ -252,13 +270,13 @@ class MessageReader:
             case _:
                 assert_never(type)
         found = _object(written)
+        added = {name: value for name, value in more.items() if value not in (None, "") and name not in found}
+        if added or not self._ignored.isdisjoint(found):
+            found = {name: value for name, value in {**found, **added}.items() if name not in self._ignored}
+            written = msgspec.json.encode(found)
         if says := fault_of_properties(found, written or b""):
             raise MessageInvalid(f"The message {says}.")
-        added = {name: value for name, value in more.items() if value not in (None, "") and name not in found}
-        if not added and self._ignored.isdisjoint(found):
-            return written if written is not None and found else b"{}"
-        kept = {name: value for name, value in {**found, **added}.items() if name not in self._ignored}
-        return msgspec.json.encode(kept)
+        return written if written is not None and found else b"{}"
 
 
 def _unread(body: bytes) -> _Unread:
@@ -368,7 +386,7 @@ def _message_id(id: Id) -> str:
     return text
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=10_000)
 def _type_of_name(name: str) -> EventType:
     """Returns the type of an event name. A reserved category becomes a part of the action. Raises: MessageInvalid."""
     found = find_event_type(name)
@@ -385,7 +403,24 @@ def _object(written: bytes | None) -> dict[str, Any]:
     try:
         return {} if written is None else _OBJECTS.decode(written)
     except _DECODE_ERRORS as error:
-        raise MessageInvalid(f"The properties or traits cannot be read: {printable(str(error))}.") from error
+        reason = _reason(error, written or b"")
+        raise MessageInvalid(f"The properties or traits cannot be read: {reason}.") from error
+
+
+def _scalar(field: str, value: Any) -> str | int | float | bool | None:
+    """Returns a field that is added to the properties. Raises: MessageInvalid: it is an object or a list."""
+    if isinstance(value, str | int | float | None):
+        return value
+    raise MessageInvalid(f"The '{field}' of the message is no text.")
+
+
+def _reason(error: Exception, text: bytes) -> str:
+    """Returns what is wrong with a text that cannot be decoded."""
+    if HALF.search(text) and not isinstance(error, msgspec.ValidationError):
+        return "it has half of a character, such as \\ud83d"
+    if b"NaN" in text or b"Infinity" in text:
+        return f"NaN and Infinity are no JSON ({printable(str(error))})"
+    return printable(str(error))
 
 
 def _written(object: Object) -> bytes | None:
@@ -405,10 +440,10 @@ def _traits(message: _Message) -> bytes | None:
         return None
 
 
-def _sent(value: Time) -> int | None:
+def _sent(value: Any) -> int | None:
     """Returns when a message was sent, or None if that cannot be read. It only serves to correct other times."""
     try:
-        return _time("sentAt", value)
+        return _time("sentAt", value) if isinstance(value, str | int | float) else None
     except MessageInvalid:
         return None
 

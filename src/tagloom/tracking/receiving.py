@@ -5,13 +5,17 @@ from concurrent.futures import Future
 from typing import NamedTuple
 
 from tagloom.base.futures import converted
+from tagloom.base.problems import BodyInvalid
 from tagloom.base.times import rfc3339
 from tagloom.ports.event_sources import RejectedIn
 from tagloom.ports.population import Population
 from tagloom.ports.writes import RecordEvents, WriteOptions
+from tagloom.tracking import limits
 from tagloom.tracking.event_sources import Sender
 from tagloom.tracking.messages import Call, MessageReader, TrackingBody
+from tagloom.tracking.problems import PageOriginRefused
 from tagloom.tracking.rejected_messages import RejectedMessages, shown_message
+from tagloom.words import limits as words_limits
 from tagloom.words.changes import Origin
 from tagloom.words.event_sources import RejectedMessage, actor_name
 from tagloom.words.receipts import Receipt
@@ -46,8 +50,21 @@ class Tracking:
         self._new_id = new_id
         self._rejected = rejected
 
+    def check_origin(self, sender: Sender, origin: str | None, body: bytes) -> None:
+        """Checks the `Origin` header of a request. A refused body is one of the rejected messages.
+
+        Raises: PageOriginRefused.
+        """
+        try:
+            sender.check_origin(origin)
+        except PageOriginRefused as refused:
+            self._reject(sender, body, refused.slug(), refused.detail)
+            raise
+
     def submit(self, sender: Sender, body: bytes, call: Call) -> "Future[Tracked]":
         """Submits the messages of a decompressed body. Small bodies that wait at the same time share one commit.
+
+        Of the rejected messages, REJECTED_MESSAGES_PER_BODY_MAX are stored. A body that cannot be read is one of them.
 
         Raises: BodyInvalid, BodyTooLarge. The future raises what the write raises.
         """
@@ -58,15 +75,20 @@ class Tracking:
             event_types=sender.event_types,
             ignored=sender.ignored_properties,
         )
-        read = reader.read(body, call)
-        for message, problem in read.refused:
+        try:
+            read = reader.read(body, call)
+        except BodyInvalid as unread:
+            self._reject(sender, body, unread.slug(), unread.detail)
+            raise
+        for message, problem in read.refused[: limits.REJECTED_MESSAGES_PER_BODY_MAX]:
             self._reject(sender, message, problem.slug(), problem.detail)
+        write = RecordEvents(read.events, words_limits.EVENT_TYPES_OF_SOURCES_MAX)
         options = WriteOptions(Origin(actor_name(sender.source.id), ORIGIN_SOURCE))
-        written = self._population_of(sender.environment).submit(RecordEvents(read.events), options)
+        written = self._population_of(sender.environment).submit(write, options)
         return converted(written, lambda receipt: self._tracked(sender, read, receipt))
 
     def _tracked(self, sender: Sender, read: TrackingBody, receipt: Receipt) -> Tracked:
-        for each in receipt.rejected:
+        for each in receipt.rejected[: limits.REJECTED_MESSAGES_PER_BODY_MAX]:
             self._reject(sender, read.messages[each.line - 1], each.problem, each.detail)
         return Tracked(receipt.events, receipt.repeats, len(read.refused) + receipt.rejected_count)
 
@@ -76,6 +98,6 @@ class Tracking:
             at=rfc3339(self._now()),
             reason=reason,
             detail=detail,
-            message=shown_message(message),
+            message=shown_message(message, sender.ignored_properties),
         )
         self._rejected.add(RejectedIn(sender.environment.key, rejected))

@@ -1,41 +1,87 @@
 """Stores the messages of event sources that were rejected, some at a time, in a thread of every serving process."""
 
+import json
+import re
 import threading
 from collections import deque
+from collections.abc import Callable
 
+import msgspec
+
+from tagloom.base.times import rfc3339
 from tagloom.jobs.loop import BackgroundLoop
 from tagloom.ports.event_sources import EventSourceStore, RejectedIn
 from tagloom.tracking import limits
+from tagloom.words.people import Person
+
+_DAY_SECONDS = 86_400
+_HOUR_SECONDS = 3_600
+# A key in a message. Rejected messages are shown to people who may not know it.
+_KEY = re.compile(r"\bt[ws]_[A-Za-z0-9_-]{20,}")
+_WRITE_KEY = re.compile(r'("writeKey"\s*+:\s*+)"[^"]*+"?')
+_HIDDEN = "(key)"
+# Controls, and signs that are invisible or change the direction of a text.
+_CONTROLS = re.compile(r"[^\x20-\x7e\xa1-\u200a\u2010-\u2027\u202f-\u205f\u2070-\ud7ff\ue000-\U0010ffff]")
+_OBJECT_FIELDS = ("properties", "traits")
 
 
 class RejectedMessages:
-    """A job that stores rejected messages. If too many wait, the oldest are not stored."""
+    """A job that stores rejected messages, and deletes old ones. Of each source, only the newest wait.
 
-    def __init__(self, store: EventSourceStore) -> None:
+    `now` returns Unix seconds.
+    """
+
+    def __init__(self, store: EventSourceStore, now: Callable[[], float]) -> None:
         self._store = store
-        self._waiting: deque[RejectedIn] = deque(maxlen=limits.REJECTED_MESSAGES_WAITING_MAX)
+        self._now = now
+        self._waiting: dict[tuple[int, str], deque[RejectedIn]] = {}
         self._lock = threading.Lock()
+        self._flushing = threading.Lock()
+        self._deleted_at = 0.0
         self._loop = BackgroundLoop(
             self.flush, seconds=limits.REJECTED_MESSAGES_SECONDS_WAITING, name="tagloom-rejected-messages"
         )
 
     def add(self, rejected: RejectedIn) -> None:
         """Adds a message that will be stored soon. Never blocks for the store."""
+        key = rejected.environment, rejected.message.source
         with self._lock:
-            self._waiting.append(rejected)
+            waiting = self._waiting.get(key)
+            if waiting is None:
+                waiting = self._waiting[key] = deque(maxlen=limits.REJECTED_MESSAGES_WAITING_MAX)
+            waiting.append(rejected)
 
     def flush(self) -> None:
         """Stores the messages that wait. If the store is not available, they wait for the next call."""
+        with self._flushing:
+            with self._lock:
+                taken, self._waiting = self._waiting, {}
+            try:
+                if taken:
+                    self._store.add_rejected_messages([each for waiting in taken.values() for each in waiting])
+                self._delete_old()
+            except BaseException:
+                self._put_back(taken)
+                raise
+
+    def delete_about(self, environment: int, person: Person) -> None:
+        """Deletes the messages that contain the id of a person, also those that wait."""
+        self.flush()
+        written = {msgspec.json.encode(person.id)[1:-1].decode("utf-8"), json.dumps(person.id)[1:-1]}
+        self._store.delete_rejected_messages(environment, tuple(sorted(written)))
+
+    def _put_back(self, taken: dict[tuple[int, str], deque[RejectedIn]]) -> None:
         with self._lock:
-            taken = tuple(self._waiting)
-        if not taken:
+            for key, waiting in taken.items():
+                waiting.extend(self._waiting.get(key, ()))
+                self._waiting[key] = waiting
+
+    def _delete_old(self) -> None:
+        now = self._now()
+        if 0 <= now - self._deleted_at < _HOUR_SECONDS:
             return
-        self._store.add_rejected_messages(taken)
-        with self._lock:
-            done = set(map(id, taken))
-            kept = [each for each in self._waiting if id(each) not in done]
-            self._waiting.clear()
-            self._waiting.extend(kept)
+        self._store.delete_rejected_messages_before(rfc3339(now - _DAY_SECONDS * limits.REJECTED_MESSAGE_DAYS))
+        self._deleted_at = now
 
     def start(self) -> None:
         """Starts the thread of the job."""
@@ -47,10 +93,35 @@ class RejectedMessages:
         self.flush()
 
 
-def shown_message(message: bytes) -> str:
-    """Returns the beginning of a message as text, in which controls are escaped."""
-    text = message[: 4 * limits.REJECTED_MESSAGE_CHARACTERS_MAX].decode("utf-8", "replace")
+def shown_message(message: bytes, ignored_properties: frozenset[str]) -> str:
+    """Returns the beginning of a message as text without keys, ignored properties and controls.
+
+    If the source ignores properties and the message is no JSON, nothing is returned.
+    """
+    if ignored_properties:
+        try:
+            found = msgspec.json.decode(message)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return ""
+        message = msgspec.json.encode(_without(found, ignored_properties))
     most = limits.REJECTED_MESSAGE_CHARACTERS_MAX
-    return "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in text[:most]
-    )[:most]
+    text = message[: 4 * most].decode("utf-8", "replace")
+    hidden = _KEY.sub(_HIDDEN, _WRITE_KEY.sub(rf'\1"{_HIDDEN}"', text))[:most]
+    return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), hidden)[:most]
+
+
+def _without(message: object, ignored: frozenset[str]) -> object:
+    """Returns a message, or a body of messages, without the ignored properties and traits."""
+    if isinstance(message, list):
+        return [_without(each, ignored) for each in message]
+    if not isinstance(message, dict):
+        return message
+    kept = dict(message)
+    for field in _OBJECT_FIELDS:
+        values = kept.get(field)
+        if isinstance(values, dict):
+            kept[field] = {name: value for name, value in values.items() if name not in ignored}
+    for field in ("batch", "context"):
+        if field in kept:
+            kept[field] = _without(kept[field], ignored)
+    return kept

@@ -21,6 +21,13 @@ EventType = NewType("EventType", str)
 
 DAY_MS = 86_400_000
 RESERVED_CATEGORIES = frozenset({"group", "identity", "session", "tagloom"})
+# The types of messages without a name. They are recorded whatever number of types an environment has.
+FIXED_TYPES = frozenset(
+    map(
+        EventType,
+        ("group/identified", "identity/aliased", "identity/identified", "page/viewed", "screen/viewed"),
+    )
+)
 _PLAIN = re.compile(r"[a-z0-9_.-]{1,64}/[a-z0-9_.-]{1,64}")
 # A word of a name: an acronym before a capitalized word, a capitalized or lower-case word, or digits.
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[^\W\d_]?[^\W\d_A-Z]+|[A-Z]|\d+")

@@ -24,6 +24,7 @@ EVENT_ID_DAYS = 7  # Client libraries send an event again for hours, and phones 
 EVENT_BYTES_MAX = 32_768  # The properties of one event, as JSON. Segment has the same limit for a message.
 CHARACTERS_PER_EVENT_ID_MAX = 256  # Message ids of the client libraries that we know have 36 to 60 characters.
 EVENT_TYPES_MAX = 10_000  # The event types of an environment. An app that sends more puts values into its names.
+EVENT_TYPES_OF_SOURCES_MAX = 8_000  # Of EVENT_TYPES_MAX. Write keys are public, and must not use up all types.
 EVENT_DAYS_MAX = 366  # The longest window of an event node: a year and a day.
 CONDITIONS_PER_EVENT_MAX = 16  # Conditions on the properties of one event. People write three.
 EVENT_TIMES_MAX = 1_000_000  # The number with which an event node compares counts. Counts have as many bits as needed.

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from tagloom.base.problems import Problem
 from tagloom.base.text import printable
-from tagloom.words import limits
 from tagloom.words.problems import (
     AddedAndRemoved,
     ExclusiveBranch,
@@ -51,12 +50,12 @@ def mirror_unreadable(lines: int, first: int, prefix: str | None) -> MirrorUnrea
     )
 
 
-def too_many_event_types() -> TooManyEventTypes:
+def too_many_event_types(types_max: int) -> TooManyEventTypes:
     """Returns the problem of an event of a new type in an environment with the maximum number of types."""
     return TooManyEventTypes(
-        f"The environment has {limits.EVENT_TYPES_MAX:,} event types, the maximum. Put values into properties instead "
-        "of types.",
-        types_max=limits.EVENT_TYPES_MAX,
+        f"The environment has {types_max:,} event types, the maximum for this event. Put values into properties "
+        "instead of types.",
+        types_max=types_max,
     )
 
 

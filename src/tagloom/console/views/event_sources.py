@@ -161,20 +161,10 @@ def _live(request: PageRequest, source: EventSource) -> dict[str, Any]:
         "events": shown_events(recent.items),
         "rejected_max": REJECTED_MESSAGES_PER_SOURCE_MAX,
         "rejected": [
-            ShownRejected(
-                id=each.id, at=each.at, detail=each.detail, message=shown_text(each.message, _indented(each.message))
-            )
+            ShownRejected(id=each.id, at=each.at, detail=each.detail, message=shown_text(each.message))
             for each in rejected
         ],
     }
-
-
-def _indented(message: str) -> str:
-    """Returns a message as indented JSON. A message that is not JSON stays as it is."""
-    try:
-        return msgspec.json.format(message, indent=2)
-    except msgspec.DecodeError:
-        return message
 
 
 def _source(request: PageRequest) -> EventSource:

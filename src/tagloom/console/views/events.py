@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable
+from contextlib import suppress
 
 import msgspec
 
@@ -13,6 +14,8 @@ from tagloom.words.people import Person
 
 TYPES_PER_PAGE = 100
 EVENTS_PER_PAGE = 25
+CHARACTERS_IN_FULL_MAX = 8_000  # The characters of indented JSON in a table.
+LEVELS_INDENTED_MAX = 100  # Brackets of JSON that is indented. Each level makes all lines below it longer.
 CHARACTERS_SHOWN = 90  # The characters of properties, or of a message, in one line of a table.
 # An event that happened within this time before it was recorded has only one time in a list.
 LATE_MILLISECONDS = 60_000
@@ -119,10 +122,18 @@ def _shown_properties(properties: bytes) -> ShownText | None:
     line = msgspec.json.format(properties, indent=0).decode("utf-8")
     if line == "{}":
         return None
-    return shown_text(line, msgspec.json.format(properties, indent=2).decode("utf-8"))
+    return shown_text(line)
 
 
-def shown_text(text: str, full: str) -> ShownText:
-    """Returns a text as a table shows it. `full` is the text with line breaks."""
+def shown_text(text: str) -> ShownText:
+    """Returns a JSON text, or another text, as a table shows it: in one line, and with line breaks if it is longer."""
     line = printable(text[:CHARACTERS_SHOWN])
-    return ShownText(line) if len(text) <= CHARACTERS_SHOWN else ShownText(f"{line}…", full)
+    return ShownText(line) if len(text) <= CHARACTERS_SHOWN else ShownText(f"{line}…", _indented(text))
+
+
+def _indented(text: str) -> str:
+    """Returns the beginning of a text, indented if it is JSON of few levels."""
+    if text.count("{") + text.count("[") <= LEVELS_INDENTED_MAX:
+        with suppress(msgspec.DecodeError):
+            text = msgspec.json.format(text, indent=2)
+    return text if len(text) <= CHARACTERS_IN_FULL_MAX else f"{text[:CHARACTERS_IN_FULL_MAX]}…"

@@ -18,16 +18,17 @@ from tagloom.engine.write.draft import Draft, View
 from tagloom.ports import limits as ports_limits
 from tagloom.words import limits
 from tagloom.words.changes import EVENTS, Origin
-from tagloom.words.events import Event, day_of
+from tagloom.words.events import FIXED_TYPES, Event, day_of
 from tagloom.words.receipts import Receipt, Rejected
 from tagloom.words.rejections import rejected, too_many_event_types
 
 
 class EventWrite(NamedTuple):
-    """The events of one version, and who records them."""
+    """The events of one version, who records them, and the number of types from which on new types are rejected."""
 
     events: Sequence[Event]
     origin: Origin
+    types_max: int
 
 
 class _Chosen(NamedTuple):
@@ -100,8 +101,8 @@ def _choose(
                 continue
             type = events[place].type
             if type not in types and type not in new_types:
-                if len(types) + len(new_types) >= limits.EVENT_TYPES_MAX:
-                    refused.append(rejected(line, type, too_many_event_types()))
+                if len(types) + len(new_types) >= write.types_max and type not in FIXED_TYPES:
+                    refused.append(rejected(line, type, too_many_event_types(write.types_max)))
                     continue
                 new_types.add(type)
             seen.add(pair)

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Hashable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -122,11 +122,11 @@ class ApiState:
             return [self._decided(environment, [each], because=because)[0] for each in asked]
 
     async def submit(
-        self, environment: Environment, submit: "Callable[[], Future[Result]]", *, organization: str
+        self, key: Hashable, submit: "Callable[[], Future[Result]]", *, organization: str
     ) -> "Future[Result]":
-        """Submits a small write. Simultaneous writes to one environment share a thread."""
+        """Submits a small write. Simultaneous writes of one key, such as an environment, share a thread."""
         submissions = self._submissions.get(lambda: Coalescer(self.threads))
-        return await submissions.run(environment.key, submit, _submitted, organization=organization)
+        return await submissions.run(key, submit, _submitted, organization=organization)
 
     async def written(self, future: "Future[Result]") -> Result:
         """Waits for the commit of a write, and returns its result. A metric counts the writes that wait."""

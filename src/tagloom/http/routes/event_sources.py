@@ -11,7 +11,7 @@ from tagloom.words.event_sources import EventSource, EventSourceDraft
 from tagloom.words.problems import EventTypeInvalid
 
 IF_MATCH = Parameter(name="If-Match", description="The ETag of the event source as it was read; * takes any.")
-BEFORE = Parameter(name="before", description="Only messages of lower ids.", kind="integer")
+BEFORE = Parameter(name="before", description="Only messages of lower ids.", kind="integer", most=2**53)
 SOURCE = f"{E}/event-sources/{{source}}"
 
 EVENT_SOURCES: tuple[Route, ...] = (

@@ -27,6 +27,7 @@ REQUIRES_APPROVAL = Parameter(
     kind="flag",
     default=False,
 )
+BEFORE = Parameter(name="before", description="Only runs of lower ids.", kind="integer", most=2**31 - 1)
 SYNC_PROBLEMS: tuple[type[Problem], ...] = (
     SyncInvalid,
     ExpiryInvalid,
@@ -160,7 +161,10 @@ SYNCS: tuple[Route, ...] = (
         group="Syncs",
         summary="List the runs of a sync, the newest first",
         scopes=("tags:read",),
-        parameters=(Parameter(name="before", description="Only runs of lower ids.", kind="integer"), LIMIT),
+        parameters=(
+            BEFORE,
+            LIMIT,
+        ),
         answer=SyncRunsPage,
         problems=(SyncNotFound,),
     ),

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from tagloom.stores.memory.state import LoggedEvent, State
 from tagloom.words import limits, rejections
-from tagloom.words.events import Event, EventTypeRecord, RecordedEvent, day_of
+from tagloom.words.events import FIXED_TYPES, Event, EventTypeRecord, RecordedEvent, day_of
 from tagloom.words.people import Ordinal
 from tagloom.words.receipts import Rejected
 
@@ -18,7 +18,7 @@ class Recorded(NamedTuple):
     rejected: tuple[Rejected, ...]
 
 
-def recorded(state: State, events: Sequence[Event], now: int) -> Recorded:
+def recorded(state: State, events: Sequence[Event], now: int, types_max: int) -> Recorded:
     """Records events. `now` is in milliseconds since 1970. The version of the draft is the next one."""
     draft, today = state.copy(), day_of(now)
     log, repeats, rejected = list[LoggedEvent](), 0, list[Rejected]()
@@ -27,8 +27,9 @@ def recorded(state: State, events: Sequence[Event], now: int) -> Recorded:
         if day is not None and today - day <= limits.EVENT_ID_DAYS:
             repeats += 1
             continue
-        if event.type not in draft.event_types and len(draft.event_types) >= limits.EVENT_TYPES_MAX:
-            rejected.append(rejections.rejected(line, event.type, rejections.too_many_event_types()))
+        is_new = event.type not in draft.event_types and event.type not in FIXED_TYPES
+        if is_new and len(draft.event_types) >= types_max:
+            rejected.append(rejections.rejected(line, event.type, rejections.too_many_event_types(types_max)))
             continue
         draft.event_ids[event.id] = today
         found = _clamped(event, now, version=state.version + 1)

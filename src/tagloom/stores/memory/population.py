@@ -212,7 +212,7 @@ class MemoryPopulation(Answers):
             case Undo(versions, override):
                 return self._undo(versions, origin, override=override)
             case RecordEvents(events):
-                return self._record_events(events, origin)
+                return self._record_events(events, origin, write.new_types_below())
             case Expire():
                 draft = expired(state, moment_now(self._now().timestamp()))
                 return self._commit(draft, "expiry", origin).receipt()
@@ -326,9 +326,9 @@ class MemoryPopulation(Answers):
         draft.events = tuple(each for each in draft.events if each.ordinal != ordinal)
         return self._commit(draft, "erase", origin, is_final=True).receipt()
 
-    def _record_events(self, events: Sequence[Event], origin: Origin) -> Receipt:
+    def _record_events(self, events: Sequence[Event], origin: Origin, types_max: int) -> Receipt:
         state = self._state
-        draft, repeats, rejected = recorded(state, events, milliseconds_at(self._now()))
+        draft, repeats, rejected = recorded(state, events, milliseconds_at(self._now()), types_max)
         return self._commit(draft, EVENTS, origin, is_final=True).receipt(
             events=draft.events_ever - state.events_ever,
             repeats=repeats,

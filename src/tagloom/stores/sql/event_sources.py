@@ -124,7 +124,12 @@ class SqlEventSources(SqlConnecting):
                 if connection.execute(sql.select(_SOURCE.c.id).where(*_is(environment, source))).first() is None:
                     continue
                 rows = [
-                    {"environment": environment, "source": source, "record": msgspec.json.encode(message).decode()}
+                    {
+                        "environment": environment,
+                        "source": source,
+                        "at": message.at,
+                        "record": msgspec.json.encode(message).decode(),
+                    }
                     for _, message in group
                 ]
                 connection.execute(sql.insert(_REJECTED), rows)
@@ -140,6 +145,17 @@ class SqlEventSources(SqlConnecting):
                     connection.execute(
                         sql.delete(_REJECTED).where(*_is_rejected(environment, source), _REJECTED.c.id <= oldest)
                     )
+
+    def delete_rejected_messages(self, environment: int, texts: Sequence[str]) -> None:
+        """See the port."""
+        # The record is JSON, in which the message is a text.
+        written = [msgspec.json.encode(text).decode()[1:-1] for text in texts]
+        having = sql.or_(*(_REJECTED.c.record.contains(text, autoescape=True) for text in written))
+        self._run(sql.delete(_REJECTED).where(_REJECTED.c.environment == environment, having))
+
+    def delete_rejected_messages_before(self, at: str) -> None:
+        """See the port."""
+        self._run(sql.delete(_REJECTED).where(_REJECTED.c.at < at))
 
     def list_rejected_messages(
         self, environment: int, source: str, *, before: int | None = None, limit: int
