@@ -55,6 +55,7 @@ PAGES = {
     "sources-none": "/s/main/development/sources",
     "source-new": "/s/main/development/sources/new",
     "events-none": "/s/main/development/events",
+    "events-export": "/s/main/development/events/file?event=Ad+Clicked",
     "syncs-none": "/s/main/development/syncs",
     "sync-new": f"{PLACE}/syncs/new",
     "activity": f"{PLACE}/activity",

@@ -265,8 +265,8 @@ def list_rejected_messages(
     if as_json:
         say_json(messages)
         return
-    rows = [(each["id"], each["at"], each["reason"], each["detail"], each["message"]) for each in messages]
-    say_table(("id", "at", "problem", "reason", "message"), rows, numbers=(0,), wraps=(3, 4))
+    rows = [(each["at"][:19].replace("T", " "), each["reason"], each["detail"], each["message"]) for each in messages]
+    say_table(("at (UTC)", "problem", "reason", "message"), rows, wraps=(2, 3))
 
 
 def _settings(

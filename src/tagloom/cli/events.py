@@ -124,8 +124,8 @@ def list_recent_events(
     if as_json:
         say_json(events)
         return
-    rows = [(_time(each), *_person(each), each["event"], _properties(each), each["id"]) for each in events]
-    say_table(("at (UTC)", "kind", "person", "event", "properties", "id"), rows, wraps=(4, 5))
+    rows = [(_time(each), *_person(each), each["event"], _properties(each)) for each in events]
+    say_table(("at (UTC)", "kind", "person", "event", "properties"), rows, wraps=(2, 4))
 
 
 @events_app.command("export")

@@ -21,7 +21,7 @@ from tagloom.cli.options import (
     person_of,
     unicode_text,
 )
-from tagloom.cli.output import say_json, say_receipt, say_table, tell
+from tagloom.cli.output import say, say_json, say_receipt, say_table, tell
 from tagloom.tagging.undo import Chosen
 from tagloom.words.receipts import Mode
 
@@ -83,6 +83,7 @@ def show_history(
     who = None if person is None else person_of(person, is_visitor=visitor)
     with at_site(data, url, token, space, environment) as site:
         changes = site.history(person=who, tag=tag, action=action, after=after, limit=limit)
+        has_events = not changes and who is None and tag is None and action is None and site.version() > 0
     if as_json:
         say_json(changes)
         return
@@ -101,6 +102,8 @@ def show_history(
     ]
     columns = ("version", "at (UTC)", "action", "by", "from", "added", "removed", *(["their tags"] if who else []))
     say_table(columns, rows, numbers=(0, 5, 6), wraps=(3, 4, 7) if who else (3, 4))
+    if has_events:
+        say("\nAll versions recorded events. List them with: --action events")
 
 
 def _undone(change: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from tagloom.console.framework.role_table import Page, get, post
 from tagloom.console.views import (
     account,
+    event_export,
     event_sources,
     events,
     history,
@@ -118,6 +119,8 @@ PAGES: tuple[Page, ...] = (
     post(f"{PLACE}/person/erase", people.erase, "developer"),
     # Developer: events and their sources.
     get(f"{PLACE}/events", events.events, "developer"),
+    get(f"{PLACE}/events/export", event_export.ask, "developer"),
+    get(f"{PLACE}/events/file", event_export.export, "developer"),
     get(f"{PLACE}/sources", event_sources.sources, "developer"),
     get(f"{PLACE}/sources/new", event_sources.ask_new, "developer"),
     post(f"{PLACE}/sources/new", event_sources.create, "developer"),
