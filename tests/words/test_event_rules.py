@@ -70,6 +70,8 @@ def test_conditions_with_values_of_two_types_are_two_predicates() -> None:
         (HasEvent("ad/clicked", days=1, times=2), False),
         (HasEvent("ad/clicked", days=2, times=2), True),
         (HasEvent("ad", days=2, times=3), True),
+        (HasEvent("*", days=366, times=100), False),
+        (HasEvent("*", days=2, times=3), True),
         (HasEvent("ad/clicked", days=3, times=2, count="exactly"), True),
         (HasEvent("ad/clicked", days=4, times=2, count="exactly"), False),
         (HasEvent("ad/clicked", days=4, times=2, count="at-most"), False),
@@ -146,6 +148,7 @@ def test_a_node_is_read_and_written_as_it_is() -> None:
         "at most 3 'video/played' events where 'genre' is one of 'football', 1 and 'live' is set in the last 7 days"
     )
     assert described_event(HasEvent("ad", days=1)) == "at least 1 'ad' event today"
+    assert described_event(HasEvent("*", days=7, times=2)) == "at least 2 events in the last 7 days"
 
 
 def test_a_name_in_place_of_a_type_is_refused_with_the_type() -> None:

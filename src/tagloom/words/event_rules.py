@@ -41,15 +41,27 @@ class Condition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, eq=Fals
         return compare(self.op, found, values)
 
 
+ANY_EVENT = "*"
+
+
+def is_of(type: str, event: str) -> bool:
+    """Returns whether events of a type are meant by a type (`ad/clicked`), a category (`ad`), or `*` for all types.
+
+    >>> is_of("ad/clicked", "ad"), is_of("ad/clicked", "*"), is_of("ad/clicked", "ad/seen")
+    (True, True, False)
+    """
+    return event == ANY_EVENT or is_at_or_below(type, event)
+
+
 class EventPredicate(NamedTuple):
-    """What an event must be to be counted. `event` is a type (`ad/clicked`) or a category (`ad`)."""
+    """What an event must be to be counted. `event` is a type (`ad/clicked`), a category (`ad`), or `*`."""
 
     event: str
     where: tuple[Condition, ...] = ()
 
     def accepts_type(self, type: str) -> bool:
         """Returns whether events of this type can be counted."""
-        return is_at_or_below(type, self.event)
+        return is_of(type, self.event)
 
     def accepts(self, properties: bytes) -> bool:
         """Returns whether the properties of an event, as JSON, fulfil all conditions. Cost: about 1 us."""
@@ -62,8 +74,8 @@ class EventPredicate(NamedTuple):
 class HasEvent(msgspec.Struct, frozen=True, tag="event", forbid_unknown_fields=True):
     """Holds if the number of the person's events in the last days compares to `times` as `count` says.
 
-    `event` is a type, or a category for all its types. All conditions of `where` must hold for the same event. The
-    window is today and the `days` - 1 days before, in UTC. A person without events has 0.
+    `event` is a type, a category for all its types, or `*` for all types. All conditions of `where` must hold for the
+    same event. The window is today and the `days` - 1 days before, in UTC. A person without events has 0.
     """
 
     event: str
@@ -142,9 +154,11 @@ def check_event_node(node: HasEvent, pointer: str) -> None:
 
 
 def fault_of_event_name(event: str) -> str:
-    """Returns why a text is neither an event type nor a category, or an empty text."""
+    """Returns why a text is neither an event type nor a category nor `*`, or an empty text."""
     if not event:
-        return "Enter an event type such as 'ad/clicked', or a category such as 'ad'."
+        return "Enter an event type such as 'ad/clicked', a category such as 'ad', or * for any event."
+    if event == ANY_EVENT:
+        return ""
     if is_tag(event) and event.count("/") < 2 and parse_tag(event) == event:
         return ""
     suggestion = find_event_type(event)
@@ -176,7 +190,8 @@ _WORDS_OF_COUNTS = {"at-least": "at least", "at-most": "at most", "exactly": "ex
 
 def described_event(node: HasEvent) -> str:
     """Returns a node as a part of a sentence, such as `at least 2 'ad/clicked' events in the last 7 days`."""
-    times = f"{node.times:,} '{node.event}' {'event' if node.times == 1 else 'events'}"
+    of = "" if node.event == ANY_EVENT else f"'{node.event}' "
+    times = f"{node.times:,} {of}{'event' if node.times == 1 else 'events'}"
     where = " and ".join(described(each.property, each.op, values_of(each.value)) for each in node.where)
     window = "today" if node.days == 1 else f"in the last {plural(node.days, 'day')}"
     return f"{_WORDS_OF_COUNTS[node.count]} {times}{f' where {where}' if where else ''} {window}"

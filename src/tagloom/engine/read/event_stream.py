@@ -15,10 +15,10 @@ from tagloom.engine.state.environment import EnvironmentState
 from tagloom.ports.events import EventSelection
 from tagloom.ports.problems import PersonNotFound
 from tagloom.words.changes import Version
+from tagloom.words.event_rules import is_of
 from tagloom.words.events import PersonEvent
 from tagloom.words.people import Ordinal
 from tagloom.words.rules import Definition
-from tagloom.words.tags import is_at_or_below
 
 _EVENTS_PER_CHUNK = 10_000  # They take some megabytes.
 
@@ -106,7 +106,7 @@ def _next(environment: EnvironmentState, selection: EventSelection, scan: _Scan,
     if selection.until is not None:
         chosen &= columns.at < selection.until
     if selection.event is not None:
-        types = [number for number, type in enumerate(columns.types) if is_at_or_below(type, selection.event)]
+        types = [number for number, type in enumerate(columns.types) if is_of(type, selection.event)]
         chosen &= np.isin(columns.type_numbers, types)
     if scan.people is not None:
         chosen &= np.isin(columns.ordinals, ordinals_of(scan.people & from_bytes(block.people)))

@@ -17,7 +17,7 @@ from tagloom.words.catalogue import Branch, Match, Source, Tag
 from tagloom.words.changes import EVENTS, Change, Horizon, Origin, Version
 from tagloom.words.context_rules import NO_CONTEXT, Context
 from tagloom.words.decisions import Because, Decision, Provenance, because_of
-from tagloom.words.event_rules import counter_of
+from tagloom.words.event_rules import counter_of, is_of
 from tagloom.words.events import EventTypeRecord, PersonEvent, RecordedEvent, day_of
 from tagloom.words.expiry import Moment, moment_text, span_text
 from tagloom.words.people import Kind, Ordinal, Person, PersonRecord
@@ -400,7 +400,7 @@ class Answers:
             if (chosen is None or people[each.ordinal] in chosen)
             and (selection.since is None or each.event.at >= selection.since)
             and (selection.until is None or each.event.at < selection.until)
-            and (selection.event is None or is_at_or_below(each.event.type, selection.event))
+            and (selection.event is None or is_of(each.event.type, selection.event))
         ]
         return state.version, iter((found,))
 
