@@ -6,18 +6,21 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tagloom.accounts.access_tokens import Access
 from tagloom.bootstrap import Installation, check, open_installation
 from tagloom.ports import limits as ports_limits
 from tagloom.settings import PostgresUrl, Settings, read_settings
+from tagloom.tracking.event_sources import EventSources
 from tagloom.words.event_rules import HasEvent
+from tagloom.words.event_sources import EventSourceDraft
 from tagloom.words.people import Person
 from tagloom.words.rules import Definition
 from tagloom_client import Retries, Tagloom, TagloomError
@@ -33,28 +36,48 @@ Events = list[Mapping[str, Any]]
 
 
 class Sender(threading.Thread):
-    """Sends batch after batch until the server is gone. Each event has an id of its own."""
+    """Sends batch after batch until the server is gone. Each event has an id of its own.
 
-    def __init__(self, url: str, token: str, name: str) -> None:
+    With a write key, it sends messages as client libraries do. Otherwise it uses the Platform API.
+    """
+
+    def __init__(self, url: str, token: str, name: str, write_key: str | None) -> None:
         super().__init__()
         self._client = Tagloom(url, token, retries=Retries(tries=1))
+        self._tracking = None if write_key is None else httpx.Client(base_url=url, auth=(write_key, ""), timeout=30)
         self._name = name
         self.acknowledged: list[Events] = []
         self.unanswered: list[Events] = []
         self.has_begun = threading.Event()
 
     def run(self) -> None:
-        with self._client:
+        with self._client, self._tracking or nullcontext():
             for number in count():
                 batch = self._batch(number)
                 try:
-                    receipt = self._client.record_events(batch)
-                except TagloomError:
+                    self._send(batch)
+                except (TagloomError, httpx.TransportError):
                     self.unanswered.append(batch)
                     return
-                assert (receipt.events, receipt.repeats) == (len(batch), 0)
                 self.acknowledged.append(batch)
                 self.has_begun.set()
+
+    def _send(self, batch: Events) -> None:
+        if self._tracking is None:
+            receipt = self._client.record_events(batch)
+            assert (receipt.events, receipt.repeats) == (len(batch), 0)
+            return
+        messages = [
+            {
+                "type": "track",
+                "userId": event["user"],
+                "event": "Ad Clicked",
+                "messageId": event["id"],
+                "properties": event["properties"],
+            }
+            for event in batch
+        ]
+        self._tracking.post("/v1/batch", json={"batch": messages}).raise_for_status()
 
     def _batch(self, number: int) -> Events:
         people = ("shared", f"{self._name}-{number}", f"{self._name}-{number % 3}")
@@ -97,12 +120,21 @@ def hold_to_account(
 ) -> None:
     with opened(settings) as installation:
         token = Access(installation.control).create_token("main", "senders", ("admin",), days=1)[1]
+        environment = installation.control.get_environment("main", "production")
+        sources = EventSources(installation.control)
+        key = sources.create_source(environment, "web", EventSourceDraft(name="Web"), by="ada").write_key
     chance, acknowledged, unanswered = random.Random(3), list[Events](), list[Events]()
     for round_number in range(KILLS):
         with ExitStack() as stack:
             served = [stack.enter_context(server(data, environ)) for _ in range(processes)]
             senders = [
-                Sender(served[number % processes][0], token, f"r{round_number}s{number}") for number in range(SENDERS)
+                Sender(
+                    served[number % processes][0],
+                    token,
+                    f"r{round_number}s{number}",
+                    key if number >= SENDERS // 2 else None,
+                )
+                for number in range(SENDERS)
             ]
             for sender in senders:
                 sender.start()
