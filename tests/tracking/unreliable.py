@@ -9,7 +9,8 @@ from itertools import count
 
 import httpx
 
-DROPPED_HEADERS = frozenset(("connection", "content-length", "date", "host", "server", "transfer-encoding"))
+# The host is passed on, so that the server names this proxy in the settings that libraries load.
+DROPPED_HEADERS = frozenset(("connection", "content-length", "date", "server", "transfer-encoding"))
 
 
 @dataclass
