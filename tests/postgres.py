@@ -20,6 +20,7 @@ from tagloom.stores.postgres import PostgresDatabase
 from tests.ports import free_port
 
 NUMBERS = count(1)
+LEFT_SECONDS = 7_200  # Longer than a test run. The folder of a running server may be as old.
 # What a crash of the machine could take is no concern of these tests; those that kill servers ask for `is_durable`.
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 INITDB = ("--auth", "trust", "--username", "tagloom", "--no-sync")
@@ -62,6 +63,18 @@ def _is_alive(process: int) -> bool:
         return False
 
 
+@cache
+def _delete_left_folders() -> None:
+    """Deletes the folders of servers of earlier runs that were killed. They would fill the disk in the end."""
+    for folder in Path(tempfile.gettempdir()).glob("tagloom-postgres-*"):
+        with suppress(OSError):
+            if time.time() - folder.stat().st_mtime < LEFT_SECONDS:
+                continue
+            pid_file = folder / "data" / "postmaster.pid"
+            if not pid_file.exists() or not _is_alive(int(pid_file.read_text().split()[0])):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
 class Server:
     """One PostgreSQL of our own."""
 
@@ -72,6 +85,7 @@ class Server:
         small: Literal["data", "wal"] | None = None,
         standby_of: str | None = None,
     ) -> None:
+        _delete_left_folders()
         self.folder = Path(tempfile.mkdtemp(prefix="tagloom-postgres-"))
         self.port = free_port()
         self._binaries = find_binaries()

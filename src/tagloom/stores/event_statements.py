@@ -6,7 +6,8 @@ from tagloom.engine.storage import EventBlock, EventBlockSize, EventTypeTotal
 from tagloom.stores.cold_statements import ColdReads, ColdWrites
 
 _BLOCK_COLUMNS = "version, first_version, recorded_at, first_at, last_at, events, people, ids, columns"
-_BLOCKS_AT_ONCE = 256  # A block has some kilobytes, and some megabytes at most.
+_BLOCKS_AT_ONCE = 16  # A block has some kilobytes, and eight megabytes at most.
+_ROWS_AT_ONCE = 256  # Rows of a few bytes, or with the people of a block.
 _TIME_MIN = -(2**63)
 
 
@@ -36,7 +37,7 @@ class EventReads(ColdReads):
     def event_people(self, before: int) -> Iterator[tuple[int, bytes]]:
         query = (
             "SELECT version, people, first_version FROM event_block WHERE environment=%s AND first_version<%s "
-            f"ORDER BY version DESC LIMIT {_BLOCKS_AT_ONCE}"
+            f"ORDER BY version DESC LIMIT {_ROWS_AT_ONCE}"
         )
         while found := self._all(query, self._environment, before):
             yield from ((version, people) for version, people, _ in found)
@@ -58,7 +59,7 @@ class EventReads(ColdReads):
     def event_versions(self, actor: str, before: int) -> Iterator[int]:
         query = (
             "SELECT version FROM batch WHERE environment=%s AND action='events' AND actor=%s AND version<%s "
-            f"ORDER BY version DESC LIMIT {_BLOCKS_AT_ONCE}"
+            f"ORDER BY version DESC LIMIT {_ROWS_AT_ONCE}"
         )
         while found := self._all(query, self._environment, actor, before):
             yield from (version for (version,) in found)
