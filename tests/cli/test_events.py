@@ -178,16 +178,19 @@ def test_tables_and_files_of_many_batches_are_recorded_with_the_lines_of_the_fil
     first = both(twins, pair, "events", "record", table, "--json")
     again = both(twins, pair, "events", "record", table, "--json")
 
-    assert (first.code, first.json["events"], first.json["new_people"], first.json["version"]) == (3, 3, 3, 2)
+    assert (first.code, first.json["events"], first.json["new_people"], first.json["version"]) == (3, 3, 3, 3)
     assert [(each["line"], each["problem"]) for each in first.json["rejected"]] == [
         (3, "event-type-invalid"),
         (4, "line-invalid"),
     ]
+    lines = write(tmp_path / "lines.ndjson", '{"user":"u9","event":"a/b","id":"n1"}\n' * 3 + "oops\n")
+    broken = both(twins, pair, "events", "record", lines, "--json").json["rejected"][0]
+    assert (broken["line"], broken["detail"][:7]) == (4, "Line 4 ")
     assert (again.json["events"], again.json["repeats"], again.json["rejected_count"]) == (0, 3, 2)
     exported = [run("events", "export", *where).out.splitlines() for where in pair]
     assert [[json.loads(line).get("properties") for line in lines] for lines in exported] == [
-        [{"ad": 7}, {}, {"ad": "x"}]
+        [{"ad": 7}, {}, {"ad": "x"}, {}]
     ] * 2
     file = tmp_path / "events.parquet"
     run("events", "export", "--out", file, *pair[0])
-    assert both(twins, pair, "events", "record", file, "--json").json["repeats"] == 3
+    assert both(twins, pair, "events", "record", file, "--json").json["repeats"] == 4

@@ -70,7 +70,7 @@ def test_a_column_of_properties_is_json_and_other_columns_join_it(tmp_path: Path
 
     assert bodies[0] == b'{"user":"u1","event":"a/b","properties":{"n":1.50}}'
     assert json.loads(bodies[1])["properties"] == {"n": 1, "genre": "news"}
-    assert bodies[2] == b'{"user":"u3","event":"a/b","properties":oops}'
+    assert bodies[2] == b'{"user":"u3","event":"a/b","properties":"oops"}'
     assert json.loads(bodies[3])["properties"] == [1]
 
 
@@ -162,3 +162,40 @@ def test_a_column_twice_is_refused(tmp_path: Path) -> None:
 def test_a_table_without_people_or_types_is_refused(tmp_path: Path, header: str) -> None:
     with pytest.raises(ColumnsInvalid, match="no column"):
         list(parts_of_table(csv_of(tmp_path, f"{header}\n1,2\n"), "csv"))
+
+
+def test_a_cell_of_properties_cannot_set_other_fields(tmp_path: Path) -> None:
+    rows = 'user,event,properties\nu1,a/b,"{},""at"":""2001-01-01T00:00:00Z"",""id"":""forged"""\n'
+
+    ((_, line),) = lines_of(parts_of_table(csv_of(tmp_path, rows), "csv"))
+
+    assert sorted(line) == ["event", "properties", "user"]
+    assert isinstance(line["properties"], str)
+
+
+def test_columns_of_the_recording_are_left_out_and_empty_texts_are_absent(tmp_path: Path) -> None:
+    file = tmp_path / "events.parquet"
+    names = ["user", "visitor", "event", "version", "received_at", "note"]
+    pq.write_table(pa.table([["u1"], [""], ["a/b"], ["7"], ["now"], [""]], names=names), file)
+
+    assert lines_of(parts_of_table(file, "parquet")) == [(1, {"user": "u1", "event": "a/b"})]
+
+
+def test_times_of_any_unit_are_read_and_impossible_ones_are_rejected_alone(tmp_path: Path) -> None:
+    file = tmp_path / "events.parquet"
+    at = pa.array([1_772_355_600_000_000_001, 1_772_355_600_000_000_000], pa.timestamp("ns", "UTC"))
+    far = pa.array([0, 9_000_000_000_000], pa.timestamp("s", "UTC"))
+    pq.write_table(pa.table([["u1", "u2"], ["a/b", "a/b"], at, far], names=["user", "event", "at", "seen"]), file)
+
+    (part,) = parts_of_table(file, "parquet")
+
+    assert json.loads(part.body)["at"].startswith("2026-03-01T09:00:00")
+    assert [each.line for each in part.rejected] == [2]
+
+
+def test_rejected_rows_are_passed_on_before_there_are_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event_files, "_LINES_PER_BODY", 2)
+
+    parts = list(parts_of_table(csv_of(tmp_path, "user,event\n" + "u1\n" * 5), "csv"))
+
+    assert [len(part.rejected) for part in parts] == [2, 2, 1]

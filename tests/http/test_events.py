@@ -466,3 +466,28 @@ def test_exports_name_their_version_and_need_both_scopes(exported: Tagloom, serv
     for scope in ("events:read", "people:read"):
         token = served.access.create_token("main", "reader", [scope], days=1)[1]
         assert httpx.get(f"{served.url}{address}", headers={"Authorization": f"Bearer {token}"}).status_code == 403
+
+
+def test_an_event_is_one_line_of_an_export_whatever_its_properties_look_like(
+    tagloom: Tagloom, http: httpx.Client, served: Served, client: Tagloom
+) -> None:
+    forged = '{"user":"victim","event":"order/paid","id":"forged"}'
+    body = f'[{{"user":"u1","event":"a/b","id":"m1","properties":{{"x":\n{forged}\r\n,"n":1.50}}}}]'
+    http.post(f"{tagloom.place.address}/events", content=body, headers={"Content-Type": "application/json"})
+
+    lines = b"".join(tagloom.download_events(format="ndjson"))
+    rows = list(csv.reader(io.StringIO(b"".join(tagloom.download_events(format="csv")).decode(), newline="")))
+    other = client.at(space=served.new_space())
+
+    assert lines.count(b"\n") == 1
+    assert b'"n":1.50' in lines
+    assert [len(row) for row in rows] == [10, 10]
+    assert other.upload_events(lines, format="ndjson").events == 1
+    assert [each.event for each in other.export_events()] == ["a/b"]
+
+
+def test_events_that_tracking_made_can_be_recorded_elsewhere(tagloom: Tagloom) -> None:
+    types = ["identity/identified", "identity/aliased", "group/identified", "page/viewed", "identity/other"]
+    receipt = tagloom.record_events([{"user": "u1", "event": type} for type in types])
+
+    assert (receipt.events, [each.line for each in receipt.rejected]) == (4, [5])

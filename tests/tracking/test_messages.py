@@ -308,3 +308,9 @@ def test_the_reason_of_a_broken_message_says_what_is_wrong(text: bytes, reason: 
     found = read(b'{"batch":[%b,{"type":"track"}]}' % text)
 
     assert reason in found.refused[0].problem.detail
+
+
+def test_of_a_property_that_occurs_twice_the_last_one_counts() -> None:
+    body = b'{"batch":[{"type":"track","userId":"u1","event":"a b","properties":{"a":1,"a":2,"b":{"c":1,"c":3}}}]}'
+
+    assert read(body).events[0].properties == b'{"a":2,"b":{"c":3}}'

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from msgspec.structs import replace
 
 from tagloom.ports.event_sources import RejectedIn
 from tagloom.ports.problems import StoreUnavailable
@@ -88,18 +89,25 @@ def test_messages_are_deleted_after_some_days(store: Store) -> None:
     assert messages(store) == ["new"]
 
 
-@pytest.mark.parametrize("id", ["eraseme", 'quo"te', "über/ü", "back\\slash"])
+@pytest.mark.parametrize("id", ["eraseme", 'quo"te', "über/ü", "back\\slash", "u1"])
 def test_messages_about_a_person_are_deleted_also_those_that_wait(store: Store, id: str) -> None:
     job = RejectedMessages(store, lambda: NOW)
+
+    def add(message: str, source: str = "web") -> None:
+        shown = shown_message(message.encode(), frozenset())
+        found = rejected(store, shown.text, source)
+        job.add(found._replace(message=replace(found.message, ids=shown.ids)))
+
     for is_ascii in (True, False):
-        job.add(rejected(store, json.dumps({"userId": id}, ensure_ascii=is_ascii)))
-    job.add(rejected(store, json.dumps({"userId": "another"})))
+        add(json.dumps({"userId": id}, ensure_ascii=is_ascii))
+    add(json.dumps({"userId": "u10"}))
     job.flush()
-    job.add(rejected(store, json.dumps({"userId": id}), "app"))
+    add(json.dumps({"anonymousId": id}), "app")
+    add(f"no JSON of {id}", "app")
 
     job.delete_about(key_of(store), Person("user", id))
 
-    assert (messages(store), messages(store, "app")) == (['{"userId": "another"}'], [])
+    assert (messages(store), messages(store, "app")) == (['{"userId": "u10"}'], [])
 
 
 @pytest.mark.parametrize(
@@ -112,7 +120,7 @@ def test_messages_about_a_person_are_deleted_also_those_that_wait(store: Store, 
     ],
 )
 def test_no_key_is_shown(message: str) -> None:
-    shown = shown_message(message.encode(), frozenset())
+    shown = shown_message(message.encode(), frozenset()).text
 
     assert "(key)" in shown
     assert not any(secret in shown for secret in ("ts_", "WRONG", "cut off"))
@@ -122,14 +130,27 @@ def test_ignored_properties_are_not_shown() -> None:
     inside = {"properties": {"email": "a@b.example", "ad": 7}, "context": {"traits": {"email": "a@b.example"}}}
 
     for message in (inside, {"batch": [inside, 5]}):
-        shown = shown_message(json.dumps(message).encode(), frozenset({"email"}))
+        shown = shown_message(json.dumps(message).encode(), frozenset({"email"})).text
         assert "a@b.example" not in shown
         assert '"ad":7' in shown
-    assert shown_message(b'{"properties":{"email":"a@b.example"}', frozenset({"email"})) == ""
+    assert shown_message(b'{"properties":{"email":"a@b.example"}', frozenset({"email"})).text == ""
+
+
+def test_messages_of_many_levels_are_shown_and_fail_nothing() -> None:
+    deep = b'{"batch":' + b'{"batch":' * 5_000 + b"1" + b"}" * 5_001
+
+    assert shown_message(deep, frozenset({"email"})) == ("", ())
+    assert shown_message(deep, frozenset()).text.startswith('{"batch":{"batch":')
+
+
+def test_the_ids_of_people_are_found_however_they_are_written() -> None:
+    body = b'{"batch":[{"userId":"acme\\/42"},{"anonymousId":"o\\u0027brien","previousId":7},5],"userId":"\\u00E9"}'
+
+    assert shown_message(body, frozenset()).ids == ("é", "acme/42", "o'brien", "7")
 
 
 def test_controls_are_escaped_and_the_text_is_bounded() -> None:
-    shown = shown_message(b"\x00\xff\xe2\x80\xa8" + "ü".encode() * 5_000, frozenset())
+    shown = shown_message(b"\x00\xff\xe2\x80\xa8" + "ü".encode() * 5_000, frozenset()).text
 
     assert shown.startswith("\\x00\ufffd\\u2028ü")
     assert len(shown) <= limits.REJECTED_MESSAGE_CHARACTERS_MAX

@@ -158,7 +158,8 @@ class EventSource(msgspec.Struct, frozen=True, kw_only=True):
 class RejectedMessage(msgspec.Struct, frozen=True, kw_only=True):
     """A message of an event source that was not recorded.
 
-    `reason` is the name of a problem, and `detail` its sentence. `message` is the beginning of what was sent.
+    `reason` is the name of a problem, and `detail` its sentence. `message` is the beginning of what was sent. `ids` are
+    the ids of people in it.
     """
 
     id: int
@@ -167,6 +168,7 @@ class RejectedMessage(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     detail: str
     message: str
+    ids: tuple[str, ...] = ()
 
 
 class Tag(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 import io
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, Literal, cast, get_args
@@ -142,7 +142,7 @@ def export_events(
     visitor: VisitorOption = False,
     event: Annotated[
         str | None,
-        typer.Option("--event", help="Only events of this type, or of this category.", callback=unicode_text),
+        typer.Option("--event", help="Only events of this type, this category, or * (all).", callback=unicode_text),
     ] = None,
     since: Annotated[
         str | None, typer.Option("--since", help="Only events of this time (RFC 3339) or later.", callback=unicode_text)
@@ -213,7 +213,7 @@ def _record_parts(site: Site, parts: Iterator[EventsPart], *, source: str, dry_r
     lines = ProgressLines()
     for part in parts:
         receipt = site.record_events(io.BytesIO(part.body), "ndjson", source=source, dry_run=dry_run)
-        of_lines = [{**each, "line": part.numbers[each["line"] - 1]} for each in receipt["rejected"]]
+        of_lines = [_renumbered(each, part.numbers) for each in receipt["rejected"]]
         refused = sorted([*of_lines, *map(plain, part.rejected)], key=lambda each: each["line"])
         counts = {name: total.get(name, 0) + receipt[name] for name in ("events", "repeats", "new_people")}
         rejected_count = total.get("rejected_count", 0) + receipt["rejected_count"] + len(part.rejected)
@@ -221,6 +221,15 @@ def _record_parts(site: Site, parts: Iterator[EventsPart], *, source: str, dry_r
         total = {**receipt, **counts, "rejected_count": rejected_count, "rejected": shown}
         lines.show("Recorded", counts["events"] + counts["repeats"], None, "events")
     return total
+
+
+def _renumbered(rejected: Plain, numbers: Sequence[int]) -> Plain:
+    """Returns a rejected line of a part with its number in the file, also in the reason."""
+    line, number = rejected["line"], numbers[rejected["line"] - 1]
+    of_part, detail = f"Line {line} ", rejected["detail"]
+    if detail.startswith(of_part):
+        detail = f"Line {number} {detail.removeprefix(of_part)}"
+    return {**rejected, "line": number, "detail": detail}
 
 
 def _format(file: str, format: str | None) -> _FileFormat:

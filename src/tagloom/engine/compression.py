@@ -13,7 +13,11 @@ def compress(plain: bytes) -> bytes:
     return len(plain).to_bytes(_SIZE_BYTES, "little") + bytes(_ZSTD.compress(plain, asbytes=True))
 
 
+def plain_size(data: bytes) -> int:
+    """Returns the number of bytes that `decompress` returns."""
+    return int.from_bytes(data[:_SIZE_BYTES], "little")
+
+
 def decompress(data: bytes) -> bytes:
     """Returns the bytes that `compress` compressed."""
-    size = int.from_bytes(data[:_SIZE_BYTES], "little")
-    return bytes(_ZSTD.decompress(data[_SIZE_BYTES:], decompressed_size=size, asbytes=True))
+    return bytes(_ZSTD.decompress(data[_SIZE_BYTES:], decompressed_size=plain_size(data), asbytes=True))

@@ -7,6 +7,7 @@ import msgspec
 import pyarrow as pa
 
 from tagloom.base.times import text_of_milliseconds
+from tagloom.events.event_properties import in_one_line
 from tagloom.files.table_encoding import ExportFormat, encode_csv, encode_ndjson, encode_parquet
 from tagloom.words.events import PersonEvent
 
@@ -62,7 +63,7 @@ def _line(found: PersonEvent) -> _Line:
         event=event.type,
         at=text_of_milliseconds(event.at),
         id=event.id,
-        properties=msgspec.Raw(event.properties),
+        properties=msgspec.Raw(in_one_line(event.properties)),
         received_at=text_of_milliseconds(event.received_at),
         version=event.version,
         original_at=_text(event.original_at),
@@ -80,7 +81,7 @@ def _cells(found: PersonEvent) -> Sequence[Any]:
         event.type,
         event.at,
         event.id,
-        event.properties.decode(),
+        in_one_line(event.properties).decode(),
         event.received_at,
         event.version,
         event.original_at,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias, assert_never
 
 import msgspec
+import pyarrow as pa
 
 from tagloom.events import limits
 from tagloom.files.decoding import opened
@@ -30,8 +31,10 @@ TableFormat: TypeAlias = Literal["csv", "parquet"]
 
 _LINES_PER_BODY = limits.EVENTS_PER_REQUEST_MAX // 2
 _BYTES_PER_BODY = limits.EVENTS_BODY_BYTES_MAX // 2
-_FIELDS = frozenset(("user", "visitor", "event", "at", "id", "original_at", "sent_at", "received_at", "version"))
+_FIELDS = frozenset(("user", "visitor", "event", "at", "id", "original_at", "sent_at"))
+_OF_RECORDING = frozenset(("received_at", "version"))  # Columns of an export. A recorded event gets its own.
 _PROPERTIES = "properties"
+_NO_PROPERTIES = _FIELDS | _OF_RECORDING | {_PROPERTIES}
 # A whole number of more digits is an id, and would lose digits in some programs.
 _JSON_VALUE = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,15})?|true|false")
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
@@ -80,11 +83,11 @@ def _parts(lines: Iterator[_Line]) -> Iterator[EventsPart]:
     for line in lines:
         if line.fault:
             refused.append(rejected(line.number, "", LineInvalid(line.fault)))
-            continue
-        texts.append(line.text)
-        numbers.append(line.number)
-        size += len(line.text) + 1
-        if len(texts) >= _LINES_PER_BODY or size >= _BYTES_PER_BODY:
+        else:
+            texts.append(line.text)
+            numbers.append(line.number)
+            size += len(line.text) + 1
+        if len(texts) + len(refused) >= _LINES_PER_BODY or size >= _BYTES_PER_BODY:
             yield EventsPart(b"\n".join(texts), numbers, refused)
             texts, numbers, refused, size = [], [], [], 0
     yield EventsPart(b"\n".join(texts), numbers, refused)
@@ -99,7 +102,7 @@ def _csv_lines(path: Path, squeezed: Squeezed) -> Generator[_Line, None, None]:
                 yield _Line(row.number, b"", row.fault)
                 continue
             cells = zip(records.names, map(str, row.cells), strict=True)
-            found = {name: cell if name in _FIELDS else _value(cell) for name, cell in cells if cell}
+            found = {name: cell if name in _NO_PROPERTIES else _value(cell) for name, cell in cells if cell}
             yield _Line(row.number, _line_of(found))
 
 
@@ -109,9 +112,33 @@ def _parquet_lines(path: Path) -> Generator[_Line, None, None]:
         file.check_once(file.names)
         _check_columns(file.names)
         for batch in file.batches(file.names):
-            for row in batch.to_pylist():
+            for row in _rows(batch):
                 number += 1
-                yield _Line(number, _line_of({name: _plain(value) for name, value in row.items() if value is not None}))
+                if row is None:
+                    yield _Line(number, b"", f"Row {number} has a time that cannot be read.")
+                    continue
+                yield _Line(number, _line_of({name: _plain(value) for name, value in row.items() if _is_given(value)}))
+
+
+def _rows(batch: pa.RecordBatch) -> Iterator[dict[str, Any] | None]:
+    """Yields the rows of a batch, or None for a row with a value that Python cannot have, such as the year 20,000."""
+    columns = [
+        column.cast(pa.timestamp("us", column.type.tz), safe=False) if pa.types.is_timestamp(column.type) else column
+        for column in batch.columns
+    ]
+    exact = pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+    try:
+        yield from exact.to_pylist()
+    except (ValueError, OverflowError):
+        for place in range(len(exact)):
+            try:
+                yield exact.slice(place, 1).to_pylist()[0]
+            except (ValueError, OverflowError):
+                yield None
+
+
+def _is_given(value: Any) -> bool:
+    return value is not None and value != ""
 
 
 def _check_columns(names: Sequence[str]) -> None:
@@ -124,31 +151,28 @@ def _check_columns(names: Sequence[str]) -> None:
 def _line_of(row: Mapping[str, Any]) -> bytes:
     """Returns a row as a line of NDJSON. A text in the column of properties is JSON, and is not parsed."""
     fields = {name: value for name, value in row.items() if name in _FIELDS}
-    more = {name: value for name, value in row.items() if name not in _FIELDS and name != _PROPERTIES}
+    more = {name: value for name, value in row.items() if name not in _NO_PROPERTIES}
     written = row.get(_PROPERTIES)
     if not more:
         if written is not None:
-            fields[_PROPERTIES] = _in_one_line(written) if isinstance(written, str) else written
+            fields[_PROPERTIES] = _json_or_text(written) if isinstance(written, str) else written
         return _ENCODER.encode(fields)
     if isinstance(written, str):
         try:
             written = msgspec.json.decode(written)
         except msgspec.DecodeError:
-            fields[_PROPERTIES] = _in_one_line(written)  # The reader of events rejects it.
+            fields[_PROPERTIES] = _json_or_text(written)  # The reader of events rejects it.
             return _ENCODER.encode(fields)
     fields[_PROPERTIES] = {**written, **more} if isinstance(written, dict) else more if written is None else written
     return _ENCODER.encode(fields)
 
 
-def _in_one_line(text: str) -> msgspec.Raw:
-    """Returns a JSON text without line ends between its values. A text that is no JSON stays none."""
-    written = text.encode("utf-8", "replace")
-    if b"\n" in written:
-        try:
-            written = msgspec.json.format(written, indent=-1)
-        except msgspec.DecodeError:
-            written = written.replace(b"\n", b" ")
-    return msgspec.Raw(written)
+def _json_or_text(text: str) -> msgspec.Raw | str:
+    """Returns a JSON text in one line, or a text that is not JSON as it is: the reader of events rejects it."""
+    try:
+        return msgspec.Raw(msgspec.json.format(text.encode("utf-8", "replace"), indent=-1))
+    except msgspec.DecodeError:
+        return text
 
 
 def _value(cell: str) -> Any:

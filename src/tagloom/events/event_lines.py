@@ -19,7 +19,7 @@ from tagloom.files.json_objects import fields_and_levels, object_of
 from tagloom.files.json_values import Unfit, decoder, id_of
 from tagloom.files.part_columns import LineFault
 from tagloom.words import limits as words_limits
-from tagloom.words.events import RESERVED_CATEGORIES, Event, EventType, parse_event_type
+from tagloom.words.events import FIXED_TYPES, RESERVED_CATEGORIES, Event, EventType, parse_event_type
 from tagloom.words.people import KINDS, Kind, Person
 from tagloom.words.person_ids import parse_id
 from tagloom.words.problems import EventTypeInvalid, PersonIdInvalid
@@ -208,7 +208,7 @@ def _type_of(written: str) -> EventType:
 def _check_category(type: str, written: str) -> None:
     """Raises: LineFault: the category of a type is reserved."""
     category = type.partition("/")[0]
-    if category in RESERVED_CATEGORIES:
+    if category in RESERVED_CATEGORIES and type not in FIXED_TYPES:
         reserved = ", ".join(sorted(RESERVED_CATEGORIES))
         says = f"'{printable(type)}' is of the category '{category}'. Tagloom reserves the categories {reserved}."
         raise LineFault(EventTypeReserved(says), written)

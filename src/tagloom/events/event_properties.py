@@ -2,8 +2,17 @@
 
 from typing import Any
 
+import msgspec
+
 from tagloom.events import limits
 from tagloom.files.json_objects import fields_and_levels
+
+
+def in_one_line(properties: bytes) -> bytes:
+    """Returns properties without line ends between their values. Numbers keep their digits."""
+    if b"\n" in properties or b"\r" in properties:
+        return bytes(msgspec.json.format(properties, indent=-1))
+    return properties
 
 
 def fault_of_properties(properties: dict[str, Any], written: bytes) -> str:

@@ -163,10 +163,9 @@ class TrackingApi:
     async def _track(self, sender: Sender, fields: _Fields, body: bytes, call: Call) -> None:
         bytes_max = limits.TRACKING_SERVER_BODY_BYTES_MAX if sender.is_server else limits.TRACKING_BODY_BYTES_MAX
         state, tracking, organization = self._state, self._state.services.tracking, sender.organization
-        tracking.check_origin(sender, fields.origin, body)
 
         def submit() -> Future[Tracked]:
-            return tracking.submit(sender, plain_body(body, bytes_max), call)
+            return tracking.submit(sender, body, call, bytes_max=bytes_max, origin=fields.origin)
 
         if len(body) > _SHARED_BYTES_MAX or body[:1] != b"{":
             future = await self._places.run(submit, organization=organization)

@@ -85,6 +85,6 @@ class People:
 
         Raises: PersonNotFound.
         """
-        receipt = self._population_of(environment).write(ErasePerson(person), WriteOptions(origin))
+        # First, so that a failure is repeated with the erasure, and for people who have nothing else.
         self._delete_messages(environment.key, person)
-        return receipt
+        return self._population_of(environment).write(ErasePerson(person), WriteOptions(origin))

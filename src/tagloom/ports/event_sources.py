@@ -61,8 +61,8 @@ class EventSourceStore(Protocol):
         Messages of an event source that was deleted are not stored.
         """
 
-    def delete_rejected_messages(self, environment: int, texts: Sequence[str]) -> None:
-        """Deletes the rejected messages of an environment that contain one of these texts."""
+    def delete_rejected_messages(self, environment: int, person: str) -> None:
+        """Deletes the rejected messages of an environment that are about a person. `person` is the id."""
 
     def delete_rejected_messages_before(self, at: str) -> None:
         """Deletes the rejected messages of all environments that are older than `at`."""

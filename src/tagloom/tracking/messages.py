@@ -26,6 +26,7 @@ from tagloom.base.text import printable
 from tagloom.base.times import milliseconds_at
 from tagloom.events.event_properties import fault_of_properties
 from tagloom.files.json_lines import HALF
+from tagloom.files.json_objects import fields_and_levels
 from tagloom.tracking import limits
 from tagloom.tracking.problems import MessageInvalid, MessageTooLarge
 from tagloom.words import limits as words_limits
@@ -271,7 +272,9 @@ class MessageReader:
                 assert_never(type)
         found = _object(written)
         added = {name: value for name, value in more.items() if value not in (None, "") and name not in found}
-        if added or not self._ignored.isdisjoint(found):
+        # If there are other signs than those of the fields, a field may occur twice, and the last one counts.
+        is_plain = written is None or written.count(b'":') == fields_and_levels(found)[0]
+        if added or not is_plain or not self._ignored.isdisjoint(found):
             found = {name: value for name, value in {**found, **added}.items() if name not in self._ignored}
             written = msgspec.json.encode(found)
         if says := fault_of_properties(found, written or b""):

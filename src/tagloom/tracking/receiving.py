@@ -5,14 +5,14 @@ from concurrent.futures import Future
 from typing import NamedTuple
 
 from tagloom.base.futures import converted
-from tagloom.base.problems import BodyInvalid
+from tagloom.base.problems import BodyInvalid, BodyTooLarge
 from tagloom.base.times import rfc3339
 from tagloom.ports.event_sources import RejectedIn
 from tagloom.ports.population import Population
 from tagloom.ports.writes import RecordEvents, WriteOptions
 from tagloom.tracking import limits
 from tagloom.tracking.event_sources import Sender
-from tagloom.tracking.messages import Call, MessageReader, TrackingBody
+from tagloom.tracking.messages import Call, MessageReader, TrackingBody, plain_body
 from tagloom.tracking.problems import PageOriginRefused
 from tagloom.tracking.rejected_messages import RejectedMessages, shown_message
 from tagloom.words import limits as words_limits
@@ -50,23 +50,15 @@ class Tracking:
         self._new_id = new_id
         self._rejected = rejected
 
-    def check_origin(self, sender: Sender, origin: str | None, body: bytes) -> None:
-        """Checks the `Origin` header of a request. A refused body is one of the rejected messages.
+    def submit(
+        self, sender: Sender, body: bytes, call: Call, *, bytes_max: int, origin: str | None = None
+    ) -> "Future[Tracked]":
+        """Submits the messages of a body. Small bodies that wait at the same time share one commit.
 
-        Raises: PageOriginRefused.
-        """
-        try:
-            sender.check_origin(origin)
-        except PageOriginRefused as refused:
-            self._reject(sender, body, refused.slug(), refused.detail)
-            raise
+        `origin` is the `Origin` header of the request. Of the rejected messages, REJECTED_MESSAGES_PER_BODY_MAX are
+        stored. A body that is refused as a whole is one of them.
 
-    def submit(self, sender: Sender, body: bytes, call: Call) -> "Future[Tracked]":
-        """Submits the messages of a decompressed body. Small bodies that wait at the same time share one commit.
-
-        Of the rejected messages, REJECTED_MESSAGES_PER_BODY_MAX are stored. A body that cannot be read is one of them.
-
-        Raises: BodyInvalid, BodyTooLarge. The future raises what the write raises.
+        Raises: BodyInvalid, BodyTooLarge, PageOriginRefused. The future raises what the write raises.
         """
         now = self._now()
         reader = MessageReader(
@@ -76,9 +68,11 @@ class Tracking:
             ignored=sender.ignored_properties,
         )
         try:
+            body = plain_body(body, bytes_max)
+            sender.check_origin(origin)
             read = reader.read(body, call)
-        except BodyInvalid as unread:
-            self._reject(sender, body, unread.slug(), unread.detail)
+        except (BodyInvalid, BodyTooLarge, PageOriginRefused) as refused:
+            self._reject(sender, body, refused.slug(), refused.detail)
             raise
         for message, problem in read.refused[: limits.REJECTED_MESSAGES_PER_BODY_MAX]:
             self._reject(sender, message, problem.slug(), problem.detail)
@@ -93,11 +87,13 @@ class Tracking:
         return Tracked(receipt.events, receipt.repeats, len(read.refused) + receipt.rejected_count)
 
     def _reject(self, sender: Sender, message: bytes, reason: str, detail: str) -> None:
+        shown = shown_message(message, sender.ignored_properties)
         rejected = RejectedMessage(
             source=sender.source.id,
             at=rfc3339(self._now()),
             reason=reason,
             detail=detail,
-            message=shown_message(message, sender.ignored_properties),
+            message=shown.text,
+            ids=shown.ids,
         )
         self._rejected.add(RejectedIn(sender.environment.key, rejected))

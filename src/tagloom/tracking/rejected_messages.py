@@ -1,10 +1,10 @@
 """Stores the messages of event sources that were rejected, some at a time, in a thread of every serving process."""
 
-import json
 import re
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -23,6 +23,7 @@ _HIDDEN = "(key)"
 # Controls, and signs that are invisible or change the direction of a text.
 _CONTROLS = re.compile(r"[^\x20-\x7e\xa1-\u200a\u2010-\u2027\u202f-\u205f\u2070-\ud7ff\ue000-\U0010ffff]")
 _OBJECT_FIELDS = ("properties", "traits")
+_ID_FIELDS = ("userId", "anonymousId", "previousId")
 
 
 class RejectedMessages:
@@ -67,8 +68,7 @@ class RejectedMessages:
     def delete_about(self, environment: int, person: Person) -> None:
         """Deletes the messages that contain the id of a person, also those that wait."""
         self.flush()
-        written = {msgspec.json.encode(person.id)[1:-1].decode("utf-8"), json.dumps(person.id)[1:-1]}
-        self._store.delete_rejected_messages(environment, tuple(sorted(written)))
+        self._store.delete_rejected_messages(environment, person.id)
 
     def _put_back(self, taken: dict[tuple[int, str], deque[RejectedIn]]) -> None:
         with self._lock:
@@ -93,27 +93,46 @@ class RejectedMessages:
         self.flush()
 
 
-def shown_message(message: bytes, ignored_properties: frozenset[str]) -> str:
-    """Returns the beginning of a message as text without keys, ignored properties and controls.
+class ShownMessage(NamedTuple):
+    """The beginning of a message as text, and the ids of people in it."""
 
-    If the source ignores properties and the message is no JSON, nothing is returned.
+    text: str
+    ids: tuple[str, ...]
+
+
+def shown_message(message: bytes, ignored_properties: frozenset[str]) -> ShownMessage:
+    """Returns a message without keys, ignored properties and controls. Never fails.
+
+    If the source ignores properties and the message is no JSON, its text is empty.
     """
-    if ignored_properties:
-        try:
-            found = msgspec.json.decode(message)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return ""
-        message = msgspec.json.encode(_without(found, ignored_properties))
+    try:
+        found = msgspec.json.decode(message)
+        ids = tuple(dict.fromkeys(_ids(found)))
+        if ignored_properties:
+            message = msgspec.json.encode(_without(found, ignored_properties))
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        ids = ()
+        if ignored_properties:
+            return ShownMessage("", ())
     most = limits.REJECTED_MESSAGE_CHARACTERS_MAX
     text = message[: 4 * most].decode("utf-8", "replace")
     hidden = _KEY.sub(_HIDDEN, _WRITE_KEY.sub(rf'\1"{_HIDDEN}"', text))[:most]
-    return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), hidden)[:most]
+    escaped = _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), hidden)[:most]
+    return ShownMessage(escaped, ids)
 
 
-def _without(message: object, ignored: frozenset[str]) -> object:
+def _ids(message: Any) -> Iterator[str]:
+    """Yields the ids of people in a message, or in a body of messages."""
+    if not isinstance(message, dict):
+        return
+    messages = message.get("batch")
+    for each in (message, *(messages if isinstance(messages, list) else ())):
+        if isinstance(each, dict):
+            yield from (str(each[field]) for field in _ID_FIELDS if isinstance(each.get(field), str | int))
+
+
+def _without(message: Any, ignored: frozenset[str]) -> Any:
     """Returns a message, or a body of messages, without the ignored properties and traits."""
-    if isinstance(message, list):
-        return [_without(each, ignored) for each in message]
     if not isinstance(message, dict):
         return message
     kept = dict(message)
@@ -121,7 +140,8 @@ def _without(message: object, ignored: frozenset[str]) -> object:
         values = kept.get(field)
         if isinstance(values, dict):
             kept[field] = {name: value for name, value in values.items() if name not in ignored}
-    for field in ("batch", "context"):
-        if field in kept:
-            kept[field] = _without(kept[field], ignored)
+    if "context" in kept:
+        kept["context"] = _without(kept["context"], ignored)
+    if isinstance(kept.get("batch"), list):
+        kept["batch"] = [_without(each, ignored) for each in kept["batch"]]
     return kept

@@ -34,7 +34,8 @@ class EventSource(EventSourceDraft, frozen=True, kw_only=True):
 class RejectedMessage(msgspec.Struct, frozen=True, kw_only=True):
     """A message of an event source that was not recorded. Ids ascend; the id is 0 before the message is stored.
 
-    `reason` is the type of a problem, and `detail` its sentence. `message` is the beginning of what was sent.
+    `reason` is the type of a problem, and `detail` its sentence. `message` is the beginning of what was sent. `ids` are
+    the ids of people in it.
     """
 
     source: str
@@ -42,7 +43,12 @@ class RejectedMessage(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     detail: str
     message: str
+    ids: tuple[str, ...] = ()
     id: int = 0
+
+    def is_about(self, person: str) -> bool:
+        """Returns whether the message has the id of a person. A message that is no JSON is searched as a text."""
+        return person in self.ids or (not self.ids and person in self.message)
 
 
 def actor_name(source: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from tagloom.engine.bitmaps import BitMap, from_bytes, to_bytes
+from tagloom.engine.compression import plain_size
 from tagloom.engine.events.blocks import joined, joined_hashes, pack, pack_hashes, unpack, unpack_hashes
 from tagloom.engine.storage import EventBlock, EventBlockSize, Transaction
 from tagloom.ports import limits
@@ -15,17 +16,35 @@ from tagloom.words.events import day_of
 
 _RUN_MAX = 256
 _BYTES_MAX = 8_388_608  # The bytes of a run before the merge. The transaction keeps other writers waiting for 0.3 s.
+_PLAIN_BYTES_MAX = 67_108_864  # The bytes of a merged block, decompressed. Readers have a whole block in memory.
 _TIERS = 3  # Blocks of the last tier, from 1 MiB on, are not merged.
 
 
 def merge_blocks(tx: Transaction) -> int:
     """Merges one run of blocks. Returns how many blocks were merged; 0 if there is no run."""
-    run = next(_runs(tx.event_block_sizes()), None)
-    if run is None:
-        return 0
-    blocks = [tx.event_block(size.version) for size in run]
-    tx.replace_event_blocks(_merged([block for block in blocks if block is not None]))
-    return len(blocks)
+    for run in _runs(tx.event_block_sizes()):
+        blocks = _first_blocks(run, tx)
+        if len(blocks) > 1:
+            tx.replace_event_blocks(_merged(blocks))
+            return len(blocks)
+    return 0
+
+
+def _first_blocks(run: Sequence[EventBlockSize], tx: Transaction) -> list[EventBlock]:
+    """Returns the first adjacent blocks of a run that are together small enough when they are decompressed."""
+    found, bytes_found = list[EventBlock](), 0
+    for size in run:
+        block = tx.event_block(size.version)
+        assert block is not None, "the size of this block was just read"
+        plain = plain_size(block.columns)
+        if bytes_found + plain > _PLAIN_BYTES_MAX:
+            if len(found) > 1:
+                break
+            found, bytes_found = [], 0
+        if plain <= _PLAIN_BYTES_MAX:
+            found.append(block)
+            bytes_found += plain
+    return found
 
 
 def has_run(sizes: Sequence[EventBlockSize]) -> bool:

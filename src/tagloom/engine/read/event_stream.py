@@ -20,7 +20,8 @@ from tagloom.words.events import PersonEvent
 from tagloom.words.people import Ordinal
 from tagloom.words.rules import Definition
 
-_EVENTS_PER_CHUNK = 10_000  # They take some megabytes.
+_EVENTS_PER_CHUNK = 10_000
+_BYTES_PER_CHUNK = 2_097_152  # The properties of the events of a chunk, and at least one event.
 
 
 class _Scan(NamedTuple):
@@ -53,15 +54,17 @@ def stream_events(
     scan = environment.read(lambda: _begin(environment, selection, tribes))
 
     def chunks() -> Iterator[Sequence[PersonEvent]]:
-        after, waiting = 0, list[PersonEvent]()
+        after, waiting, size = 0, list[PersonEvent](), 0
         while (found := environment.read(partial(_next, environment, selection, scan, after))) is not None:
             after = found.version
-            for begin in range(0, len(found.places), _EVENTS_PER_CHUNK):
-                some = found.places[begin : begin + _EVENTS_PER_CHUNK]
-                waiting += environment.read(partial(_events, environment, found.columns, some))
-                if len(waiting) >= _EVENTS_PER_CHUNK:
+            for some, bytes_of_some in _slices(found):
+                if waiting and (
+                    len(waiting) + len(some) > _EVENTS_PER_CHUNK or size + bytes_of_some > _BYTES_PER_CHUNK
+                ):
                     yield waiting
-                    waiting = []
+                    waiting, size = [], 0
+                waiting += environment.read(partial(_events, environment, found.columns, some))
+                size += bytes_of_some
             yield ()
         yield waiting
 
@@ -97,6 +100,8 @@ def _next(environment: EnvironmentState, selection: EventSelection, scan: _Scan,
             return None
         skipped = following - 1  # The blocks before have no event of these people.
     block = environment.snapshot().next_event_block(skipped, selection.since)
+    while block is not None and selection.until is not None and block.first_at >= selection.until:
+        block = environment.snapshot().next_event_block(block.version, selection.since)
     if block is None or block.first_version > scan.version:
         return None
     columns = unpack(block)
@@ -111,6 +116,19 @@ def _next(environment: EnvironmentState, selection: EventSelection, scan: _Scan,
     if scan.people is not None:
         chosen &= np.isin(columns.ordinals, ordinals_of(scan.people & from_bytes(block.people)))
     return _Found(columns, np.flatnonzero(chosen), block.version)
+
+
+def _slices(found: _Found) -> Iterator[tuple[NDArray[np.intp], int]]:
+    """Yields the places of the events of a block in slices, each with the bytes of its properties."""
+    begin, size = 0, 0
+    for end, place in enumerate(found.places.tolist()):
+        more = len(found.columns.properties[place])
+        if end > begin and (end - begin >= _EVENTS_PER_CHUNK or size + more > _BYTES_PER_CHUNK):
+            yield found.places[begin:end], size
+            begin, size = end, 0
+        size += more
+    if begin < len(found.places):
+        yield found.places[begin:], size
 
 
 def _events(environment: EnvironmentState, columns: EventColumns, places: NDArray[np.intp]) -> list[PersonEvent]:

@@ -101,13 +101,10 @@ class MemoryEventSources(MemoryRoster):
                 gone = {each.id for each in of_source[limits.REJECTED_MESSAGES_PER_SOURCE_MAX :]}
                 self._rejected = [each for each in self._rejected if each.message.id not in gone]
 
-    def delete_rejected_messages(self, environment: int, texts: Sequence[str]) -> None:
+    def delete_rejected_messages(self, environment: int, person: str) -> None:
         with self._lock:
             self._rejected = [
-                each
-                for each in self._rejected
-                if each.environment != environment
-                or not any(text.lower() in each.message.message.lower() for text in texts)
+                each for each in self._rejected if each.environment != environment or not each.message.is_about(person)
             ]
 
     def delete_rejected_messages_before(self, at: str) -> None:

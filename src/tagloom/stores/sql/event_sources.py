@@ -26,6 +26,7 @@ from tagloom.words.tenants import Environment
 
 _SOURCE = schema.event_source
 _REJECTED = schema.rejected_message
+_ROWS_AT_ONCE = 500
 _COLUMNS = (
     _SOURCE.c.id,
     _SOURCE.c.draft,
@@ -146,12 +147,15 @@ class SqlEventSources(SqlConnecting):
                         sql.delete(_REJECTED).where(*_is_rejected(environment, source), _REJECTED.c.id <= oldest)
                     )
 
-    def delete_rejected_messages(self, environment: int, texts: Sequence[str]) -> None:
-        """See the port."""
-        # The record is JSON, in which the message is a text.
-        written = [msgspec.json.encode(text).decode()[1:-1] for text in texts]
-        having = sql.or_(*(_REJECTED.c.record.contains(text, autoescape=True) for text in written))
-        self._run(sql.delete(_REJECTED).where(_REJECTED.c.environment == environment, having))
+    def delete_rejected_messages(self, environment: int, person: str) -> None:
+        """See the port. Cost: all rejected messages of the environment are read, some at a time."""
+        after = 0
+        asking = sql.select(_REJECTED.c.id, _REJECTED.c.record).where(_REJECTED.c.environment == environment)
+        while found := self._run(asking.where(_REJECTED.c.id > after).order_by(_REJECTED.c.id).limit(_ROWS_AT_ONCE)):
+            after = found[-1][0]
+            about = [id for id, record in found if msgspec.json.decode(record, type=RejectedMessage).is_about(person)]
+            if about:
+                self._run(sql.delete(_REJECTED).where(_REJECTED.c.id.in_(about)))
 
     def delete_rejected_messages_before(self, at: str) -> None:
         """See the port."""
