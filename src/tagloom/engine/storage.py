@@ -402,8 +402,11 @@ class EventReads(Protocol):
 
     def event_block(self, version: int) -> EventBlock | None: ...
 
-    def next_event_block(self, after: int, since: int | None = None) -> EventBlock | None:
-        """Returns the first block with a version above `after` and an event at `since` or later."""
+    def next_event_block(self, after: int, since: int | None = None, until: int | None = None) -> EventBlock | None:
+        """Returns the first block above the version `after` with an event at `since` or later, and one before `until`.
+
+        These times are in milliseconds since 1970.
+        """
 
     def event_versions(self, actor: str, before: int) -> Iterator[int]:
         """Yields the versions below `before` with which an actor recorded events, newest first."""

@@ -9,6 +9,7 @@ _BLOCK_COLUMNS = "version, first_version, recorded_at, first_at, last_at, events
 _BLOCKS_AT_ONCE = 16  # A block has some kilobytes, and eight megabytes at most.
 _ROWS_AT_ONCE = 256  # Rows of a few bytes, or with the people of a block.
 _TIME_MIN = -(2**63)
+_TIME_MAX = 2**63 - 1
 
 
 class EventReads(ColdReads):
@@ -48,12 +49,13 @@ class EventReads(ColdReads):
         found = self._all(query, self._environment, version)
         return EventBlock._make(found[0]) if found else None
 
-    def next_event_block(self, after: int, since: int | None = None) -> EventBlock | None:
+    def next_event_block(self, after: int, since: int | None = None, until: int | None = None) -> EventBlock | None:
         query = (
             f"SELECT {_BLOCK_COLUMNS} FROM event_block WHERE environment=%s AND version>%s AND last_at>=%s "
-            "ORDER BY version LIMIT 1"
+            "AND first_at<%s ORDER BY version LIMIT 1"
         )
-        found = self._all(query, self._environment, after, _TIME_MIN if since is None else since)
+        first, end = _TIME_MIN if since is None else since, _TIME_MAX if until is None else until
+        found = self._all(query, self._environment, after, first, end)
         return EventBlock._make(found[0]) if found else None
 
     def event_versions(self, actor: str, before: int) -> Iterator[int]:

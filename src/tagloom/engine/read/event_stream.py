@@ -99,9 +99,7 @@ def _next(environment: EnvironmentState, selection: EventSelection, scan: _Scan,
         if following is None:
             return None
         skipped = following - 1  # The blocks before have no event of these people.
-    block = environment.snapshot().next_event_block(skipped, selection.since)
-    while block is not None and selection.until is not None and block.first_at >= selection.until:
-        block = environment.snapshot().next_event_block(block.version, selection.since)
+    block = environment.snapshot().next_event_block(skipped, selection.since, selection.until)
     if block is None or block.first_version > scan.version:
         return None
     columns = unpack(block)
