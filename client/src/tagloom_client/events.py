@@ -100,7 +100,8 @@ def export_events(
 ) -> Lines[PersonEvent]:
     """Streams events in the order of recording. Without filters, it streams all events.
 
-    `event` is a type or a category. The events happened at `since` or later, and before `until` (RFC 3339 times).
+    `event` is a type, a category, or `*` for all types. The events happened at `since` or later, and before `until`
+    (RFC 3339 times).
     """
     ask = download_events(
         place,

@@ -20,8 +20,8 @@ from tagloom.words.tenants import Environment
 class EventQuery(NamedTuple):
     """The events to export. A field that is None selects all.
 
-    `event` is a type or a category. `since` and `until` are RFC 3339 times: the events happened at `since` or later,
-    and before `until`. `tribe` is the id of a tribe.
+    `event` is a type, a category, or `*` for all types. `since` and `until` are RFC 3339 times: the events happened at
+    `since` or later, and before `until`. `tribe` is the id of a tribe.
     """
 
     event: str | None = None

@@ -15,8 +15,8 @@ from tagloom.words.rules import Definition
 class EventSelection(msgspec.Struct, frozen=True, kw_only=True):
     """Selects events. A field that is None selects all.
 
-    `event` is a type, or a category for all its types. The events happened at `since` or later, and before `until`, in
-    milliseconds since 1970. They are those of one person, or of the members of a tribe.
+    `event` is a type, a category for all its types, or `*` for all types. The events happened at `since` or later, and
+    before `until`, in milliseconds since 1970. They are those of one person, or of the members of a tribe.
     """
 
     event: str | None = None

@@ -92,7 +92,7 @@ EVENTS: tuple[Route, ...] = (
         ),
         scopes=("events:read", "people:read"),
         parameters=(
-            Parameter(name="event", description="Only events of this type, or of this category."),
+            Parameter(name="event", description="Only events of this type, or of this category; `*` for all."),
             Parameter(name="since", description="Only events that happened at this time or later."),
             Parameter(name="until", description="Only events that happened before this time."),
             Parameter(name="user", description="Only events of this user."),
