@@ -18,7 +18,7 @@ from tagloom.cli.options import (
     at_site,
     unicode_text,
 )
-from tagloom.cli.output import say_json, say_table, tell
+from tagloom.cli.output import say_json, say_table, shown_time, tell
 from tagloom.words.event_sources import EventSourceDraft
 
 app = typer.Typer()
@@ -265,7 +265,7 @@ def list_rejected_messages(
     if as_json:
         say_json(messages)
         return
-    rows = [(each["at"][:19].replace("T", " "), each["reason"], each["detail"], each["message"]) for each in messages]
+    rows = [(shown_time(each["at"]), each["reason"], each["detail"], each["message"]) for each in messages]
     say_table(("at (UTC)", "problem", "reason", "message"), rows, wraps=(2, 3))
 
 

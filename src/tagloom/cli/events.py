@@ -26,7 +26,7 @@ from tagloom.cli.options import (
     person_of,
     unicode_text,
 )
-from tagloom.cli.output import ProgressLines, say, say_json, say_rejected, say_table, write_chunks
+from tagloom.cli.output import ProgressLines, say, say_json, say_rejected, say_table, shown_time, write_chunks
 from tagloom.cli.site import Plain, Site, plain
 from tagloom.events.event_exports import EventQuery, check_query
 from tagloom.events.event_files import EventsPart, parts_of_lines, parts_of_table
@@ -100,7 +100,7 @@ def list_events(
     if as_json:
         say_json(events)
         return
-    rows = [(_time(each), each["event"], _properties(each), each["id"]) for each in events]
+    rows = [(shown_time(each["at"]), each["event"], _properties(each), each["id"]) for each in events]
     say_table(("at (UTC)", "event", "properties", "id"), rows, wraps=(2, 3))
 
 
@@ -124,7 +124,7 @@ def list_recent_events(
     if as_json:
         say_json(events)
         return
-    rows = [(_time(each), *_person(each), each["event"], _properties(each)) for each in events]
+    rows = [(shown_time(each["at"]), *_person(each), each["event"], _properties(each)) for each in events]
     say_table(("at (UTC)", "kind", "person", "event", "properties"), rows, wraps=(2, 4))
 
 
@@ -239,9 +239,8 @@ def _format(file: str, format: str | None) -> _FileFormat:
         for ending in _COMPRESSED:
             name = name.removesuffix(ending)
         return next((each for each in get_args(_FileFormat) if name.endswith(f".{each}")), "ndjson")
-    for each in get_args(_FileFormat):
-        if each == format:
-            return cast(_FileFormat, each)
+    if format in get_args(_FileFormat):
+        return cast(_FileFormat, format)
     raise typer.BadParameter(
         f"'{format}' is not a format of events. Use ndjson, json, csv or parquet.", param_hint="'--format'"
     )
@@ -252,9 +251,8 @@ def _export_format(format: str | None, out: Path | None) -> ExportFormat:
     if format is None:
         ending = "" if out is None else out.suffix.lower()
         return "csv" if ending == ".csv" else "parquet" if ending == ".parquet" else "ndjson"
-    for each in get_args(ExportFormat):
-        if each == format:
-            return cast(ExportFormat, each)
+    if format in get_args(ExportFormat):
+        return cast(ExportFormat, format)
     raise typer.BadParameter(f"'{format}' is not a format. Use csv, ndjson or parquet.", param_hint="'--format'")
 
 
@@ -271,10 +269,6 @@ def _say_recorded(receipt: Mapping[str, Any], name: str) -> None:
     ]
     say_table(("", "count"), rows, numbers=(1,))
     say_rejected(receipt, "Use --json to list up to 1,000.")
-
-
-def _time(event: Mapping[str, Any]) -> str:
-    return str(event["at"][:19].replace("T", " "))
 
 
 def _person(event: Mapping[str, Any]) -> tuple[str, str]:

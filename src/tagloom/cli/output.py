@@ -228,6 +228,15 @@ def say_rejected(receipt: Mapping[str, Any], remedy: str) -> None:
             say(f"… and {receipt['rejected_count'] - min(10, len(rejected)):,} more. {remedy}")
 
 
+def shown_time(time_text: str) -> str:
+    """Returns an RFC 3339 time in UTC as a table shows it, to the second.
+
+    >>> shown_time("2026-03-01T09:00:00.000Z")
+    '2026-03-01 09:00:00'
+    """
+    return time_text[:19].replace("T", " ")
+
+
 def write_chunks(chunks: Iterator[bytes], file: Path | None) -> None:
     """Writes bytes to a file, and says so, or to standard output if `file` is None."""
     if file is None:

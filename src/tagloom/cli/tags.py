@@ -21,7 +21,7 @@ from tagloom.cli.options import (
     person_of,
     unicode_text,
 )
-from tagloom.cli.output import say, say_json, say_receipt, say_table, tell
+from tagloom.cli.output import say, say_json, say_receipt, say_table, shown_time, tell
 from tagloom.tagging.undo import Chosen
 from tagloom.words.receipts import Mode
 
@@ -90,7 +90,7 @@ def show_history(
     rows = [
         (
             change["version"],
-            change["at"][:19].replace("T", " "),
+            shown_time(change["at"]),
             change["action"] + _undone(change),
             change["actor"],
             change["source"],

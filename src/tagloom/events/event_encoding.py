@@ -10,6 +10,7 @@ from tagloom.base.times import text_of_milliseconds
 from tagloom.events.event_properties import in_one_line
 from tagloom.files.table_encoding import ExportFormat, encode_csv, encode_ndjson, encode_parquet
 from tagloom.words.events import PersonEvent
+from tagloom.words.people import user_and_visitor
 
 _TIME = pa.timestamp("ms", "UTC")
 _SCHEMA = pa.schema(
@@ -76,8 +77,7 @@ def _line(found: PersonEvent) -> _Line:
 def _cells(found: PersonEvent) -> Sequence[Any]:
     person, event = found
     return (
-        person.id if person.kind == "user" else None,
-        person.id if person.kind == "visitor" else None,
+        *user_and_visitor(person),
         event.type,
         event.at,
         event.id,

@@ -7,6 +7,7 @@ import msgspec
 from tagloom.base.times import text_of_milliseconds
 from tagloom.words.changes import Version
 from tagloom.words.events import EventTypeRecord, PersonEvent, RecordedEvent
+from tagloom.words.people import user_and_visitor
 
 # Without `additionalProperties`, generated clients assume that an object has no fields.
 Properties = Annotated[msgspec.Raw, msgspec.Meta(extra_json_schema={"type": "object", "additionalProperties": True})]
@@ -52,12 +53,8 @@ def event_item(event: RecordedEvent) -> EventItem:
 
 def person_event_item(found: PersonEvent) -> PersonEventItem:
     """Returns the form of an event with its person."""
-    person = found.person
-    return PersonEventItem(
-        **_fields(found.event),
-        user=person.id if person.kind == "user" else None,
-        visitor=person.id if person.kind == "visitor" else None,
-    )
+    user, visitor = user_and_visitor(found.person)
+    return PersonEventItem(**_fields(found.event), user=user, visitor=visitor)
 
 
 def _fields(event: RecordedEvent) -> dict[str, Any]:

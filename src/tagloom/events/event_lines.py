@@ -12,14 +12,22 @@ from msgspec import UNSET, UnsetType
 
 from tagloom.base.text import printable
 from tagloom.base.times import milliseconds_at
-from tagloom.events.event_properties import fault_of_properties
+from tagloom.events.event_properties import fault_of_size, size_of_properties
 from tagloom.events.problems import EventInvalid, EventTooLarge, EventTypeReserved
 from tagloom.files.json_lines import DECODE_ERRORS, head, line_fault, too_long
-from tagloom.files.json_objects import fields_and_levels, object_of
+from tagloom.files.json_objects import object_of
 from tagloom.files.json_values import Unfit, decoder, id_of
 from tagloom.files.part_columns import LineFault
 from tagloom.words import limits as words_limits
-from tagloom.words.events import FIXED_TYPES, RESERVED_CATEGORIES, Event, EventType, parse_event_type
+from tagloom.words.events import (
+    EVENTS_BEGIN,
+    FIXED_TYPES,
+    RESERVED_CATEGORIES,
+    TIMES_END,
+    Event,
+    EventType,
+    parse_event_type,
+)
 from tagloom.words.people import KINDS, Kind, Person
 from tagloom.words.person_ids import parse_id
 from tagloom.words.problems import EventTypeInvalid, PersonIdInvalid
@@ -43,8 +51,6 @@ _NAMES_OF_OTHERS = {
 }
 _NO_PROPERTIES = b"{}"
 _SPACES = b" \t\r\n"
-_FIRST = 946_684_800_000  # The begin of the year 2000, in milliseconds since 1970.
-_END = 253_402_300_800_000  # The end of the year 9999, in milliseconds since 1970. No later time can be shown.
 Time: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)] | UnsetType | None
 _TYPES_KNOWN_MAX = 20_000  # Twice as many as an environment can have.
 
@@ -115,9 +121,10 @@ class EventReader:
             self._explain(text, number, error)
         if not isinstance(found, dict):
             raise _fault(number, "has 'properties' that are no object", head(written))
-        if says := fault_of_properties(found, written):
+        size = size_of_properties(found, written)
+        if says := fault_of_size(size):
             raise _fault(number, says, head(text))
-        return written, fields_and_levels(found)[0]
+        return written, size.fields
 
     def _type(self, written: Text, text: bytes, number: int) -> EventType:
         if not isinstance(written, str):
@@ -228,7 +235,7 @@ def _find_milliseconds(moment: datetime | UnsetType | None, number: int, field: 
     if not isinstance(moment, datetime):
         return None
     found = milliseconds_at(moment)
-    if found >= _END:
+    if found >= TIMES_END:
         raise _fault(number, f"has '{field}' after the year 9999 in UTC", moment.isoformat())
     return found
 
@@ -236,9 +243,9 @@ def _find_milliseconds(moment: datetime | UnsetType | None, number: int, field: 
 def _milliseconds(moment: datetime, number: int) -> int:
     """Returns a time in milliseconds since 1970. Raises: LineFault."""
     found = milliseconds_at(moment)
-    if found < _FIRST:
+    if found < EVENTS_BEGIN:
         raise _fault(number, "has 'at' before the year 2000", moment.isoformat())
-    if found >= _END:
+    if found >= TIMES_END:
         raise _fault(number, "has 'at' after the year 9999 in UTC", moment.isoformat())
     return found
 

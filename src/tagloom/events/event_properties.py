@@ -1,6 +1,6 @@
 """The bounds of the properties of an event."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -15,13 +15,23 @@ def in_one_line(properties: bytes) -> bytes:
     return properties
 
 
-def fault_of_properties(properties: dict[str, Any], written: bytes) -> str:
-    """Returns what is wrong with the number or the nesting of properties, or an empty text.
+class PropertiesSize(NamedTuple):
+    """The number of properties on all levels, and the number of their levels."""
 
-    `written` is their JSON text.
-    """
-    is_flat = written.count(b"{") <= 1 and b"[" not in written
-    fields, levels = (len(properties), 1) if is_flat else fields_and_levels(properties)
+    fields: int
+    levels: int
+
+
+def size_of_properties(properties: dict[str, Any], written: bytes) -> PropertiesSize:
+    """Returns the size of properties. `written` is their JSON text. Flat properties are not walked."""
+    if written.count(b"{") <= 1 and b"[" not in written:
+        return PropertiesSize(len(properties), 1)
+    return PropertiesSize(*fields_and_levels(properties))
+
+
+def fault_of_size(size: PropertiesSize) -> str:
+    """Returns what is wrong with the number or the nesting of properties, or an empty text."""
+    fields, levels = size
     if fields > limits.PROPERTIES_PER_EVENT_MAX:
         return f"has {fields:,} properties; at most {limits.PROPERTIES_PER_EVENT_MAX} are allowed"
     if levels > limits.LEVELS_PER_PROPERTY_MAX:

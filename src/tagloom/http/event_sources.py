@@ -2,10 +2,9 @@
 
 from tagloom.http.framework.bodies import read_json
 from tagloom.http.framework.context import Answer, Call
-from tagloom.http.framework.etags import etag, expected_revision, if_match
+from tagloom.http.framework.etags import etag, expected_revision, required_if_match
 from tagloom.http.framework.paging import page_of
 from tagloom.http.framework.schemas import EventSourcesPage, NewEventSource, NewSecretKey, RejectedMessagesPage
-from tagloom.http.problems import PreconditionRequired
 from tagloom.ports.problems import EventSourceChanged
 from tagloom.words.event_sources import EventSourceDraft
 
@@ -39,11 +38,7 @@ async def get_event_source(call: Call) -> Answer:
 async def put_event_source(call: Call) -> Answer:
     """Replaces the settings of the event source if If-Match matches."""
     environment, source, by = call.environment, call.values["source"], call.principal.name
-    expected = if_match(call)
-    if expected is None:
-        raise PreconditionRequired(
-            "Give the ETag of the event source as you read it in If-Match, or * to replace it whatever it is now."
-        )
+    expected = required_if_match(call, "event source")
     draft = await read_json(call, EventSourceDraft)
     sources = call.services.event_sources
     stored = await call.in_thread(lambda: sources.get_source(environment, source))

@@ -3,10 +3,9 @@
 from tagloom.files import limits
 from tagloom.http.framework.bodies import read_json, received
 from tagloom.http.framework.context import Answer, Call
-from tagloom.http.framework.etags import etag, expected_revision, if_match
+from tagloom.http.framework.etags import etag, expected_revision, required_if_match
 from tagloom.http.framework.paging import page_of
 from tagloom.http.framework.schemas import NewSync, SourceOfSync, SyncRunsPage, SyncsPage
-from tagloom.http.problems import PreconditionRequired
 from tagloom.imports.mapping_inference import infer
 from tagloom.ports.problems import SyncChanged
 from tagloom.words.syncs import SyncDraft
@@ -50,11 +49,7 @@ async def get_sync(call: Call) -> Answer:
 async def put_sync(call: Call) -> Answer:
     """Replaces the sync if If-Match matches."""
     environment, sync, by = call.environment, call.values["sync"], call.principal.name
-    expected = if_match(call)
-    if expected is None:
-        raise PreconditionRequired(
-            "Give the ETag of the sync as you read it in If-Match, or * to replace it whatever it is now."
-        )
+    expected = required_if_match(call, "sync")
     draft = await read_json(call, SyncDraft)
     stored = await call.in_thread(lambda: call.services.syncs.get_sync(environment, sync))
     revision = expected_revision(stored.revision, expected, SyncChanged, f"The sync '{sync}'")

@@ -145,8 +145,7 @@ class TrackingApi:
     async def _receive_messages(self, scope: Scope, receive: Receive, fields: _Fields, call: Call) -> None:
         """Records the messages of a body, and returns after the commit."""
         sender = None if fields.write_key is None else await self._sender(fields)
-        is_server = sender is not None and sender.is_server
-        bytes_max = limits.TRACKING_SERVER_BODY_BYTES_MAX if is_server else limits.TRACKING_BODY_BYTES_MAX
+        bytes_max = limits.TRACKING_BODY_BYTES_MAX if sender is None else sender.body_bytes_max
         body = await read_whole(scope, receive, bytes_max)
         if sender is None:
             sender = await self._sender(fields._replace(write_key=await self._find_write_key(body)))
@@ -161,11 +160,10 @@ class TrackingApi:
         return find() if len(body) <= _INLINE_BYTES_MAX and body[:1] == b"{" else await self._state.threads.run(find)
 
     async def _track(self, sender: Sender, fields: _Fields, body: bytes, call: Call) -> None:
-        bytes_max = limits.TRACKING_SERVER_BODY_BYTES_MAX if sender.is_server else limits.TRACKING_BODY_BYTES_MAX
         state, tracking, organization = self._state, self._state.services.tracking, sender.organization
 
         def submit() -> Future[Tracked]:
-            return tracking.submit(sender, body, call, bytes_max=bytes_max, origin=fields.origin)
+            return tracking.submit(sender, body, call, origin=fields.origin)
 
         if len(body) > _SHARED_BYTES_MAX or body[:1] != b"{":
             future = await self._places.run(submit, organization=organization)

@@ -8,7 +8,7 @@ from tagloom.base.problems import BodyInvalid, ParameterInvalid
 from tagloom.http.decisions import id_of
 from tagloom.http.framework.bodies import read_json
 from tagloom.http.framework.context import Answer, Call, Stream
-from tagloom.http.framework.etags import etag, expected_revision, if_match
+from tagloom.http.framework.etags import etag, expected_revision, if_match, required_if_match
 from tagloom.http.framework.paging import page_of
 from tagloom.http.framework.schemas import (
     ContextBody,
@@ -24,7 +24,6 @@ from tagloom.http.framework.schemas import (
     TribeTagBody,
 )
 from tagloom.http.framework.streams import export_format, export_stream
-from tagloom.http.problems import PreconditionRequired
 from tagloom.people.export import encode_people
 from tagloom.ports.problems import TribeChanged
 from tagloom.tribes.definitions import Draft
@@ -64,11 +63,7 @@ async def get_tribe(call: Call) -> Answer:
 async def put_tribe(call: Call) -> Answer:
     """Replaces the tribe if If-Match matches."""
     space, tribe, origin = call.values["space"], call.values["tribe"], call.origin
-    expected = if_match(call)
-    if expected is None:
-        raise PreconditionRequired(
-            "Give the ETag of the tribe as you read it in If-Match, or * to replace it whatever it is now."
-        )
+    expected = required_if_match(call, "tribe")
     body = await read_json(call, TribeBody, is_rule=True)
     stored = await call.in_thread(lambda: call.services.tribes.get_tribe(space, tribe))
     revision = _revision(stored, expected)

@@ -7,7 +7,7 @@ from typing import Any, TypeVar, assert_never
 import pyarrow as pa
 
 from tagloom.files.table_encoding import ExportFormat, encode_csv, encode_ndjson, encode_parquet
-from tagloom.words.people import Person
+from tagloom.words.people import Person, user_and_visitor
 from tagloom.words.tags import TagPath
 
 Item = TypeVar("Item")
@@ -20,7 +20,7 @@ def encode_people(chunks: Iterator[Sequence[Person]], format: ExportFormat) -> I
     An error of reading the first people is raised before the first bytes.
     """
     return _encode(
-        chunks, format, lambda people: [{each.kind: each.id} for each in people], ("user", "visitor"), _cells_of
+        chunks, format, lambda people: [{each.kind: each.id} for each in people], ("user", "visitor"), user_and_visitor
     )
 
 
@@ -30,7 +30,7 @@ def encode_taggings(chunks: Iterator[Sequence[Tagging]], format: ExportFormat) -
     The taggings of one person must follow each other.
     """
     names = ("user", "visitor", "tag")
-    return _encode(chunks, format, _lines_of_taggings, names, lambda each: (*_cells_of(each[0]), each[1]))
+    return _encode(chunks, format, _lines_of_taggings, names, lambda each: (*user_and_visitor(each[0]), each[1]))
 
 
 def _encode(
@@ -56,7 +56,3 @@ def _lines_of_taggings(taggings: Sequence[Tagging]) -> list[dict[str, Any]]:
         {person.kind: person.id, "tags": [tag for _, tag in group]}
         for person, group in groupby(taggings, key=lambda each: each[0])
     ]
-
-
-def _cells_of(person: Person) -> tuple[str | None, str | None]:
-    return (person.id, None) if person.kind == "user" else (None, person.id)

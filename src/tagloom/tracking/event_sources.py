@@ -47,6 +47,11 @@ class Sender(NamedTuple):
     event_types: Mapping[str, EventType]
     ignored_properties: frozenset[str]
 
+    @property
+    def body_bytes_max(self) -> int:
+        """The bytes that a body can have, decompressed."""
+        return limits.TRACKING_SERVER_BODY_BYTES_MAX if self.is_server else limits.TRACKING_BODY_BYTES_MAX
+
     def check_origin(self, origin: str | None) -> None:
         """Checks the `Origin` header of a request. Requests of servers and of phones have none.
 

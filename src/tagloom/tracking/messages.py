@@ -24,13 +24,12 @@ from msgspec import UNSET, UnsetType
 from tagloom.base.problems import BodyInvalid, BodyTooLarge, Problem
 from tagloom.base.text import printable
 from tagloom.base.times import milliseconds_at
-from tagloom.events.event_properties import fault_of_properties
+from tagloom.events.event_properties import PropertiesSize, fault_of_size, size_of_properties
 from tagloom.files.json_lines import HALF
-from tagloom.files.json_objects import fields_and_levels
 from tagloom.tracking import limits
 from tagloom.tracking.problems import MessageInvalid, MessageTooLarge
 from tagloom.words import limits as words_limits
-from tagloom.words.events import RESERVED_CATEGORIES, Event, EventType, find_event_type
+from tagloom.words.events import EVENTS_BEGIN, RESERVED_CATEGORIES, TIMES_END, Event, EventType, find_event_type
 from tagloom.words.people import Kind, Person
 from tagloom.words.person_ids import parse_id
 
@@ -40,14 +39,13 @@ Call: TypeAlias = MessageType | Literal["batch", "import"]
 _MESSAGE_TYPES: Final = frozenset(get_args(MessageType))
 _GZIP = b"\x1f\x8b"
 _ROUNDED_MS = 1_000  # Some libraries round one of their times to seconds.
-_FIRST = 946_684_800_000  # The begin of the year 2000, in milliseconds since 1970. No event is older.
 _BEGIN = -62_135_596_800_000  # The begin of the year 1, in milliseconds since 1970. A wrong clock can show any time.
-_END = 253_402_300_800_000  # The end of the year 9999, in milliseconds since 1970.
 _SECONDS_END = 100_000_000_000  # A larger number is in milliseconds. In seconds, it is the year 5138.
 # What apps without a value send in place of an id.
 _NO_IDS = frozenset(
     ("", "-", "-1", "0", "anonymous", "false", "guest", "n/a", "na", "nan", "nil", "none", "null", "true", "undefined")
 ) | {"unknown", "[object object]", "(null)", "#n/a"}
+_NO_PROPERTIES = PropertiesSize(0, 1)
 _NO_ID_CHARACTERS_MAX = 20  # With some spaces around it.
 # A text, or a sign that opens, closes or separates values.
 # The quantifiers are possessive, and a text may end with the body, so that the scan of any body takes linear time.
@@ -204,7 +202,7 @@ class MessageReader:
             raise MessageInvalid(f"The message cannot be read: {_reason(error, text)}.") from error
         sent = _sent(message.sentAt)
         at, original = self._times(message, sent_at if sent is None else sent, is_import=call == "import")
-        if not _FIRST <= at < _END:
+        if not EVENTS_BEGIN <= at < TIMES_END:
             raise MessageInvalid("The time of the message is not between the years 2000 and 9999.")
         type = _message_type(message, call)
         return Event(
@@ -272,12 +270,14 @@ class MessageReader:
                 assert_never(type)
         found = _object(written)
         added = {name: value for name, value in more.items() if value not in (None, "") and name not in found}
+        size = _NO_PROPERTIES if written is None else size_of_properties(found, written)
         # If there are other signs than those of the fields, a field may occur twice, and the last one counts.
-        is_plain = written is None or written.count(b'":') == fields_and_levels(found)[0]
+        is_plain = written is None or written.count(b'":') == size.fields
         if added or not is_plain or not self._ignored.isdisjoint(found):
             found = {name: value for name, value in {**found, **added}.items() if name not in self._ignored}
             written = msgspec.json.encode(found)
-        if says := fault_of_properties(found, written or b""):
+            size = size_of_properties(found, written)
+        if says := fault_of_size(size):
             raise MessageInvalid(f"The message {says}.")
         return written if written is not None and found else b"{}"
 
@@ -461,7 +461,7 @@ def _time(field: str, value: Time) -> int | None:
         raise MessageInvalid(
             f"'{field}' is no time, such as 2026-03-01T09:00:00Z.", value=printable(str(value))
         ) from error
-    if not _BEGIN <= found < _END:
+    if not _BEGIN <= found < TIMES_END:
         raise MessageInvalid(f"'{field}' is not between the years 1 and 9999.", value=printable(str(value)))
     return found
 

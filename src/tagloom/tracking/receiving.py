@@ -50,9 +50,7 @@ class Tracking:
         self._new_id = new_id
         self._rejected = rejected
 
-    def submit(
-        self, sender: Sender, body: bytes, call: Call, *, bytes_max: int, origin: str | None = None
-    ) -> "Future[Tracked]":
+    def submit(self, sender: Sender, body: bytes, call: Call, *, origin: str | None = None) -> "Future[Tracked]":
         """Submits the messages of a body. Small bodies that wait at the same time share one commit.
 
         `origin` is the `Origin` header of the request. Of the rejected messages, REJECTED_MESSAGES_PER_BODY_MAX are
@@ -68,7 +66,7 @@ class Tracking:
             ignored=sender.ignored_properties,
         )
         try:
-            body = plain_body(body, bytes_max)
+            body = plain_body(body, sender.body_bytes_max)
             sender.check_origin(origin)
             read = reader.read(body, call)
         except (BodyInvalid, BodyTooLarge, PageOriginRefused) as refused:

@@ -20,6 +20,8 @@ EventType = NewType("EventType", str)
 """A string that `parse_event_type` returned: a category and an action, joined by `/`."""
 
 DAY_MS = 86_400_000
+EVENTS_BEGIN = 946_684_800_000  # The begin of the year 2000, in milliseconds since 1970. No event is older.
+TIMES_END = 253_402_300_800_000  # The end of the year 9999, in milliseconds since 1970. No later time can be shown.
 RESERVED_CATEGORIES = frozenset({"group", "identity", "session", "tagloom"})
 # The types of messages without a name. They are recorded whatever number of types an environment has.
 FIXED_TYPES = frozenset(

@@ -19,6 +19,15 @@ class Person(msgspec.Struct, frozen=True, order=True):
     id: str
 
 
+def user_and_visitor(person: Person) -> tuple[str | None, str | None]:
+    """Returns the cells of a person in the columns `user` and `visitor` of a table. One of them is None.
+
+    >>> user_and_visitor(Person("visitor", "v1"))
+    (None, 'v1')
+    """
+    return (person.id, None) if person.kind == "user" else (None, person.id)
+
+
 class PersonRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A person with their tags in alphabetical order, as of `version`.
 

@@ -5,6 +5,7 @@ import re
 from tagloom.base.problems import ParameterInvalid, Problem
 from tagloom.base.text import printable
 from tagloom.http.framework.context import Call
+from tagloom.http.problems import PreconditionRequired
 
 ETAG = re.compile(r'(?:W/)?"([^"]*)"')
 
@@ -29,6 +30,19 @@ def if_match(call: Call) -> list[str] | None:
             value=printable(text),
         )
     return list(found)
+
+
+def required_if_match(call: Call, what: str) -> list[str]:
+    """Returns the entity tags of If-Match, [] for any. `what` names the object, such as `tribe`.
+
+    Raises: ParameterInvalid, PreconditionRequired.
+    """
+    expected = if_match(call)
+    if expected is None:
+        raise PreconditionRequired(
+            f"Give the ETag of the {what} as you read it in If-Match, or * to replace it whatever it is now."
+        )
+    return expected
 
 
 def expected_revision(stored: int, expected: list[str], changed: type[Problem], what: str) -> int | None:

@@ -161,10 +161,7 @@ SYNCS: tuple[Route, ...] = (
         group="Syncs",
         summary="List the runs of a sync, the newest first",
         scopes=("tags:read",),
-        parameters=(
-            BEFORE,
-            LIMIT,
-        ),
+        parameters=(BEFORE, LIMIT),
         answer=SyncRunsPage,
         problems=(SyncNotFound,),
     ),

@@ -34,7 +34,7 @@ from tagloom.words.accounts import (
     Token,
 )
 from tagloom.words.emails import email_key
-from tagloom.words.tenants import Organization, Space
+from tagloom.words.tenants import Environment, Organization, Space
 
 
 class MemoryRoster:
@@ -63,6 +63,10 @@ class MemoryRoster:
             self._audit.append(replace(entry, id=len(self._audit) + 1))
 
     def _create_space(self, space: Space) -> None:
+        raise NotImplementedError
+
+    def _environment(self, key: int) -> Environment:
+        """Returns the environment with this key."""
         raise NotImplementedError
 
     # The first run.

@@ -11,7 +11,6 @@ from tagloom.ports.problems import EventSourceChanged, EventSourceExists, EventS
 from tagloom.stores.memory.accounts import MemoryRoster
 from tagloom.words.accounts import AuditEntry
 from tagloom.words.event_sources import EventSource, RejectedMessage
-from tagloom.words.tenants import Environment
 
 
 class MemoryEventSources(MemoryRoster):
@@ -23,10 +22,6 @@ class MemoryEventSources(MemoryRoster):
         self._secret_hashes: dict[tuple[int, str], bytes] = {}
         self._rejected: list[RejectedIn] = []
         self._last_rejected = 0
-
-    def _environment(self, key: int) -> Environment:
-        """Returns the environment with this key."""
-        raise NotImplementedError
 
     def list_event_sources(self, environment: int) -> tuple[EventSource, ...]:
         with self._lock:

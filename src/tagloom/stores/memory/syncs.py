@@ -23,7 +23,8 @@ class MemorySyncBook(MemoryRoster):
 
     def _place(self, environment: int) -> tuple[str, str]:
         """Returns the space and the name of an environment."""
-        raise NotImplementedError
+        found = self._environment(environment)
+        return found.space, found.name
 
     def list_syncs(self, environment: int) -> tuple[Sync, ...]:
         with self._lock:

@@ -64,9 +64,6 @@ class MemoryControl(MemoryImportBook, MemorySyncBook, MemoryEventSources):
             key = len(self._environments) + 1
             self._environments[space.id, name] = Environment(key=key, space=space.id, name=name)
 
-    def _place(self, environment: int) -> tuple[str, str]:
-        return next(place for place, known in self._environments.items() if known.key == environment)
-
     def _environment(self, key: int) -> Environment:
         return next(known for known in self._environments.values() if known.key == key)
 
