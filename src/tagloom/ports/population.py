@@ -5,6 +5,7 @@
 
 from typing import Protocol
 
+from tagloom.ports.attributes import AttributeReads
 from tagloom.ports.audiences import AudienceReads
 from tagloom.ports.events import Events
 from tagloom.ports.history import History
@@ -14,7 +15,7 @@ from tagloom.ports.writes import Writes
 from tagloom.words.changes import Version
 
 
-class Population(Writes, PeopleReads, TagReads, AudienceReads, Events, History, Protocol):
+class Population(Writes, PeopleReads, TagReads, AttributeReads, AudienceReads, Events, History, Protocol):
     """One environment: its people, their tags, its catalogue and its history. Each answer is of one version."""
 
     def version(self) -> Version:

@@ -37,6 +37,18 @@ class TooManyTags(Problem):
     status = 422
 
 
+class AttributeNotFound(Problem):
+    """No such attribute is known in this environment."""
+
+    status = 404
+
+
+class AttributeExists(Problem):
+    """The attribute exists with another type."""
+
+    status = 409
+
+
 class TribeNotFound(Problem):
     """No such tribe is known in this space."""
 

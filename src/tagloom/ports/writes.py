@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tagloom.ports import limits
 from tagloom.words import limits as words_limits
+from tagloom.words.attributes import AttributeName, AttributeType
 from tagloom.words.changes import Origin, Version
 from tagloom.words.events import Event
 from tagloom.words.expiry import Expiry
@@ -30,6 +31,20 @@ class Doubt(NamedTuple):
     keys: tuple[bytes, ...]
 
 
+class AttributeCells(msgspec.Struct, frozen=True):
+    """Values of attributes as columns. Names and values are not checked yet.
+
+    Cell `j` sets the attribute `names[name[j]]` of the person of `line[j]`, a place in `Part.lines`, to
+    `values[value[j]]`. `line` does not descend. A value is JSON, an `AttributeValue`, or None, which removes the value.
+    """
+
+    line: NDArray[np.int32]
+    name: NDArray[np.int32]
+    value: NDArray[np.int32]
+    names: Sequence[str]
+    values: Sequence[Any]
+
+
 class Part(msgspec.Struct, frozen=True):
     """Some lines of a body as columns. Ids and sizes are checked. Tags are not resolved yet.
 
@@ -39,6 +54,7 @@ class Part(msgspec.Struct, frozen=True):
     Tagging `j` belongs to line `lines[tagging_line[j]]` and names `texts[tagging_text[j]]`. `tagging_line` does not
     descend. `is_removal[j]` is True if mode `change` removes the tag. `is_removal` is None if no line removes a tag.
     `expiries[i]` is the `Expiry` of the tags that line `lines[i]` adds. `expiries` is None if no line has an expiry.
+    `attributes` has the values of attributes, or is None if no line has one.
 
     `rejected` has the lines that the reader could not read. `held` has the keys of the people in these lines, as far as
     the reader could read them. `doubts` has the lines whose person is uncertain. A line number is in only one part.
@@ -55,6 +71,7 @@ class Part(msgspec.Struct, frozen=True):
     held: Sequence[bytes] = ()
     expiries: NDArray[np.int64] | None = None
     doubts: Sequence[Doubt] = ()
+    attributes: AttributeCells | None = None
 
     def key_list(self) -> Sequence[bytes]:
         """Returns the keys one by one."""
@@ -96,6 +113,12 @@ class BatchRules(msgspec.Struct, frozen=True, kw_only=True):
     A line with a tag in a branch with an owner is rejected, unless `owner` is that owner. Modes set and mirror do not
     change the branches of other owners, except for exclusive branches.
 
+    A line can also set and remove values of attributes. For each person and attribute, the last accepted line decides.
+    A new attribute gets the type of the first value that a line has for it. A line with a value of another type is
+    rejected, as is a line with an unknown attribute if the catalogue is closed. In mode remove, lines have no
+    attributes. With `replaces_attributes`, the named people lose all attributes that their lines do not set, in modes
+    other than remove.
+
     `rejected_max` limits the lines that the receipt lists. `rejected_count` of the receipt is always exact. With
     `step`, the batch is a step of an import. The step is stored in the same commit, even if nothing changes. With
     `only_at`, the newest version must be this version.
@@ -115,6 +138,7 @@ class BatchRules(msgspec.Struct, frozen=True, kw_only=True):
     only_at: Version | None = None
     owner: str = ""
     expiry: Expiry = 0
+    replaces_attributes: bool = False
 
 
 class WriteOptions(msgspec.Struct, frozen=True):
@@ -250,6 +274,23 @@ class DeleteTag(msgspec.Struct, frozen=True):
     tag: TagPath
 
 
+class PutAttribute(msgspec.Struct, frozen=True):
+    """Creates an attribute, or changes its description, also in a closed catalogue. None changes no description.
+
+    Raises: AttributeExists: it has another type; TooManyAttributes.
+    """
+
+    name: AttributeName
+    type: AttributeType
+    description: str | None = None
+
+
+class DeleteAttribute(msgspec.Struct, frozen=True):
+    """Removes an attribute from all people and from the catalogue. Raises: AttributeNotFound."""
+
+    name: AttributeName
+
+
 class TagTribe(msgspec.Struct, frozen=True):
     """Adds a tag to the members of a tribe, or removes it. Mode "snapshot" also removes the tag from all other people.
 
@@ -273,7 +314,8 @@ class Undo(msgspec.Struct, frozen=True):
     version changed since then is `skipped`, and that version is one of the `conflicts`. With `override`, such taggings
     are undone, too. People whom the versions created are removed, unless they have tags after the undo. Entries of the
     catalogue are restored as far as the changes of the versions follow each other. An entry that was changed since then
-    is a conflict. Taggings get their expiry back. Taggings that had expired return without an expiry.
+    is a conflict. Taggings get their expiry back. Taggings that had expired return without an expiry. The value of an
+    attribute of a person is undone like a tagging.
 
     Raises:
         ChangeNotFound.
@@ -319,6 +361,8 @@ Write = (
     | MoveTag
     | MergeTags
     | DeleteTag
+    | PutAttribute
+    | DeleteAttribute
     | TagTribe
     | Undo
     | RecordEvents

@@ -4,6 +4,8 @@ from typing import TypeAlias
 
 import msgspec
 
+from tagloom.words.attributes import AttributeChange
+
 Version: TypeAlias = int
 VERSION_MAX = 2**63 - 1  # Databases store a version in 64 bits.
 
@@ -23,7 +25,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
     `tags_renewed` are tags that the person had before and after, with a new expiry. `undoes` is the version that this
     version undid. If it undid several versions, `undoes_count` is their number. A compacted version cannot be undone.
-    It lists only the tags that somebody still had at the horizon. `events` counts the recorded events.
+    It lists only the tags that somebody still had at the horizon. `events` counts the recorded events. `attributes`
+    counts the values of attributes that changed, and `attribute_changes` has those of the person in a list for one.
     """
 
     version: Version
@@ -42,6 +45,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     tags_renewed: tuple[str, ...] = ()
     is_compacted: bool = False
     events: int = 0
+    attributes: int = 0
+    attribute_changes: tuple[AttributeChange, ...] = ()
 
 
 class Horizon(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,6 +1,6 @@
 """Users and visitors, and the tags of one of them."""
 
-from typing import Literal, NewType
+from typing import Any, Literal, NewType
 
 import msgspec
 
@@ -29,9 +29,10 @@ def user_and_visitor(person: Person) -> tuple[str | None, str | None]:
 
 
 class PersonRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A person with their tags in alphabetical order, as of `version`.
+    """A person with their tags and attributes in alphabetical order, as of `version`.
 
-    `expires_at` has the expiry of the taggings that have one. It is empty for an earlier version.
+    `expires_at` has the expiry of the taggings that have one. It is empty for an earlier version. `attributes` has
+    plain JSON values by name. A list of people has no attributes.
     """
 
     kind: Kind
@@ -39,3 +40,4 @@ class PersonRecord(msgspec.Struct, frozen=True, kw_only=True):
     tags: tuple[TagPath, ...]
     version: Version
     expires_at: dict[TagPath, str] = {}
+    attributes: dict[str, Any] = {}

@@ -148,6 +148,38 @@ class TooManyEventTypes(Problem):
     status = 422
 
 
+class AttributeNameInvalid(Problem):
+    """This is not the name of an attribute."""
+
+    status = 422
+
+
+class AttributeValueInvalid(Problem):
+    """This cannot be the value of an attribute."""
+
+    status = 422
+
+
+class AttributeTypeConflict(AttributeValueInvalid):
+    """The attribute has another type."""
+
+
+class UnknownAttribute(Problem):
+    """The catalogue is closed and does not have this attribute."""
+
+    status = 422
+
+
+class TooManyAttributes(Problem):
+    """There are too many attributes."""
+
+    status = 422
+
+
+# The problems of one attribute of a line; see `FAULTS_OF_A_TEXT`.
+FAULTS_OF_AN_ATTRIBUTE: Final = (AttributeNameInvalid, AttributeValueInvalid, UnknownAttribute, TooManyAttributes)
+
+
 class EmailInvalid(Problem):
     """This is not an e-mail address."""
 

@@ -30,7 +30,8 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     oldest first, up to VERSIONS_NAMED_MAX. `undoes_count` is the number of versions that were undone at once, if more
     than one. `renewed` counts existing taggings whose expiry changed. If the batch named such a tagging, `unchanged`
     counts the tagging, too. `events` counts the recorded events. `repeats` counts the events that were not
-    recorded because an event with their id was recorded before.
+    recorded because an event with their id was recorded before. `attributes` counts the values of attributes that were
+    set, changed or removed. `new_attributes` counts the attributes that were created.
     """
 
     version: Version
@@ -52,6 +53,8 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     renewed: int = 0
     events: int = 0
     repeats: int = 0
+    attributes: int = 0
+    new_attributes: int = 0
 
 
 class Done(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,6 +10,8 @@ from typing import Any, Literal, assert_never
 import msgspec
 
 from tagloom.words import limits
+from tagloom.words.attribute_rules import HasAttribute, check_attribute_node, holds_for_attributes
+from tagloom.words.attributes import NO_ATTRIBUTES, AttributeName, Attributes
 from tagloom.words.context_rules import ContextValue, HasContext, check_context_node, holds_in
 from tagloom.words.event_rules import EventCounter, HasEvent, check_event_node, holds_for, no_events
 from tagloom.words.percent_rules import InPercent, check_percent_node, is_in_percent
@@ -48,7 +50,7 @@ class InTribe(msgspec.Struct, frozen=True, tag="tribe", forbid_unknown_fields=Tr
     tribe: str
 
 
-OtherLeaf = InPercent | HasContext | HasEvent
+OtherLeaf = InPercent | HasContext | HasEvent | HasAttribute
 """A leaf that does not depend on the tags of a person."""
 Leaf = HasTag | OtherLeaf
 """A node that decides about a person without other nodes."""
@@ -58,7 +60,7 @@ Rule = All | AnyOf | Not | InTribe | Leaf
 class Facts(msgspec.Struct, frozen=True):
     """The facts about one person that rules read, and the context that the caller of a decision sends.
 
-    `id` is None for an erased person, who is in no percent.
+    `id` is None for an erased person, who is in no percent. `today` is the day of the decision, in days since 1970.
     """
 
     kind: Literal["user", "visitor"]
@@ -66,6 +68,8 @@ class Facts(msgspec.Struct, frozen=True):
     id: str | None = None
     context: Mapping[str, ContextValue] = {}
     count_events: EventCounter = no_events
+    attributes: Attributes = NO_ATTRIBUTES
+    today: int = 0
 
 
 class Definition(msgspec.Struct, frozen=True):
@@ -99,6 +103,8 @@ def matches(rule: Rule, facts: Facts, tribes: Mapping[str, Definition]) -> bool:
             return holds_in(rule, facts.context)
         case HasEvent():
             return holds_for(rule, facts.count_events)
+        case HasAttribute():
+            return holds_for_attributes(rule, facts.attributes, facts.today)
         case _:
             assert_never(rule)
 
@@ -187,6 +193,8 @@ def _check_leaf(node: Rule, pointer: str) -> None:
         check_context_node(node, pointer)
     elif isinstance(node, HasEvent):
         check_event_node(node, pointer)
+    elif isinstance(node, HasAttribute):
+        check_attribute_node(node, pointer)
     elif isinstance(node, HasTag):
         try:
             canonical = parse_tag(node.tag)
@@ -208,7 +216,7 @@ def walk(rule: Rule) -> Iterator[tuple[Rule, str, int]]:
                 waiting.extend((parts[i], f"{pointer}/of/{i}", level + 1) for i in reversed(range(len(parts))))
             case Not(of=part):
                 waiting.append((part, f"{pointer}/of", level + 1))
-            case HasTag() | InTribe() | InPercent() | HasContext() | HasEvent():
+            case HasTag() | InTribe() | InPercent() | HasContext() | HasEvent() | HasAttribute():
                 pass
             case _:
                 assert_never(node)
@@ -268,6 +276,12 @@ def event_nodes(wanted: Iterable[Definition], tribes: Mapping[str, Definition]) 
     return {node for node in reached_nodes((each.rule for each in wanted), tribes) if isinstance(node, HasEvent)}
 
 
+def attributes_named(wanted: Iterable[Definition], tribes: Mapping[str, Definition]) -> set[AttributeName]:
+    """Returns the attributes that definitions name, also through the tribes that they name."""
+    nodes = reached_nodes((each.rule for each in wanted), tribes)
+    return {node.attribute for node in nodes if isinstance(node, HasAttribute)}
+
+
 def _has(rule: Rule, leaf: type[Leaf]) -> bool:
     return any(isinstance(node, leaf) for node, _, _ in walk(rule))
 
@@ -296,7 +310,7 @@ def bound(rule: Rule, tribes: Mapping[str, Definition], *, is_upper: bool = True
                 if name not in found:
                     found[name] = Definition(tribes[tribe].audience, bounded(tribes[tribe].rule, is_upper))
                 return InTribe(name)
-            case HasTag() | InPercent() | HasEvent() | InTribe():
+            case HasTag() | InPercent() | HasEvent() | HasAttribute() | InTribe():
                 return rule
             case _:
                 assert_never(rule)
@@ -400,7 +414,7 @@ def reasons(rule: Rule, facts: Facts, tribes: Mapping[str, Definition], pointer:
             return [reason for each in found for reason in each]
         case Not(of=part):
             return reasons(part, facts, tribes, f"{pointer}/of")
-        case HasTag() | InPercent() | HasContext() | HasEvent():
+        case HasTag() | InPercent() | HasContext() | HasEvent() | HasAttribute():
             return [Reason(pointer, rule, matches(rule, facts, tribes))]
         case InTribe(tribe=tribe):
             if not takes(tribes[tribe], facts.kind):
@@ -426,7 +440,7 @@ def is_refused(rule: Rule, pointer: str, tribes: Mapping[str, Rule]) -> bool:
                 rule = parts[int(next(steps))]
             case InTribe():
                 rule = tribes[step.removeprefix("tribe:")]
-            case HasTag() | InPercent() | HasContext() | HasEvent():
+            case HasTag() | InPercent() | HasContext() | HasEvent() | HasAttribute():
                 raise AssertionError("a pointer ends at a leaf")
     return refused
 
@@ -451,7 +465,7 @@ def resolved(rule: Rule, resolve: Callable[[TagPath], TagPath]) -> Rule:
             except TagProblem:
                 # The alias leads to an invalid path. Nobody has this tag, so the node stays as it is.
                 return rule
-        case InTribe() | InPercent() | HasContext() | HasEvent():
+        case InTribe() | InPercent() | HasContext() | HasEvent() | HasAttribute():
             return rule
         case _:
             assert_never(rule)
