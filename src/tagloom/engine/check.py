@@ -7,12 +7,14 @@ from itertools import groupby
 import msgspec
 import numpy as np
 
+from tagloom.engine.attributes.codes import is_textual
+from tagloom.engine.attributes.conditions import AttributeRows, decoded
 from tagloom.engine.bitmaps import BitMap, bitmap_of, from_bytes
 from tagloom.engine.events.blocks import unpack, unpack_hashes
 from tagloom.engine.keys.directory import unpack_keys, unpack_page
 from tagloom.engine.keys.hashing import KeyHash
 from tagloom.engine.limits import ORDINALS_PER_CHUNK
-from tagloom.engine.state.dictionary import FACTS
+from tagloom.engine.state.dictionary import FACTS, attribute_type
 from tagloom.engine.storage import (
     ChunkChange,
     Compacted,
@@ -23,8 +25,9 @@ from tagloom.engine.storage import (
     Span,
     place_numbers,
 )
-from tagloom.engine.write.draft import row_state
+from tagloom.engine.write.draft import attribute_state, row_state
 from tagloom.engine.write.exclusive_branches import broken_branches
+from tagloom.words.attributes import ATTRIBUTE_TYPES
 from tagloom.words.problems import TagProblem
 from tagloom.words.receipts import Receipt
 from tagloom.words.tags import branches_above, parse_tag
@@ -47,6 +50,7 @@ def broken_invariants(snapshot: Snapshot) -> Iterator[str]:
     yield from _everyone_is_users_and_visitors(snapshot, rows, facts, whole)
     yield from _expiry_rows_have_their_tag(snapshot, rows)
     yield from _exclusive_branches_allow_one_tag(snapshot, rows)
+    yield from _bits_belong_to_values(snapshot, rows, whole[facts["everyone"]])
     yield from _keys_and_hashes_agree(snapshot, facts, whole)
     yield from _steps_name_their_versions(snapshot)
     yield from _event_blocks_match_their_versions(snapshot, whole[facts["with_events"]], whole[facts["erased"]])
@@ -129,6 +133,7 @@ def _batches_count_their_changes(snapshot: Snapshot, rows: dict[int, Row], facts
                 yield f"version {version + 1} is missing"
             version = batch.version
             added = removed = new_people = 0
+            values: dict[int, BitMap] = {}
             totals: dict[int, RowTotal] = {}
             for change in snapshot.changes(version):
                 if change.version != version:
@@ -141,10 +146,14 @@ def _batches_count_their_changes(snapshot: Snapshot, rows: dict[int, Row], facts
                     removed += minus
                 elif change.row == facts["everyone"]:
                     new_people += len(from_bytes(change.added))
+                elif (attribute := _attribute_of(rows, change.row)) is not None:
+                    people = from_bytes(change.added) | from_bytes(change.removed)
+                    values[attribute] = values.get(attribute, BitMap()) | people
             for name, counted, said in (
                 ("added", added, batch.added),
                 ("removed", removed, batch.removed),
                 ("new people", new_people, batch.new_people),
+                ("attribute values", sum(map(len, values.values())), batch.attributes),
             ):
                 # Up to the horizon the batches keep their original counts, but the changes contain only what stays.
                 if counted > said or (counted < said and version > horizon):
@@ -175,6 +184,8 @@ def _dictionary_is_the_fold_of_its_entries(snapshot: Snapshot, rows: dict[int, R
         yield "the aliases are not the fold of the log"
     taken: set[str] = set()
     for row in rows.values():
+        if row.kind == "attribute" and states.get(("attribute", str(row.id))) != attribute_state(row):
+            yield f"the attribute '{row.path}' differs from its last state in the log"
         if row.kind != "tag":
             continue
         if states.get(("tag", str(row.id))) != row_state(row):
@@ -231,6 +242,48 @@ def _expiry_rows_have_their_tag(snapshot: Snapshot, rows: dict[int, Row]) -> Ite
         if twice := known & people:
             yield f"{len(twice)} people have two expiries of the tag, one of them {where}"
         known |= people
+
+
+def _attribute_of(rows: dict[int, Row], row: int) -> int | None:
+    """Returns the attribute that a row belongs to."""
+    known = rows.get(row)
+    return (known.tag or known.id) if known is not None and known.kind in ("attribute", "bit") else None
+
+
+def _bits_belong_to_values(snapshot: Snapshot, rows: dict[int, Row], everyone: BitMap) -> Iterator[str]:
+    attributes = {row.id: (row, _whole(snapshot, row.id)) for row in rows.values() if row.kind == "attribute"}
+    names = Counter(row.path for row, _ in attributes.values() if row.is_live)
+    for name, count in names.items():
+        if count > 1:
+            yield f"the name '{name}' belongs to {count} attributes"
+    for row, people in attributes.values():
+        if row.type not in ATTRIBUTE_TYPES:
+            yield f"the attribute '{row.path}' has the unknown type '{row.type}'"
+        if people and not row.is_live:
+            yield f"the deleted attribute '{row.path}' still has people"
+        if strangers := people - everyone:
+            yield f"the attribute '{row.path}' has {len(strangers)} ordinals that belong to nobody"
+        if is_textual(row.type):
+            yield from _texts_exist(snapshot, row, rows, people)
+    for row in rows.values():
+        if row.kind != "bit":
+            continue
+        if row.tag not in attributes:
+            yield f"the bit '{row.path}' belongs to no attribute"
+        elif strangers := _whole(snapshot, row.id) - attributes[row.tag][1]:
+            yield f"the bit '{row.path}' has {len(strangers)} people without a value"
+
+
+def _texts_exist(snapshot: Snapshot, row: Row, rows: dict[int, Row], people: BitMap) -> Iterator[str]:
+    bits = {
+        int(each.path.split("#")[1]): _whole(snapshot, each.id)
+        for each in rows.values()
+        if each.kind == "bit" and each.tag == row.id
+    }
+    _, codes = decoded(AttributeRows(attribute_type(row), people, bits))
+    numbers = sorted(set(codes.tolist()))
+    if missing := len(numbers) - len(snapshot.values_numbered(row.id, numbers)):
+        yield f"the attribute '{row.path}' has {missing} values without a text"
 
 
 def _exclusive_branches_allow_one_tag(snapshot: Snapshot, rows: dict[int, Row]) -> Iterator[str]:

@@ -17,7 +17,7 @@ from tagloom.engine.events.listing import list_events_of_person, list_recent_eve
 from tagloom.engine.events.merging import has_run, merge_blocks
 from tagloom.engine.history import compaction, log
 from tagloom.engine.keys.hashing import binary_array, key_of
-from tagloom.engine.read import queries, trends
+from tagloom.engine.read import attributes, queries, trends
 from tagloom.engine.read import time_travel as earlier
 from tagloom.engine.read.decisions import Decider
 from tagloom.engine.read.event_stream import stream_events
@@ -41,6 +41,7 @@ from tagloom.ports.problems import BodyOutdated, IdempotencyKeyReused, PersonNot
 from tagloom.ports.writes import (
     Apply,
     BatchRules,
+    DeleteAttribute,
     DeleteTag,
     EditTag,
     ErasePerson,
@@ -48,6 +49,7 @@ from tagloom.ports.writes import (
     MergeTags,
     MoveTag,
     Part,
+    PutAttribute,
     PutPerson,
     PutTag,
     RecordEvents,
@@ -57,6 +59,7 @@ from tagloom.ports.writes import (
     WriteOptions,
 )
 from tagloom.words import rejections
+from tagloom.words.attributes import Attribute, AttributeName, AttributeValues
 from tagloom.words.catalogue import Branch, Match, Source, Tag
 from tagloom.words.changes import Change, Freed, Horizon, Origin, Version
 from tagloom.words.context_rules import NO_CONTEXT, Context
@@ -188,6 +191,10 @@ class BitmapPopulation:
                 return catalogue.merge(tag, into, view, origin, at)
             case DeleteTag(tag):
                 return catalogue.delete(tag, view, origin, at)
+            case PutAttribute():
+                return catalogue.put_attribute_type(write, view, origin, at)
+            case DeleteAttribute(name):
+                return catalogue.delete_attribute_everywhere(name, view, origin, at)
             case RecordEvents(events):
                 return self._record_events([EventWrite(events, origin, write.new_types_below())], view)[0]
             case Expire():
@@ -564,6 +571,16 @@ class BitmapPopulation:
     def get_change(self, version: Version) -> Change:
         """See the port."""
         return self._environment.read(lambda: log.get_change(self._environment, version))
+
+    # Attributes.
+
+    def list_attributes(self) -> tuple[Attribute, ...]:
+        """See the port."""
+        return self._environment.read(lambda: attributes.list_attributes(self._environment))
+
+    def values_of_attribute(self, name: AttributeName, limit: int) -> AttributeValues:
+        """See the port."""
+        return self._environment.read(lambda: attributes.values_of_attribute(self._environment, name, limit))
 
     # The retention of history.
 

@@ -46,10 +46,16 @@ class State(NamedTuple):
 
 
 class Row(NamedTuple):
-    """An entry of the dictionary: a tag, a fact such as `everyone`, or an expiry. A deleted tag stays, but is not live.
+    """An entry of the dictionary: a tag, a fact such as `everyone`, an expiry, an attribute or a bit of an attribute.
+
+    A deleted tag or attribute stays, but is not live.
 
     The people of an expiry row are those whose taggings of `tag`, a row, expire at `expires_at`, in minutes since 1970.
     An expiry row is live while it has people. A tag itself may have an `expires_at` and a `ttl_seconds`; 0 for none.
+
+    The people of an attribute are those who have a value, of its `type`. The path is its name. The people of a bit row
+    are those whose value has the bit, see `engine.attributes.codes`. Its path is `TAG#BIT`, where `tag` is the row of
+    the attribute.
     """
 
     id: int
@@ -62,6 +68,7 @@ class Row(NamedTuple):
     ttl_seconds: int = 0
     expires_at: int = 0
     tag: int = 0
+    type: str = ""
 
 
 class Run(NamedTuple):
@@ -138,6 +145,7 @@ class BatchRecord(NamedTuple):
     is_final: bool
     undoes_count: int = 0
     events: int = 0
+    attributes: int = 0
 
 
 class RowTotal(NamedTuple):
@@ -418,7 +426,33 @@ class EventReads(Protocol):
         """Returns the totals of all event types, by type."""
 
 
-class Snapshot(DictionaryReads, ChunkReads, KeyReads, BatchReads, ChangeReads, ReplayReads, EventReads, Protocol):
+class AttributeReads(Protocol):
+    """The reads of the distinct texts of attributes, which are numbered from 0. Texts of erased people are left out."""
+
+    def value_numbers(self, attribute: int, values: Sequence[str]) -> dict[str, int]:
+        """Returns the numbers of those of these texts that an attribute has."""
+
+    def values_numbered(self, attribute: int, numbers: Sequence[int]) -> dict[int, str]:
+        """Returns the texts with these numbers."""
+
+    def values_from(self, attribute: int, number: int) -> Iterator[tuple[int, str]]:
+        """Yields the texts with this number and higher ones, in order."""
+
+    def values_count(self, attribute: int) -> int:
+        """Returns the number that the next text gets."""
+
+
+class Snapshot(
+    DictionaryReads,
+    ChunkReads,
+    KeyReads,
+    BatchReads,
+    ChangeReads,
+    ReplayReads,
+    EventReads,
+    AttributeReads,
+    Protocol,
+):
     """A snapshot: the reads of one environment as of one committed version."""
 
     def state(self) -> State: ...
@@ -429,7 +463,8 @@ class DictionaryWrites(Protocol):
 
     def put_state(self, state: State) -> None: ...
 
-    def add_row(self, kind: str, path: str) -> int: ...
+    def add_row(self, kind: str, path: str, *, type: str = "", parent: int = 0) -> int:
+        """Adds a live row. `parent` is its `tag`."""
 
     def rows_of_expiries(self, expiries: Sequence[tuple[int, int]]) -> list[int]:
         """Returns the row of each (tag, moment), live or not. Adds missing rows, not live. Costs one query for all."""
@@ -514,7 +549,19 @@ class EventWrites(Protocol):
         """Adds to the totals of these types: the numbers of events, and earlier first and later last times."""
 
 
-class Transaction(Snapshot, DictionaryWrites, ChunkWrites, LogWrites, ReplayWrites, EventWrites, Protocol):
+class AttributeWrites(Protocol):
+    """The writes of the distinct texts of attributes."""
+
+    def add_values(self, attribute: int, first: int, values: Sequence[str]) -> None:
+        """Adds texts with the numbers from `first` on."""
+
+    def erase_value(self, attribute: int, number: int) -> None:
+        """Deletes a text. Its number stays in use."""
+
+
+class Transaction(
+    Snapshot, DictionaryWrites, ChunkWrites, LogWrites, ReplayWrites, EventWrites, AttributeWrites, Protocol
+):
     """A transaction: the writes of one environment. They become visible together, or not at all."""
 
 

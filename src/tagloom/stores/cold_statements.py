@@ -16,7 +16,8 @@ _BATCH_COLUMNS = (
     "WHERE later.environment = batch.environment AND later.undoes = batch.version "
     "UNION ALL SELECT max(undone.by) FROM undone "
     "WHERE undone.environment = batch.environment AND undone.version = batch.version) AS undoing), is_final, "
-    "(SELECT count(*) FROM undone WHERE undone.environment = batch.environment AND undone.by = batch.version), events"
+    "(SELECT count(*) FROM undone WHERE undone.environment = batch.environment AND undone.by = batch.version), events, "
+    "attributes"
 )
 
 

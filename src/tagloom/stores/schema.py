@@ -193,8 +193,8 @@ tribe_change = sql.Table(
 sql.Index("tribe_change_of_space", tribe_change.c.space, tribe_change.c.id)
 sql.Index("tribe_change_of_tribe", tribe_change.c.space, tribe_change.c.tribe, tribe_change.c.id)
 
-# The dictionary: tags, facts such as `everyone`, and expiry rows, which belong to a `tag` and a minute, `expires_at`.
-# Ids are never used again.
+# The dictionary: tags, facts such as `everyone`, expiry rows, which belong to a `tag` and a minute, `expires_at`, and
+# attributes, which have a `type`, with the rows of their bits, whose `tag` is the attribute. Ids are never used again.
 row = sql.Table(
     "row",
     metadata,
@@ -209,6 +209,7 @@ row = sql.Table(
     sql.Column("ttl_seconds", sql.Integer, nullable=False, server_default="0"),
     sql.Column("expires_at", sql.Integer, nullable=False, server_default="0"),
     sql.Column("tag", sql.Integer, nullable=False, server_default="0"),
+    sql.Column("type", sql.Text, nullable=False, server_default=""),
     sqlite_autoincrement=True,
 )
 sql.Index(
@@ -282,6 +283,7 @@ batch = sql.Table(
     sql.Column("first_change", sql.BigInteger, nullable=False),
     sql.Column("change_count", sql.Integer, nullable=False),
     sql.Column("events", sql.BigInteger, nullable=False, server_default="0"),
+    sql.Column("attributes", sql.BigInteger, nullable=False, server_default="0"),
     sqlite_with_rowid=False,
 )
 
@@ -450,6 +452,17 @@ event_type = sql.Table(
     sql.Column("events", sql.BigInteger, nullable=False),
     sql.Column("first_at", sql.BigInteger, nullable=False),
     sql.Column("last_at", sql.BigInteger, nullable=False),
+)
+
+# The distinct texts of each attribute, and its lists as JSON, each with its number. A text that only an erased person
+# had is NULL, and its number is never used again.
+attribute_value = sql.Table(
+    "attribute_value",
+    metadata,
+    sql.Column("attribute", sql.Integer, sql.ForeignKey("row.id"), primary_key=True),
+    sql.Column("number", sql.Integer, primary_key=True),
+    sql.Column("value", sql.Text),
+    sql.UniqueConstraint("attribute", "value"),
 )
 
 # The apps that send events by client libraries. `draft` is JSON. `secret_hash` is the hash of the secret key.

@@ -4,13 +4,16 @@ from collections.abc import Sequence
 
 from tagloom.base.problems import Problem
 from tagloom.base.text import printable
+from tagloom.words import limits
 from tagloom.words.problems import (
     AddedAndRemoved,
     ExclusiveBranch,
     MirrorEmpty,
     TagOutsidePrefix,
     TagOwned,
+    TooManyAttributes,
     TooManyEventTypes,
+    UnknownAttribute,
     UnknownTag,
 )
 from tagloom.words.receipts import Rejected
@@ -57,6 +60,27 @@ def too_many_event_types(types_max: int) -> TooManyEventTypes:
         "instead of types.",
         types_max=types_max,
     )
+
+
+def unknown_attribute(name: str) -> UnknownAttribute:
+    """Returns the problem of an attribute that a closed catalogue lacks."""
+    return UnknownAttribute(f"The catalogue is closed and has no attribute '{printable(name)}'.", value=printable(name))
+
+
+def too_many_attributes(name: str) -> TooManyAttributes:
+    """Returns the problem of a new attribute in an environment with the maximum number."""
+    most = limits.ATTRIBUTES_PER_ENVIRONMENT_MAX
+    return TooManyAttributes(
+        f"The environment has {most:,} attributes, the maximum, so '{printable(name)}' cannot be created.",
+        value=printable(name),
+        attributes_max=most,
+    )
+
+
+def too_many_attributes_of_line() -> TooManyAttributes:
+    """Returns the problem of a line that sets too many attributes."""
+    most = limits.ATTRIBUTES_PER_PERSON_MAX
+    return TooManyAttributes(f"A line sets at most {most} attributes.", attributes_max=most)
 
 
 def mirror_empty(prefix: str | None, rejected_count: int) -> MirrorEmpty:

@@ -1,23 +1,25 @@
 """The log: versions, the history of a person and of a tag, and the batch that added a tag."""
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
 
-from tagloom.engine.bitmaps import holding, holds
+import msgspec
+
+from tagloom.engine.bitmaps import holds
+from tagloom.engine.history.person_changes import changes_of_ordinal
 from tagloom.engine.keys.hashing import key_of
 from tagloom.engine.limits import ORDINALS_PER_CHUNK
 from tagloom.engine.read.trends import versions_before
 from tagloom.engine.state.environment import EnvironmentState
 from tagloom.engine.storage import BatchRecord, ChunkChange, Span
 from tagloom.ports.problems import ChangeNotFound, StoreCorrupt, TagNotFound
+from tagloom.words.attributes import AttributeChange, AttributeName, plain
 from tagloom.words.catalogue import Source
 from tagloom.words.changes import EVENTS, Change, Version
 from tagloom.words.decisions import Provenance
 from tagloom.words.people import Person
 from tagloom.words.tags import TagPath, is_at_or_below
-
-_VERSIONS_AT_FIRST = 16  # Footprints are searched in groups of growing size, since few may be needed.
-_VERSIONS_AT_ONCE = 4_096
 
 
 def get_change(environment: EnvironmentState, version: Version) -> Change:
@@ -37,7 +39,8 @@ def list_changes(
     that changed them, until the limit is reached.
     """
     if person is not None:
-        return tuple(itertools.islice(_changes_of_person(environment, person, tag, span), span.limit))
+        found = tuple(itertools.islice(_changes_of_person(environment, person, tag, span), span.limit))
+        return _with_attributes(environment, person, found) if tag is None else found
     snapshot = environment.snapshot()
     horizon = snapshot.state().horizon
     if tag is None:
@@ -106,6 +109,8 @@ def _changes_of_person(
         for change in group:
             if change.row not in rows:
                 expiries.add(change.row)
+            elif rows[change.row].kind in ("attribute", "bit"):
+                is_changed |= wanted is None
             elif wanted is None or change.row in wanted:
                 is_changed = True
                 if rows[change.row].kind == "tag":
@@ -120,19 +125,59 @@ def _changes_of_person(
             )
 
 
+def _with_attributes(environment: EnvironmentState, person: Person, changes: tuple[Change, ...]) -> tuple[Change, ...]:
+    """Returns the changes of a person with those of their attributes.
+
+    Cost: one test per version of the person's bucket since the oldest of the changes, and the reading of the versions
+    that changed the person.
+    """
+    # A compacted version no longer has all bits of the values that it set.
+    oldest = min((each.version for each in changes if each.attributes and not each.is_compacted), default=None)
+    ordinal = environment.directory.find(key_of(person), environment.snapshot)
+    if oldest is None or ordinal is None:
+        return changes
+    dictionary, found = environment.dictionary, dict[Version, tuple[AttributeChange, ...]]()
+    known = [row.id for row in dictionary.rows.values() if row.kind in ("attribute", "bit")]
+    own_rows = environment.rows_of_person(ordinal, known)
+    span = Span(0, after=oldest - 1, newest_first=True)
+    for version, group in itertools.groupby(changes_of_person(environment, ordinal, span), lambda each: each.version):
+        of_version = [change for change in group if change.row in dictionary.rows]
+        attributes = {
+            row.tag or row.id
+            for row in (dictionary.rows[change.row] for change in of_version)
+            if row.kind in ("attribute", "bit")
+        }
+        after = {attribute: _plain_value(environment, attribute, own_rows) for attribute in attributes}
+        for change in of_version:
+            if holds(change.added, ordinal):
+                own_rows.discard(change.row)
+            else:
+                own_rows.add(change.row)
+        listed = [
+            AttributeChange(
+                attribute=AttributeName(dictionary.rows[attribute].path),
+                before=_plain_value(environment, attribute, own_rows),
+                after=value,
+            )
+            for attribute, value in after.items()
+        ]
+        found[version] = tuple(sorted(listed, key=lambda each: each.attribute))
+    return tuple(msgspec.structs.replace(change, attribute_changes=found.get(change.version, ())) for change in changes)
+
+
+def _plain_value(environment: EnvironmentState, attribute: int, own_rows: Collection[int]) -> Any:
+    """Returns the value of an attribute of a person who is in these rows, as JSON; None for no value."""
+    if attribute not in own_rows:
+        return None
+    bits = environment.dictionary.bits[attribute]
+    code = sum(1 << bit for bit, row in bits.items() if row in own_rows)
+    value = environment.value_of(attribute, code, environment.snapshot)
+    return None if value is None else plain(value)
+
+
 def changes_of_person(environment: EnvironmentState, ordinal: int, span: Span) -> Iterator[ChunkChange]:
-    """Yields the changes that added an ordinal to a row or removed it, in the order of the span, without its limit."""
-    snapshot = environment.snapshot()
-    bucket = ordinal // ORDINALS_PER_CHUNK
-    versions, size = snapshot.footprints(bucket, span), _VERSIONS_AT_FIRST
-    while some := list(itertools.islice(versions, size)):
-        found = (some[number] for number in holding([each.people for each in some], ordinal))
-        for version, parts in itertools.groupby(found, lambda part: part.version):
-            changes = snapshot.changes_at(version, bucket, b"".join(part.places for part in parts))
-            provenance = holding([added for *_, added, _ in changes], ordinal)
-            taken = holding([removed for *_, removed in changes], ordinal)
-            yield from (ChunkChange._make(changes[place]) for place in sorted({*provenance, *taken}))
-        size = min(size * 4, _VERSIONS_AT_ONCE)
+    """Returns the changes that added an ordinal to a row or removed it, in the order of the span, without its limit."""
+    return changes_of_ordinal(environment.snapshot(), ordinal, span)
 
 
 def _is_wanted(batch: BatchRecord, span: Span) -> bool:
@@ -180,4 +225,5 @@ def _change(
         undoes_count=batch.undoes_count,
         is_compacted=batch.version <= horizon,
         events=batch.events,
+        attributes=batch.attributes,
     )

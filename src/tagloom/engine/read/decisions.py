@@ -20,6 +20,8 @@ from tagloom.engine.limits import ORDINALS_PER_CHUNK
 from tagloom.engine.read import rule_bitmaps
 from tagloom.engine.read.queries import find_ordinal
 from tagloom.engine.state.environment import EVENTS, EnvironmentState
+from tagloom.words.attribute_rules import HasAttribute
+from tagloom.words.attributes import AttributeName
 from tagloom.words.catalogue import Match
 from tagloom.words.context_rules import NO_CONTEXT, Context
 from tagloom.words.decisions import Because, Decision, Provenance, because_of
@@ -69,6 +71,7 @@ class Decider:
         self._today: dict[str, Definition] = {}
         self._paths: dict[int, str] = {}
         self._rows: frozenset[int] = frozenset()
+        self._attributes: frozenset[AttributeName] = frozenset()
         self._requests: Counter[int] = Counter()
         self._slabs: OrderedDict[int, Slab] = OrderedDict()
         self._answers: dict[bytes, tuple[str, ...]] = {}
@@ -87,7 +90,8 @@ class Decider:
         environment = self._environment
         ordinal = find_ordinal(environment, person)
         if ordinal is None:
-            return self._decide_unknown(Facts(person.kind, frozenset(), person.id, context), tribes, because=because)
+            facts = Facts(person.kind, frozenset(), person.id, context, today=environment.today())
+            return self._decide_unknown(facts, tribes, because=because)
         names = self._tribes_of(ordinal, tribes)
         if self._by_context:
             self._context = context
@@ -97,7 +101,15 @@ class Decider:
             return Decision(tribes=names, version=environment.stamp.version)
         # Only tags that a rule names, and tags below them, can be reasons.
         tags = frozenset(TagPath(self._paths[row]) for row in environment.rows_of_person(ordinal, self._paths))
-        facts = Facts(person.kind, tags, person.id, context, partial(environment.count_of_events, ordinal))
+        facts = Facts(
+            person.kind,
+            tags,
+            person.id,
+            context,
+            partial(environment.count_of_events, ordinal),
+            environment.attributes_of(ordinal, self._attributes),
+            environment.today(),
+        )
         found = self._because(names, facts, tribes, ordinal)
         return Decision(tribes=names, version=environment.stamp.version, because=found)
 
@@ -130,6 +142,8 @@ class Decider:
         self._environment.check_may_wait()
         dictionary = self._environment.dictionary
         self._environment.check_counted(windows_of(event_nodes(tribes.values(), tribes)))
+        # Bitmaps may leave the memory while others are loaded. Then the next decision compiles the tribes again.
+        epoch = self._environment.epoch
         tests = rule_bitmaps.compiled(tribes, self._environment, lambda: self._context)
         by_context = needing_context(tribes)
         today = {
@@ -145,8 +159,10 @@ class Decider:
         self._by_context = [(name, tests[name]) for name in sorted(by_context)]
         self._has_percent = any(isinstance(node, InPercent) for node in nodes)
         self._today, self._paths = today, paths
-        self._rows = frozenset({*paths, *dictionary.facts.values(), EVENTS})
-        self._tribes, self._epoch, self._beginnings = tribes, self._environment.epoch, beginnings
+        self._attributes = frozenset(node.attribute for node in nodes if isinstance(node, HasAttribute))
+        attributes = {row for name in self._attributes for row in dictionary.attributes_ever.get(name, ())}
+        self._rows = frozenset({*paths, *attributes, *dictionary.facts.values(), EVENTS})
+        self._tribes, self._epoch, self._beginnings = tribes, epoch, beginnings
         not_updated, self._not_updated, self._late = self._not_updated | self._late, BitMap(), BitMap()
         if is_same and self._has_percent:
             self._late = not_updated
@@ -257,6 +273,10 @@ class _OneBucket:
     def events(self, predicate: EventPredicate, times: int, days: int) -> BitMap:
         """Returns the people of the bucket with at least `times` events in the last days."""
         return chunk_of(self._environment.events(predicate, times, days), self._bucket)
+
+    def attribute(self, node: HasAttribute) -> BitMap:
+        """Returns the people of the bucket whose value of an attribute satisfies a node."""
+        return chunk_of(self._environment.attribute(node), self._bucket)
 
     def fact(self, name: str) -> BitMap:
         """Returns the people of the bucket with the fact."""

@@ -17,6 +17,7 @@ from tagloom.engine.storage import Segment
 from tagloom.engine.write.catalogue import not_found
 from tagloom.ports.pages import Page
 from tagloom.ports.problems import CursorInvalid
+from tagloom.words.attributes import plain_attributes
 from tagloom.words.catalogue import Branch, Match, Tag
 from tagloom.words.changes import Version
 from tagloom.words.expiry import moment_text, span_text
@@ -75,6 +76,7 @@ def find_person(environment: EnvironmentState, person: Person) -> PersonRecord |
         tags=tuple(tags_of(environment, alone)[ordinal]),
         version=environment.stamp.version,
         expires_at=expiries_among(environment, alone)[ordinal],
+        attributes=plain_attributes(environment.attributes_of(ordinal)),
     )
 
 

@@ -5,6 +5,7 @@ from typing import Protocol, assert_never
 
 from tagloom.engine.bitmaps import BitMap
 from tagloom.engine.keys.points import Share
+from tagloom.words.attribute_rules import HasAttribute
 from tagloom.words.context_rules import Context, HasContext, holds_in
 from tagloom.words.event_rules import EventPredicate, HasEvent
 from tagloom.words.percent_rules import InPercent
@@ -21,6 +22,7 @@ class Source(Protocol):
     def fact(self, name: str) -> BitMap: ...
     def share(self, share: Share) -> BitMap: ...
     def events(self, predicate: EventPredicate, times: int, days: int) -> BitMap: ...
+    def attribute(self, node: HasAttribute) -> BitMap: ...
 
 
 class TestSource(Source, Protocol):
@@ -103,6 +105,8 @@ class _Evaluation:
                 raise AssertionError("a rule that needs the context of a decision has no members")
             case HasEvent():
                 return self._events(rule)
+            case HasAttribute():
+                return self._source.attribute(rule)
             case _:
                 assert_never(rule)
 
@@ -165,6 +169,8 @@ def compiled(tribes: Mapping[str, Definition], source: TestSource, context: Call
                 return lambda _: holds_in(rule, context())
             case HasEvent():
                 return _test_of_events(rule, source)
+            case HasAttribute():
+                return source.attribute(rule).__contains__
             case _:
                 assert_never(rule)
 

@@ -14,11 +14,21 @@ from tagloom.engine.history.compaction import compacted, horizon_of
 from tagloom.engine.keys.hashing import key_of
 from tagloom.engine.read import rule_bitmaps
 from tagloom.engine.read.queries import some_of, stream_people
-from tagloom.engine.read.trends import Leaf, Past, events_at, leaves_of, names_of_today, rows_of, versions_before
+from tagloom.engine.read.trends import (
+    Leaf,
+    Past,
+    events_at,
+    leaves_of,
+    names_of_today,
+    rows_named,
+    rows_of,
+    versions_before,
+)
 from tagloom.engine.state.environment import EnvironmentState
 from tagloom.engine.storage import Span
 from tagloom.engine.write.catalogue import not_found
 from tagloom.ports.problems import ChangeNotFound
+from tagloom.words.attributes import AttributeName, AttributeValue, plain_attributes
 from tagloom.words.catalogue import Match
 from tagloom.words.changes import Version
 from tagloom.words.events import day_of
@@ -65,9 +75,9 @@ def _in_each_bucket(
     batch = environment.snapshot().batch(version) if version else None
     day = 0 if batch is None else day_of(milliseconds_of(batch.at))
     events = events_at(environment, wanted, tribes, [Point(version, day)])
-    rows = sorted({*environment.dictionary.facts.values(), *(row for found in leaves.values() for row in found)})
+    rows = rows_named(environment.dictionary, leaves, wanted, tribes)
     for bucket in range(environment.state.buckets):
-        past = Past(environment, leaves, rows, bucket, events)
+        past = Past(environment, leaves, rows, bucket, events, has_days=False)
         past.go_to(0)
         for change in environment.snapshot().changes_of_rows(rows, bucket, version):
             past.undo(change)
@@ -162,5 +172,19 @@ def find_person(environment: EnvironmentState, person: Person, version: Version)
         return None
     gone = dict(names_of_today(environment.dictionary))
     known = (rows[row] for row in own_rows if row in rows)  # The others are expiry rows.
-    tags = {gone.get(row.id, TagPath(row.path)) for row in known if row.kind == "tag"}
-    return PersonRecord(kind=person.kind, id=person.id, tags=tuple(sorted(tags)), version=version)
+    tags, attributes = set[TagPath](), dict[AttributeName, AttributeValue]()
+    for row in known:
+        if row.kind == "tag":
+            tags.add(gone.get(row.id, TagPath(row.path)))
+        elif row.kind == "attribute":
+            bits = environment.dictionary.bits[row.id]
+            code = sum(1 << bit for bit, bit_row in bits.items() if bit_row in own_rows)
+            if (value := environment.value_of(row.id, code, environment.snapshot)) is not None:
+                attributes[AttributeName(row.path)] = value
+    return PersonRecord(
+        kind=person.kind,
+        id=person.id,
+        tags=tuple(sorted(tags)),
+        version=version,
+        attributes=plain_attributes(attributes),
+    )

@@ -8,6 +8,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from tagloom.base.times import milliseconds_of
+from tagloom.engine.attributes.attribute_leaves import find_meaning
+from tagloom.engine.attributes.attribute_leaves import rows_of as attribute_rows_of
+from tagloom.engine.attributes.conditions import people_of
 from tagloom.engine.bitmaps import BitMap, chunk_of, from_bytes
 from tagloom.engine.events.past import EventsAt, Point
 from tagloom.engine.keys.points import Share
@@ -15,11 +18,12 @@ from tagloom.engine.read import rule_bitmaps
 from tagloom.engine.state.dictionary import Dictionary
 from tagloom.engine.state.environment import EnvironmentState
 from tagloom.engine.storage import ChunkChange, Snapshot
+from tagloom.words.attribute_rules import HasAttribute, depends_on_day
 from tagloom.words.changes import Version
 from tagloom.words.event_rules import EventPredicate, windows_of
 from tagloom.words.events import day_of
 from tagloom.words.problems import TagProblem
-from tagloom.words.rules import Definition, HasTag, event_nodes, reached_nodes
+from tagloom.words.rules import Definition, HasTag, attributes_named, event_nodes, reached_nodes
 from tagloom.words.tags import TagPath, is_at_or_below
 
 Leaf = tuple[str, str]
@@ -85,12 +89,16 @@ def trend(
     unknown = (None,) * (len(every) - len(versions))
     gone = list(names_of_today(environment.dictionary))
     leaves = {leaf: rows_of(environment.dictionary, *leaf, gone) for leaf in leaves_of(wanted, tribes)}
-    rows = sorted({*environment.dictionary.facts.values(), *(row for found in leaves.values() for row in found)})
+    rows = rows_named(environment.dictionary, leaves, wanted, tribes)
     counts = [[0] * (len(versions) + 1) for _ in wanted]
     days = [day_of(milliseconds_of(moment) - 1) for moment in moments[len(unknown) :]]
     events = events_at(environment, wanted, tribes, list(map(Point, versions, days)))
+    has_days = any(
+        isinstance(node, HasAttribute) and depends_on_day(node)
+        for node in reached_nodes((each.rule for each in wanted), tribes)
+    )
     for bucket in range(environment.state.buckets):
-        past = Past(environment, leaves, rows, bucket, events)
+        past = Past(environment, leaves, rows, bucket, events, has_days=has_days)
         changes = snapshot.changes_of_rows(rows, bucket, versions[0]) if versions else iter(())
         for place, numbers in _walk_back(past, changes, versions, wanted, tribes):
             for number, count in enumerate(numbers):
@@ -126,6 +134,17 @@ def leaves_of(wanted: Iterable[Definition], tribes: Mapping[str, Definition]) ->
     return {(node.tag, node.match) for node in nodes if isinstance(node, HasTag)}
 
 
+def rows_named(
+    dictionary: Dictionary,
+    leaves: Mapping[Leaf, Sequence[int]],
+    wanted: Iterable[Definition],
+    tribes: Mapping[str, Definition],
+) -> list[int]:
+    """Returns the rows that rules read: those of facts, of leaves, and of attributes, also of deleted ones."""
+    attributes = dictionary.rows_of_attributes(attributes_named(wanted, tribes))
+    return sorted({*dictionary.facts.values(), *(row for found in leaves.values() for row in found), *attributes})
+
+
 def events_at(
     environment: EnvironmentState,
     wanted: Iterable[Definition],
@@ -147,8 +166,11 @@ class Past:
         rows: Collection[int],
         bucket: int,
         events: EventsAt,
+        *,
+        has_days: bool,
     ) -> None:
         self._environment = environment
+        self._has_days = has_days
         self._events = events
         self._point: Point | None = None
         self._bucket = bucket
@@ -183,13 +205,22 @@ class Past:
             found = self._unions[path, match] = BitMap.union(BitMap(), *(self._rows[row] for row in rows))
         return found
 
+    def attribute(self, node: HasAttribute) -> BitMap:
+        """Returns the people of the bucket whose value of an attribute satisfies a node at the present point."""
+        environment, dictionary, found = self._environment, self._environment.dictionary, BitMap()
+        today = environment.today() if self._point is None else self._point.day
+        for attribute in dictionary.attributes_ever.get(node.attribute, ()):
+            meaning, _ = find_meaning(node, attribute, today, dictionary, environment.texts, environment.snapshot)
+            found |= people_of(meaning, attribute_rows_of(attribute, dictionary, self._rows.__getitem__))
+        return found
+
     def go_to(self, place: int) -> bool:
         """Counts events up to one of the points. Until the first call, they are counted up to now.
 
         Returns whether this can change the result of a rule.
         """
         self._point = self._events.points[place]
-        return self._events.has_predicates
+        return self._events.has_predicates or self._has_days
 
     def events(self, predicate: EventPredicate, times: int, days: int) -> BitMap:
         """Returns the people of the bucket with at least `times` events in the days up to the present point."""

@@ -2,11 +2,18 @@
 
 from bisect import bisect_left, insort
 from collections.abc import Collection, Iterable, Iterator
+from typing import cast
 
 from tagloom.engine.storage import Row
+from tagloom.words.attributes import AttributeType
 from tagloom.words.tags import TagPath, branches_above, is_at_or_below, nearest, resolve
 
 FACTS = ("everyone", "users", "visitors", "erased", "with_events")
+
+
+def attribute_type(row: Row) -> AttributeType:
+    """Returns the type of an attribute."""
+    return cast(AttributeType, row.type)
 
 
 class Dictionary:
@@ -17,6 +24,10 @@ class Dictionary:
         self.facts: dict[str, int] = {}
         self.expiries: dict[int, dict[int, int]] = {}
         self.expiring: set[int] = set()
+        # The rows of live attributes by name, of all attributes by name, and of the bits of each attribute by number.
+        self.attributes: dict[str, int] = {}
+        self.attributes_ever: dict[str, set[int]] = {}
+        self.bits: dict[int, dict[int, int]] = {}
         self.aliases: dict[TagPath, TagPath] = {TagPath(path): TagPath(target) for path, target in aliases}
         self._live: dict[TagPath, int] = {}
         self._deleted: dict[TagPath, int] = {}
@@ -40,6 +51,9 @@ class Dictionary:
             set(self.expiring),
         )
         later._live, later._deleted, later._below = dict(self._live), dict(self._deleted), dict(self._below)
+        later.attributes = dict(self.attributes)
+        later.attributes_ever = {name: set(rows) for name, rows in self.attributes_ever.items()}
+        later.bits = {attribute: dict(bits) for attribute, bits in self.bits.items()}
         later._order, later._exclusive, later._owners = list(self._order), set(self._exclusive), dict(self._owners)
         later.put(rows)
         for path, target in aliases:
@@ -52,6 +66,8 @@ class Dictionary:
             before = self.rows.get(row.id)
             if before is not None and before.kind == "tag":
                 self._remove(before)
+            elif before is not None and before.kind == "attribute" and before.is_live:
+                del self.attributes[before.path]
         for row in rows:
             self._take(row, in_order=True)
 
@@ -72,7 +88,14 @@ class Dictionary:
             return
         self.rows[row.id] = row
         path = TagPath(row.path)
-        if row.kind != "tag":
+        if row.kind == "attribute":
+            self.attributes_ever.setdefault(row.path, set()).add(row.id)
+            self.bits.setdefault(row.id, {})
+            if row.is_live:
+                self.attributes[row.path] = row.id
+        elif row.kind == "bit":
+            self.bits.setdefault(row.tag, {})[int(row.path.split("#")[1])] = row.id
+        elif row.kind == "fact":
             self.facts[row.path] = row.id
         elif row.is_live:
             self._live[path] = row.id
@@ -139,6 +162,15 @@ class Dictionary:
     def resolve(self, path: TagPath) -> TagPath:
         """Returns the current path of this path, after renames."""
         return resolve(path, is_live=self._live.__contains__, aliases=self.aliases)
+
+    def attribute_types(self) -> dict[str, AttributeType]:
+        """Returns the type of each live attribute by name."""
+        return {name: attribute_type(self.rows[row]) for name, row in self.attributes.items()}
+
+    def rows_of_attributes(self, names: Iterable[str]) -> set[int]:
+        """Returns the rows of attributes and of their bits, by name, including deleted attributes."""
+        found = {row for name in names for row in self.attributes_ever.get(name, ())}
+        return found | {bit for row in found for bit in self.bits[row].values()}
 
     def live_rows(self) -> Collection[int]:
         """Returns the ids of all live tags, in no order."""

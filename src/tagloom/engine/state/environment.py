@@ -11,6 +11,9 @@ from typing import TypeVar
 
 from tagloom.base.times import milliseconds_at
 from tagloom.engine import limits
+from tagloom.engine.attributes.attribute_leaves import AttributeLeaves
+from tagloom.engine.attributes.codes import is_textual, value_of_code, value_of_text
+from tagloom.engine.attributes.text_numbers import TextNumbers
 from tagloom.engine.bitmaps import BitMap, buckets_of, from_bytes, holding
 from tagloom.engine.events.counts import NotCounted, count_days, merged
 from tagloom.engine.events.log import EventLog
@@ -19,10 +22,12 @@ from tagloom.engine.keys.hashing import KeyHash
 from tagloom.engine.keys.points import PointCache, Share
 from tagloom.engine.limits import ORDINALS_PER_CHUNK
 from tagloom.engine.state.bitmap_cache import Index
-from tagloom.engine.state.dictionary import Dictionary
+from tagloom.engine.state.dictionary import Dictionary, attribute_type
 from tagloom.engine.storage import Moved, Row, Snapshot, Stamp, State, Storage, Transaction
 from tagloom.engine.write.draft import View
 from tagloom.ports.problems import StoreUnavailable
+from tagloom.words.attribute_rules import HasAttribute, depends_on_day
+from tagloom.words.attributes import AttributeName, AttributeValue
 from tagloom.words.event_rules import EventPredicate
 from tagloom.words.events import day_of
 from tagloom.words.problems import TagProblem
@@ -33,6 +38,7 @@ Answer = TypeVar("Answer")
 _TRIES = 100  # A read fails after so many attempts that commits of other processes interrupted.
 _ROWS_AT_ONCE = 4_096  # Rows whose chunks are read together: some megabytes at most, unless they are dense.
 _ROWS_WARMED_AT_ONCE = 128
+_TEXTS_CACHED_MAX = 65_536  # Texts of attributes: 64 MB at most.
 _PUBLISHED_SECONDS = 0.2  # A waiting read checks again after this time when it is not notified.
 EVENTS = -1
 """The place of the people whose event counts changed, among the rows that watchers receive."""
@@ -55,7 +61,7 @@ class EnvironmentState:
         index_bytes_max: int = limits.INDEX_BYTES_DEFAULT,
     ) -> None:
         self.key = key
-        self.event_log = EventLog(lambda: day_of(milliseconds_at(now())), index_bytes_max // 4)
+        self.event_log = EventLog(lambda: self.today(), index_bytes_max // 4)
         self.lock = threading.RLock()
         self._published = threading.Condition(self.lock)
         self._is_committing = False
@@ -68,6 +74,10 @@ class EnvironmentState:
         self.key_hash = KeyHash(self.state.secret)
         self.directory = Directory(self.key_hash)
         self._points = PointCache()
+        self.texts = TextNumbers()
+        self._leaves_of_attributes = AttributeLeaves(self.texts, self.row, self.index.peek)
+        self._known_texts: dict[tuple[int, int], str] = {}
+        self.today: Callable[[], int] = lambda: day_of(milliseconds_at(now()))
         self.stamp = _UNKNOWN
         self._open: AbstractContextManager[Snapshot] | None = None
         self._snapshot: Snapshot | None = None
@@ -133,7 +143,7 @@ class EnvironmentState:
         try:
             if not self._is_committing and self._storage.find_stamp() != self.stamp:
                 return None
-            if not self.event_log.counts.is_current():
+            if not self.event_log.counts.is_current() or not self._leaves_of_attributes.is_of_today(self.today):
                 return None
             self._is_at_once = True
             return answer()
@@ -201,8 +211,21 @@ class EnvironmentState:
                 if expiries := changed.keys() - self.dictionary.rows.keys():
                     self.dictionary.put_expiries(snapshot.expiries_of_ids(sorted(expiries)))
                 changed[EVENTS] = self.event_log.catch_up(snapshot, before.version)
+                self._change_attributes(changed)
                 self._notify(changed)
             self.state, self.stamp = state, now
+
+    def _change_attributes(self, changed: dict[int, BitMap]) -> None:
+        """Updates the leaves of attributes. Adds the people of each attribute with a change in any of its rows."""
+        people: dict[int, BitMap] = {}
+        for row_id, some in changed.items():
+            row = self.dictionary.rows.get(row_id)
+            if row is not None and row.kind in ("attribute", "bit"):
+                attribute = row.tag or row.id
+                people[attribute] = people[attribute] | some if attribute in people else some
+        changed.update(people)
+        if people and not self._leaves_of_attributes.change(people, self.dictionary):
+            self.epoch += 1
 
     def _notify(self, changed: Mapping[int, BitMap]) -> None:
         for watcher in self._watchers:
@@ -212,6 +235,7 @@ class EnvironmentState:
         changed[row] = BitMap.union(added, removed, changed.get(row, _NOBODY))
         if row == self.dictionary.facts["erased"]:
             self.event_log.counts.remove(added)
+            self._known_texts.clear()
         self.index.change(row, added, removed)
         for path in self._unions.get(row, ()):
             union = self._leaves[path, "subtree"]
@@ -227,6 +251,7 @@ class EnvironmentState:
         self._leaves.clear()
         self._requested.clear()
         self._unions.clear()
+        self._leaves_of_attributes.clear()
 
     def row(self, row: int) -> BitMap:
         """Returns the people of a row. The bitmap must not be changed, nor kept after `read`."""
@@ -331,6 +356,48 @@ class EnvironmentState:
         self._requested.add(today)
         return bitmap
 
+    def attribute(self, node: HasAttribute) -> BitMap:
+        """Returns the people whose value of an attribute satisfies a node; see `row`.
+
+        Cost: nothing if it was called before; otherwise see `conditions.people_of`.
+        """
+        leaves, today = self._leaves_of_attributes, self.today() if depends_on_day(node) else 0
+        if leaves.is_ready(node, today):
+            return leaves.people(node, today, self.dictionary, self.snapshot)
+        self.check_may_wait()
+        people = leaves.people(node, today, self.dictionary, self.snapshot)
+        if leaves.bytes_held() > self._union_bytes_max:
+            self._clear_leaves()
+        return people
+
+    def attributes_of(self, ordinal: int, names: Iterable[str] | None = None) -> dict[AttributeName, AttributeValue]:
+        """Returns the values of a person, of all attributes or of some. Cost: as `rows_of_person`, for all bits."""
+        known = self.dictionary.attributes
+        wanted = {name: known[name] for name in (known if names is None else names) if name in known}
+        bits = {row: self.dictionary.bits[row] for row in wanted.values()}
+        own_rows = self.rows_of_person(ordinal, [each for row in bits for each in (row, *bits[row].values())])
+        found: dict[AttributeName, AttributeValue] = {}
+        for name, row in wanted.items():
+            code = sum(1 << bit for bit, bit_row in bits[row].items() if bit_row in own_rows)
+            if row in own_rows and (value := self.value_of(row, code, self.snapshot)) is not None:
+                found[AttributeName(name)] = value
+        return found
+
+    def value_of(self, attribute: int, code: int, snapshot: Callable[[], Snapshot]) -> AttributeValue | None:
+        """Returns the value of a code. None for a text that only an erased person had."""
+        type = attribute_type(self.dictionary.rows[attribute])
+        if not is_textual(type):
+            return value_of_code(type, code)
+        text = self._known_texts.get((attribute, code))
+        if text is None:
+            text = snapshot().values_numbered(attribute, [code]).get(code)
+            if text is None:
+                return None
+            if len(self._known_texts) >= _TEXTS_CACHED_MAX:
+                self._known_texts.clear()
+            self._known_texts[attribute, code] = text
+        return value_of_text(type, text)
+
     def events(self, predicate: EventPredicate, times: int, days: int) -> BitMap:
         """Returns the people with at least `times` events of a predicate in the last days; see `EventCounts.people`.
 
@@ -356,6 +423,8 @@ class EnvironmentState:
 
     def _move_windows(self) -> None:
         """Moves the windows of event counts to today, if a new day has begun."""
+        if not self._leaves_of_attributes.is_of_today(self.today):
+            self._replace_followed()
         counts = self.event_log.counts
         if counts.is_current():
             return
@@ -432,7 +501,18 @@ class EnvironmentState:
                     return self._points.people(share, self.state.next_ordinal, self.directory, lambda: tx)
 
             committed = load if loads_rows else peek
-            return View(tx, self.state, committed, self.dictionary, self.directory, share, self.event_log, self.lock)
+            return View(
+                tx,
+                self.state,
+                committed,
+                self.dictionary,
+                self.directory,
+                share,
+                self.event_log,
+                self.lock,
+                self.texts,
+                self.today,
+            )
 
     def _is_requested(self, row: Row) -> bool:
         """Returns whether `tag` was called for the tag or a branch above it, by its current or its new path."""
@@ -450,9 +530,11 @@ class EnvironmentState:
         with self.lock:
             self._is_committing = False
             self._published.notify_all()
-            if view.aliases or any(self._is_requested(row) for row in view.rows.values()):
+            is_renamed = view.aliases or any(self._is_requested(row) for row in view.rows.values())
+            if is_renamed or view.attribute_rows:
                 self._clear_leaves()
             self.dictionary.put(view.rows.values())
+            self.dictionary.put(view.attribute_rows.values())
             self.dictionary.put_expiries(view.expiries.values())
             for path, target in view.aliases.items():
                 self.dictionary.put_alias(path, target)
@@ -462,10 +544,11 @@ class EnvironmentState:
                 self.directory.generation = -1
             changed: dict[int, BitMap] = {}
             for draft in view.drafts:
-                for row_id, added, removed in (*draft.rows(), *draft.expiry_shifts()):
+                for row_id, added, removed in (*draft.rows(), *draft.expiry_shifts(), *draft.attribute_shifts()):
                     self._change(row_id, added, removed, changed)
             if view.recorded:
                 changed[EVENTS] = self.event_log.add(view.recorded)
+            self._change_attributes(changed)
             self._notify(changed)
             self.state, self.stamp = view.state, _stamp(view.state)
             if self.directory.generation == -1:

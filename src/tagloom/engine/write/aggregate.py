@@ -17,8 +17,10 @@ from tagloom.base.problems import Problem
 from tagloom.engine.bitmaps import BitMap, bitmap_of, per_tag
 from tagloom.engine.keys.hashing import Hashed, Keyed, KeyHash, KeyTable, binary_array
 from tagloom.engine.storage import State
+from tagloom.engine.write.attribute_cells import AttributeLookups, Cells, ReadCells, ResolvedAttribute
 from tagloom.ports.writes import BatchRules, Doubt, Part
 from tagloom.words import rejections
+from tagloom.words.attributes import AttributeType
 from tagloom.words.expiry import Expiry
 from tagloom.words.problems import FAULTS_OF_A_TEXT, TagProblem
 from tagloom.words.receipts import Rejected
@@ -66,6 +68,7 @@ class ResolvedBatch(NamedTuple):
     `bare` are people without tags. `expiries` are those of added taggings, for people whose last line for the tag
     has one. `meanings` are the meanings of all written paths, or the error of one without. `begun` is the state of the
     population before the first look-up; None when all look-ups were made in the transaction that applies the batch.
+    `attribute_meanings` has the type of each attribute that was named, None for unknown ones.
     """
 
     added: dict[TagPath, BitMap]
@@ -82,6 +85,8 @@ class ResolvedBatch(NamedTuple):
     meanings: "Mapping[TagPath, Meaning | str]"
     begun: State | None
     doubtful: Doubtful = NO_DOUBT
+    attributes: tuple[ResolvedAttribute, ...] = ()
+    attribute_meanings: Mapping[str, AttributeType | None] = {}
 
 
 class Meaning(NamedTuple):
@@ -97,7 +102,7 @@ class Meaning(NamedTuple):
     owned: tuple[TagPath, str] | None
 
 
-class Lookups(Protocol):
+class Lookups(AttributeLookups, Protocol):
     """The look-ups in the population that aggregation needs. Each answer is consistent in itself."""
 
     @property
@@ -190,6 +195,8 @@ class Aggregator:
         self._strangers: list[Hashed] = []
         self._unknown_lines: list[int] = []
         self._deferred: list[_Columns] = []
+        self._contradicting = _NOBODY
+        self._cells = Cells(lookups)
         # From the first part with expiries on, taggings are kept as columns.
         self._expiries: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
         self._expiring: list[_Columns] = []
@@ -223,6 +230,10 @@ class Aggregator:
         if len(bad):
             bad_line[part.tagging_line[bad]] = True
             self._reject_faulty(part, bad, columns.number)
+        cells = None if part.attributes is None else self._cells.read(part.attributes, len(part.lines))
+        if cells is not None:
+            self._reject_cells(part, cells, bad_line)
+        if bad_line.any():
             self._hold(ordinals[bad_line])
             columns = columns.where(~bad_line[part.tagging_line])
         late_line = self._may_contradict(part, columns, bad_line)
@@ -233,6 +244,13 @@ class Aggregator:
             columns = columns.where(~tagging_late)
             good_line &= ~late_line
         self._accepted_lines += int(np.count_nonzero(good_line))
+        if cells is not None:
+            kept = cells.of_lines(~bad_line)
+            self._cells.keep(kept, part.lines, ordinals)
+            # A line with an attribute names a person, whatever tags it removes.
+            with_cells = np.zeros(len(part.lines), np.bool_)
+            with_cells[kept.line] = True
+            self._bare |= bitmap_of(np.unique(ordinals[with_cells & good_line]))
         # A line without a tag still names a person, who is `bare`. The taggings name the people of the other lines.
         if not is_plain:
             good_line[part.tagging_line] = False
@@ -315,6 +333,13 @@ class Aggregator:
         if len(self._rejected) > 4 * room:
             self._rejected = sorted(self._rejected, key=lambda line: line.line)[:room]
 
+    def _reject_cells(self, part: Part, cells: ReadCells, bad_line: NDArray[np.bool_]) -> None:
+        """Rejects each line with a bad attribute, unless it is rejected for a tag. Marks these lines as bad."""
+        for line, (name, problem) in cells.faults.items():
+            if not bad_line[line]:
+                bad_line[line] = True
+                self._reject([rejections.rejected(int(part.lines[line]), name, problem)])
+
     def _hold(self, ordinals: NDArray[np.uint32]) -> None:
         if self._rules.mode in ("set", "mirror") and len(ordinals):
             self._held |= bitmap_of(np.unique(ordinals))
@@ -369,9 +394,11 @@ class Aggregator:
         self._rejected_count += len(rejected)
         for line, (number, problem) in sorted(rejected.items())[: self._rules.rejected_max]:
             self._rejected.append(rejections.rejected(line, self._texts.paths[number], problem))
-        is_out = np.isin(columns.line, np.fromiter(rejected, np.int64, len(rejected)))
+        self._contradicting = np.fromiter(rejected, np.int64, len(rejected))
+        is_out = np.isin(columns.line, self._contradicting)
         self._hold(columns.ordinal[is_out])
         taken = columns.where(~is_out)
+        self._bare |= self._cells.people_of_lines(taken.line)
         self._accepted_lines += len(np.unique(taken.line))
         if taken.removal is None:
             self._wait(taken)
@@ -428,6 +455,8 @@ class Aggregator:
             meanings=self._texts.meanings,
             begun=self._begun,
             doubtful=self._doubtful(),
+            attributes=self._cells.finish(self._contradicting),
+            attribute_meanings=self._cells.meanings,
         )
 
 

@@ -34,7 +34,9 @@ class _Line(NamedTuple):
 
 
 def are_few(parts: Sequence[Part]) -> bool:
-    """Returns whether the batch is so small that arrays would cost more than they save."""
+    """Returns whether the batch has no attributes, and is so small that arrays would cost more than they save."""
+    if any(part.attributes is not None for part in parts):
+        return False
     lines = sum(len(part.lines) + len(part.rejected) for part in parts)
     return lines <= LINES_MAX and sum(len(part.tagging_line) for part in parts) <= TAGGINGS_MAX
 

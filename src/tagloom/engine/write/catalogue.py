@@ -11,12 +11,15 @@ from tagloom.engine.events.log import erase_events
 from tagloom.engine.keys.directory import Page, pack_keys, pack_page, unpack_keys, unpack_page
 from tagloom.engine.keys.hashing import KeyHash, key_of
 from tagloom.engine.storage import Row
+from tagloom.engine.write.attribute_values import delete_attribute, erase_values, put_attribute
 from tagloom.engine.write.diff import Diff, receipt_of
 from tagloom.engine.write.draft import Draft, View
 from tagloom.engine.write.exclusive_branches import refuse_several
 from tagloom.engine.write.expiry_rows import merge_expiries, settle
 from tagloom.ports.problems import PersonNotFound, TagExists, TagMoveInvalid, TagNotFound
+from tagloom.ports.writes import PutAttribute
 from tagloom.words import limits, rejections
+from tagloom.words.attributes import AttributeName
 from tagloom.words.changes import Origin
 from tagloom.words.people import Person
 from tagloom.words.problems import TagIsAlias
@@ -132,6 +135,17 @@ def delete(tag: TagPath, view: View, origin: Origin, at: str) -> Receipt:
     return _done(draft, view, origin, "delete tag", at)
 
 
+def put_attribute_type(write: PutAttribute, view: View, origin: Origin, at: str) -> Receipt:
+    """Creates or describes an attribute."""
+    draft, action = put_attribute(write.name, write.type, write.description, view)
+    return _done(draft, view, origin, action, at)
+
+
+def delete_attribute_everywhere(name: AttributeName, view: View, origin: Origin, at: str) -> Receipt:
+    """Removes an attribute from everybody and from the catalogue."""
+    return _done(delete_attribute(name, view), view, origin, "delete attribute", at)
+
+
 def _put_alias(tag: TagPath, target: TagPath, view: View, draft: Draft) -> None:
     """Keeps the old path as an alias, and deletes the aliases that are now tags or branches."""
     nodes = view.nodes_among((tag, *view.dictionary.aliases))
@@ -187,8 +201,9 @@ def erase(person: Person, view: View, key_hash: KeyHash, origin: Origin, at: str
         raise PersonNotFound(f"There is no {person.kind} with this id.")
     alone, draft = BitMap([ordinal]), Draft()
     for row in view.dictionary.rows.values():
-        if row.path != "erased" or row.kind == "tag":
+        if row.kind == "tag" or (row.kind == "fact" and row.path != "erased"):
             draft.remove(row.id, view.near(row.id, alone) & alone)
+    erase_values(ordinal, view, draft)
     draft.add(view.fact("erased"), alone)
     if ordinal in view.near(view.fact("with_events"), alone):
         erase_events(ordinal, view.tx)

@@ -9,6 +9,7 @@ from tagloom.engine.bitmaps import BitMap, bitmap_of, ordinals_of
 from tagloom.engine.keys.hashing import visitors_among
 from tagloom.engine.write import expiry_rows
 from tagloom.engine.write.aggregate import Newcomers, ResolvedBatch
+from tagloom.engine.write.attribute_values import set_attributes
 from tagloom.engine.write.draft import Draft, View
 from tagloom.ports.writes import BatchRules
 from tagloom.words.expiry import Expiry, expiry_moment
@@ -53,6 +54,8 @@ def receipt_of(diff: Diff, version: int, batch: ResolvedBatch | None = None, **m
         skipped=diff.skipped,
         conflicts=diff.conflicts,
         renewed=expiry_rows.renewed_count(diff.draft) if diff.draft.expiries else 0,
+        attributes=diff.draft.attributes_changed,
+        new_attributes=sum(1 for entry in diff.draft.entries if entry.kind == "attribute" and not entry.before),
         **told,  # type: ignore[arg-type]  # The values are the fields' own types.
         **more,  # type: ignore[arg-type]  # The values are the fields' own types.
     )
@@ -84,6 +87,12 @@ def diff_of(batch: ResolvedBatch, rules: BatchRules, view: View, now: float) -> 
         unchanged += len(people) - len(lost)
         losses[known.id] = losses[known.id] | lost if known.id in losses else lost
     bare = places.final(batch.bare)
+    if is_adding and (batch.attributes or rules.replaces_attributes):
+        replaced = None
+        if rules.replaces_attributes:
+            replaced = BitMap.union(bare, *gains.values()) - places.final(batch.held)
+        resolved = [(each, places.final_ordinals(each.ordinals)) for each in batch.attributes]
+        set_attributes(resolved, replaced, view, draft)
     if is_adding:
         _create(BitMap.union(bare, *gains.values()), places, view, draft)
     if rules.mode in ("set", "mirror"):
@@ -138,6 +147,14 @@ class _Places:
         self._final = final
         self.made = made
         self.visitors = visitors
+
+    def final_ordinals(self, ordinals: NDArray[np.uint32]) -> NDArray[np.int64]:
+        """Returns the final ordinal of each of these people; -1 for people who stay unknown."""
+        found = ordinals.astype(np.int64)
+        if len(self._final):
+            new = found >= self._base
+            found[new] = self._final[found[new] - self._base]
+        return found
 
     def final(self, people: BitMap) -> BitMap:
         """Returns the same people by their final ordinals, without people who stay unknown."""

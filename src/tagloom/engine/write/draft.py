@@ -16,11 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tagloom.engine import limits
+from tagloom.engine.attributes.text_numbers import TextNumbers
 from tagloom.engine.bitmaps import BitMap, buckets_of, chunk_of, from_bytes, to_bytes
 from tagloom.engine.events.log import EventLog, Recorded, add_events
 from tagloom.engine.keys.directory import Growth, add_keys
 from tagloom.engine.keys.hashing import Hashed, Keyed
 from tagloom.engine.keys.points import Finder, Share, people_from
+from tagloom.engine.state.dictionary import attribute_type
 from tagloom.engine.storage import (
     BatchRecord,
     ChunkChange,
@@ -33,7 +35,10 @@ from tagloom.engine.storage import (
 )
 from tagloom.ports import limits as ports_limits
 from tagloom.ports.problems import StoreUnavailable, TooManyTags
+from tagloom.words import limits as words_limits
+from tagloom.words.attributes import AttributeType
 from tagloom.words.changes import EVENTS, Origin
+from tagloom.words.rejections import too_many_attributes
 from tagloom.words.tags import TagPath, branches_above, is_at_or_below
 
 if TYPE_CHECKING:
@@ -76,8 +81,28 @@ def row_from(identity: int, state: str) -> Row:
     return Row(identity, "tag", *said)
 
 
+class AttributeState(msgspec.Struct, frozen=True):
+    """The state of an attribute that the log stores, before and after a version."""
+
+    name: str
+    is_live: bool
+    description: str
+    type: str
+
+
+def attribute_state(row: Row) -> str:
+    """Returns the state of an attribute as the log stores it."""
+    return msgspec.json.encode(AttributeState(row.path, row.is_live, row.description, row.type)).decode()
+
+
+def attribute_from(identity: int, state: str) -> Row:
+    """Returns the attribute of a logged state."""
+    kept = msgspec.json.decode(state, type=AttributeState)
+    return Row(identity, "attribute", kept.name, kept.is_live, kept.description, False, type=kept.type)
+
+
 class Shift(NamedTuple):
-    """The people who enter an expiry row, and those who leave it."""
+    """The people who enter an expiry row, or a row of an attribute, and those who leave it."""
 
     added: BitMap
     removed: BitMap
@@ -90,6 +115,9 @@ class Draft:
         self.added: dict[int, BitMap] = {}
         self.removed: dict[int, BitMap] = {}
         self.expiries: dict[int, dict[int, Shift]] = {}
+        # The shifts of each attribute, by its row and those of its bits, and the people whose values change.
+        self.attributes: dict[int, dict[int, Shift]] = {}
+        self.attribute_people: dict[int, BitMap] = {}
         self.entries: list[Entry] = []
         self.new_people = 0
         self.people_removed = 0
@@ -141,7 +169,25 @@ class Draft:
 
     def is_empty(self) -> bool:
         """Returns whether the draft changes nothing."""
-        return not (self.added or self.removed or self.entries or self.expiries)
+        return not (self.added or self.removed or self.entries or self.expiries or self.attributes)
+
+    def shift_attribute(self, attribute: int, shifts: Mapping[int, Shift]) -> None:
+        """Sets the changes of the rows of an attribute. Call it once per attribute."""
+        assert attribute not in self.attributes, "the values of an attribute change once"
+        kept = {row: shift for row, shift in shifts.items() if shift.added or shift.removed}
+        if kept:
+            self.attributes[attribute] = kept
+            self.attribute_people[attribute] = BitMap.union(*(people for shift in kept.values() for people in shift))
+
+    @property
+    def attributes_changed(self) -> int:
+        """The number of values that change, counted once per person and attribute."""
+        return sum(map(len, self.attribute_people.values()))
+
+    def attribute_shifts(self) -> Iterator[tuple[int, BitMap, BitMap]]:
+        """Yields (row, added, removed) of every row of an attribute that changes."""
+        shifts = (each for attribute in sorted(self.attributes) for each in sorted(self.attributes[attribute].items()))
+        return ((row, shift.added, shift.removed) for row, shift in shifts)
 
     def expiry_shifts(self) -> Iterator[tuple[int, BitMap, BitMap]]:
         """Yields (row, added, removed) of every expiry row that changes."""
@@ -190,8 +236,8 @@ def _union(people: list[BitMap]) -> BitMap:
 class View:
     """One environment inside one transaction."""
 
-    # `lock` guards `event_log`, which other threads read. `committed` returns the people of a row before the
-    # transaction if they are in memory. The bitmap must not be changed.
+    # `lock` guards `event_log` and `texts`, which other threads read. `committed` returns the people of a row before
+    # the transaction if they are in memory. The bitmap must not be changed.
     def __init__(
         self,
         tx: Transaction,
@@ -202,10 +248,14 @@ class View:
         share: Finder,
         event_log: EventLog,
         lock: AbstractContextManager[object],
+        texts: TextNumbers,
+        today: Callable[[], int],
     ) -> None:
         self.tx = tx
         self.event_log = event_log
         self.lock = lock
+        self.texts = texts
+        self.today = today
         self.state = state
         self.dictionary = dictionary
         self.directory = directory
@@ -218,6 +268,9 @@ class View:
         self.expiries: dict[int, Row] = {}
         self._made_expiries: dict[int, dict[int, int]] = {}
         self._made: dict[str, Row] = {}
+        self.attribute_rows: dict[int, Row] = {}
+        self.new_texts: dict[int, dict[str, int]] = {}
+        self._has_new_bits = False
         self.aliases: dict[TagPath, TagPath | None] = {}
         self.newcomers: dict[tuple[int, int], int] = {}
         self._new: list[Keyed] = []
@@ -260,6 +313,33 @@ class View:
             if row.is_live:
                 come.update((TagPath(row.path), *branches_above(row.path)))
         return {path for path in paths if path in come or self.dictionary.tags_count(path) > gone[path]}
+
+    def attributes(self) -> dict[str, Row]:
+        """Returns the live attributes by name, including those of this transaction."""
+        known = {
+            name: self.dictionary.rows[row]
+            for name, row in self.dictionary.attributes.items()
+            if row not in self.attribute_rows
+        }
+        made = (row for row in self.attribute_rows.values() if row.kind == "attribute" and row.is_live)
+        return known | {row.path: row for row in made}
+
+    def attribute_types(self) -> dict[str, AttributeType]:
+        """Returns the type of each live attribute by name."""
+        return {name: attribute_type(row) for name, row in self.attributes().items()}
+
+    def attribute(self, row: int) -> Row:
+        """Returns an attribute in its present state."""
+        return self.attribute_rows.get(row) or self.dictionary.rows[row]
+
+    def bits_of(self, attribute: int) -> dict[int, int]:
+        """Returns the rows of the bits of an attribute, by bit."""
+        found = dict(self.dictionary.bits.get(attribute, {}))
+        prefix = f"{attribute}#"
+        for row in self.attribute_rows.values():
+            if row.kind == "bit" and row.tag == attribute:
+                found[int(row.path.removeprefix(prefix))] = row.id
+        return found
 
     def row(self, row: int) -> Row:
         """Returns a tag in its present state."""
@@ -384,6 +464,50 @@ class View:
         self.rows[row.id] = self._made[path] = row
         return row
 
+    def make_attribute(self, name: str, type: AttributeType, description: str, draft: Draft) -> Row:
+        """Creates an attribute, which must not exist. Raises: TooManyAttributes."""
+        if len(self.attributes()) >= words_limits.ATTRIBUTES_PER_ENVIRONMENT_MAX:
+            raise too_many_attributes(name)
+        row = Row(self.tx.add_row("attribute", name, type=type), "attribute", name, True, description, False, type=type)
+        self._new_rows.add(row.id)
+        self.attribute_rows[row.id] = row
+        draft.entries.append(Entry("attribute", str(row.id), "", attribute_state(row)))
+        return row
+
+    def put_attribute(self, row: Row, draft: Draft) -> None:
+        """Changes an attribute of the dictionary."""
+        before = self.attribute(row.id)
+        draft.entries.append(Entry("attribute", str(row.id), attribute_state(before), attribute_state(row)))
+        self.attribute_rows[row.id] = row
+
+    def make_bits(self, attribute: int, bits: Iterable[int]) -> dict[int, int]:
+        """Returns the rows of the bits of an attribute, by bit. Creates those of `bits` that are missing."""
+        found = self.bits_of(attribute)
+        for bit in bits:
+            if bit not in found:
+                path = f"{attribute}#{bit}"
+                row = Row(self.tx.add_row("bit", path, parent=attribute), "bit", path, True, "", False, tag=attribute)
+                found[bit] = row.id
+                self._new_rows.add(row.id)
+                self.attribute_rows[row.id] = row
+                self._has_new_bits = True
+        return found
+
+    def text_numbers(self, attribute: int, texts: Sequence[str]) -> dict[str, int]:
+        """Returns the number of each of these distinct texts of an attribute. Adds those that are missing."""
+        made = self.new_texts.get(attribute, {})
+        found = {text: made[text] for text in texts if text in made}
+        if attribute not in self._new_rows:
+            found |= self.tx.value_numbers(attribute, [text for text in texts if text not in found])
+        missing = [text for text in texts if text not in found]
+        if missing:
+            first = self.tx.values_count(attribute)
+            self.tx.add_values(attribute, first, missing)
+            new = {text: first + place for place, text in enumerate(missing)}
+            self.new_texts.setdefault(attribute, {}).update(new)
+            found |= new
+        return found
+
     def expiry_row(self, tag: int, moment: int) -> int:
         """Returns the expiry row of a tag and moment; creates it when there is none."""
         self.ensure_expiry_rows([(tag, moment)])
@@ -443,7 +567,7 @@ class View:
                 self._totals.append(total)
             self._changed_rows.add(row)
             changes.extend(self._change_row(version, row, added, removed, footprints))
-        for row, added, removed in draft.expiry_shifts():
+        for row, added, removed in (*draft.expiry_shifts(), *draft.attribute_shifts()):
             self._changed_rows.add(row)
             changes.extend(self._change_row(version, row, added, removed, footprints))
         batch = BatchRecord(
@@ -459,12 +583,14 @@ class View:
             undone_by=None,
             is_final=action in _FINAL_ACTIONS,
             events=events,
+            attributes=draft.attributes_changed,
         )
         self._log.append((batch, changes, draft.entries))
         self._footprints.extend(footprints.rows(version))
         if len(undoes) > 1:
             self._undone.append((version, undoes))
-        generation = self.state.catalogue_generation + bool(draft.entries)
+        generation = self.state.catalogue_generation + (bool(draft.entries) or self._has_new_bits)
+        self._has_new_bits = False
         self.state = self.state._replace(version=version, catalogue_generation=generation)
         self.drafts.append(draft)
         return version
@@ -522,7 +648,7 @@ class View:
         if self.recorded:
             add_events(self.recorded, self.tx)
         self._settle_expiries()
-        self.tx.put_rows([*self.rows.values(), *self.expiries.values()])
+        self.tx.put_rows([*self.rows.values(), *self.expiries.values(), *self.attribute_rows.values()])
         for path, target in self.aliases.items():
             self.tx.put_alias(path, target)
         new, changed = list[tuple[int, int]](), list[tuple[int, int]]()

@@ -4,7 +4,7 @@ A body is aggregated before its transaction, so that no writer waits for it. The
 transaction, and the batch counts only when they are unchanged.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from tagloom.engine.state.environment import EnvironmentState
 from tagloom.engine.storage import Row, State
 from tagloom.engine.write.aggregate import Meaning, ResolvedBatch
 from tagloom.engine.write.draft import View
+from tagloom.words.attributes import AttributeType
 from tagloom.words.problems import TagProblem
 from tagloom.words.tags import TagPath
 
@@ -48,6 +49,14 @@ class StateLookups:
         dictionary = self._environment.dictionary
         return _meaning(path, dictionary, dictionary.live, is_closed=self._environment.state.is_closed)
 
+    def attribute_types(self) -> Mapping[str, AttributeType]:
+        """Returns the type of each attribute by name."""
+        return self._environment.dictionary.attribute_types()
+
+    def is_closed(self) -> bool:
+        """Returns whether the catalogue is closed."""
+        return self._environment.state.is_closed
+
 
 class ReadLookups:
     """The look-ups from outside of a read. Each of them is a read of its own."""
@@ -72,6 +81,14 @@ class ReadLookups:
     def understand(self, path: TagPath) -> Meaning:
         """Returns the meaning of a written path."""
         return self._environment.read(lambda: self._state_lookups.understand(path))
+
+    def attribute_types(self) -> Mapping[str, AttributeType]:
+        """Returns the type of each attribute by name."""
+        return self._environment.read(self._state_lookups.attribute_types)
+
+    def is_closed(self) -> bool:
+        """Returns whether the catalogue is closed."""
+        return self._environment.read(self._state_lookups.is_closed)
 
 
 class TransactionLookups:
@@ -101,21 +118,34 @@ class TransactionLookups:
         """Returns the meaning of a written path."""
         return _understood(path, self._view)
 
+    def attribute_types(self) -> Mapping[str, AttributeType]:
+        """Returns the type of each attribute by name."""
+        return self._view.attribute_types()
+
+    def is_closed(self) -> bool:
+        """Returns whether the catalogue is closed."""
+        return self._view.state.is_closed
+
 
 def holds(batch: ResolvedBatch, view: View) -> bool:
     """Returns whether a batch that was aggregated before a transaction has the same meaning in the transaction.
 
     It has another meaning when one of its paths now means another tag, is unknown to a closed catalogue, or is in
-    another exclusive or owned branch, or when one of its people was erased. Cost: nothing unless tags or keys changed,
+    another exclusive or owned branch, when one of its attributes was created or deleted, or when one of its people was
+    erased. Cost: nothing unless tags or keys changed,
     then some microseconds per path.
     """
     begun, now = batch.begun, view.state
     if begun is None:
         return True
-    if (begun.catalogue_generation, begun.is_closed) != (now.catalogue_generation, now.is_closed) and any(
-        _understood_or_why_not(path, view) != meaning for path, meaning in batch.meanings.items()
-    ):
-        return False
+    if (begun.catalogue_generation, begun.is_closed) != (now.catalogue_generation, now.is_closed):
+        if any(_understood_or_why_not(path, view) != meaning for path, meaning in batch.meanings.items()):
+            return False
+        types = view.attribute_types() if batch.attribute_meanings else {}
+        if any(types.get(name) != type for name, type in batch.attribute_meanings.items()):
+            return False
+        if begun.is_closed != now.is_closed and None in batch.attribute_meanings.values():
+            return False
     return begun.keys_generation == now.keys_generation or not _names_erased(batch, view)
 
 

@@ -2,6 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
+from tagloom.engine.attributes.attribute_leaves import find_meaning, rows_of
+from tagloom.engine.attributes.conditions import people_of
+from tagloom.engine.attributes.text_numbers import TextNumbers
 from tagloom.engine.bitmaps import BitMap
 from tagloom.engine.events.blocks import EventColumns
 from tagloom.engine.events.counts import NotCounted
@@ -11,6 +14,7 @@ from tagloom.engine.state.dictionary import Dictionary
 from tagloom.engine.write.draft import Draft, View
 from tagloom.ports import limits
 from tagloom.ports.problems import EventsNotCounted
+from tagloom.words.attribute_rules import HasAttribute
 from tagloom.words.event_rules import EventPredicate
 from tagloom.words.problems import TagProblem
 from tagloom.words.receipts import Preview, Receipt, TagDiff, TribeDiff
@@ -29,6 +33,8 @@ class ViewBitmaps:
         self._rows: dict[int, BitMap] = {}
         self._leaves: dict[tuple[str, str], BitMap] = {}
         self._shares: dict[Share, BitMap] = {}
+        self._attributes: dict[HasAttribute, BitMap] = {}
+        self._texts: TextNumbers | None = None
         self.dictionary = dictionary
 
     def row(self, row: int) -> BitMap:
@@ -41,6 +47,9 @@ class ViewBitmaps:
                     held = held - draft.removed[row]
                 if row in draft.added:
                     held = held | draft.added[row]
+                for shifts in draft.attributes.values():
+                    if row in shifts:
+                        held = (held - shifts[row].removed) | shifts[row].added
             self._rows[row] = held
         return held
 
@@ -72,6 +81,25 @@ class ViewBitmaps:
             found = _events(self._view, predicate, times, days, more)
         # The drafts may erase people.
         return found & self.fact("everyone") if self._drafts else found
+
+    def attribute(self, node: HasAttribute) -> BitMap:
+        """Returns the people whose value of an attribute satisfies a node."""
+        found = self._attributes.get(node)
+        if found is None:
+            attribute = self.dictionary.attributes.get(node.attribute)
+            found = _NOBODY if attribute is None else self._having(node, attribute)
+            self._attributes[node] = found
+        return found
+
+    def _having(self, node: HasAttribute, attribute: int) -> BitMap:
+        if self._texts is None:
+            # Texts that this transaction adds must not stay in the cache.
+            with self._view.lock:
+                self._texts = self._view.texts.copy()
+        meaning, _ = find_meaning(
+            node, attribute, self._view.today(), self.dictionary, self._texts, lambda: self._view.tx
+        )
+        return people_of(meaning, rows_of(attribute, self.dictionary, self.row))
 
     def _rows_of(self, path: str, match: str) -> list[int]:
         try:
@@ -116,9 +144,9 @@ def preview_of(view: View, drafts: Sequence[Draft], receipt: Receipt, tribes: Ma
 
 def _dictionary_after(view: View) -> Dictionary:
     """Returns the dictionary with the changes of the view."""
-    if not view.rows and not view.aliases:
+    if not view.rows and not view.aliases and not view.attribute_rows:
         return view.dictionary
-    return view.dictionary.after(view.rows.values(), view.aliases.items())
+    return view.dictionary.after([*view.rows.values(), *view.attribute_rows.values()], view.aliases.items())
 
 
 def _live_path(dictionary: Dictionary, row: int) -> str | None:
@@ -132,6 +160,7 @@ def _by_tag(view: View, after: ViewBitmaps, drafts: Sequence[Draft]) -> tuple[li
     changed: list[TagDiff] = []
     everyone = BitMap()
     for draft in drafts:
+        everyone |= BitMap.union(_NOBODY, *draft.attribute_people.values())
         for row, added, removed in draft.rows():
             if row != view.fact("with_events"):
                 everyone |= added

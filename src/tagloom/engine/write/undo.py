@@ -10,8 +10,9 @@ from typing import NamedTuple
 from tagloom.engine.bitmaps import BitMap, from_bytes
 from tagloom.engine.history.compaction import compacted, horizon_of
 from tagloom.engine.storage import ChunkChange, Entry, Row
+from tagloom.engine.write.attribute_undo import undo_values, wanted_rows
 from tagloom.engine.write.diff import Diff
-from tagloom.engine.write.draft import Draft, View, row_from, row_state
+from tagloom.engine.write.draft import Draft, Shift, View, attribute_from, attribute_state, row_from, row_state
 from tagloom.engine.write.exclusive_branches import spare_several
 from tagloom.engine.write.expire import ACTION as SWEEP
 from tagloom.engine.write.expiry_rows import set_expiry
@@ -85,6 +86,12 @@ def undo_diff(versions: Collection[int], view: View, *, override: bool = False) 
     skipped = 0
     conflicts: set[int] = set()
     moments = dict[int, int]()
+    attributes = _attribute_entries(entries, view)
+    live = {row: before is not None and before.is_live for row, (before, _) in attributes.items()}
+    live |= {row: True for row, (_, now) in attributes.items() if now.is_live}
+    values = undo_values(undone, live, gone, view, draft, override=override)
+    skipped += values.skipped
+    conflicts |= values.conflicts
     for (bucket, row), changes in _changes_by_chunk(undone, view, moments):
         fact = facts.get(row)
         if fact not in (None, "everyone"):
@@ -116,6 +123,7 @@ def undo_diff(versions: Collection[int], view: View, *, override: bool = False) 
         raise UndoConflict(f"This cannot be undone: {rejections.several_of_branch(*broken).detail}")
     skipped += spared
     _put_entries_back(entries, back, born, view, draft)
+    _put_attributes_back(attributes, view, draft)
     _update_facts(candidates, view, draft)
     tags = {row for row in draft.added.keys() | draft.removed.keys() if row not in facts}
     added = sum(len(draft.added[row]) for row in tags if row in draft.added)
@@ -142,8 +150,9 @@ def _changes_by_chunk(
 
     The changes of a tag include those of its expiry rows. `moments` receives the moment of each of these rows.
     """
-    places = {place for version in undone for place in view.tx.places_of(version)}
     known = view.dictionary.rows
+    places = {place for version in undone for place in view.tx.places_of(version)}
+    places = {place for place in places if (row := known.get(place >> 16)) is None or row.kind in ("tag", "fact")}
     if expiries := {place >> 16 for place in places} - known.keys():
         tags = {row.id: row.tag for row in view.tx.expiries_of_ids(sorted(expiries))}
         places = {tags.get(place >> 16, place >> 16) << 16 | place & 0xFFFF for place in places}
@@ -228,6 +237,8 @@ def _composed(versions: Sequence[int], sweeps: frozenset[int], view: View) -> di
     for (kind, name), origin in found.items():
         if kind == "alias":
             now = view.dictionary.aliases.get(TagPath(name), "")
+        elif kind == "attribute":
+            now = attribute_state(view.dictionary.rows[int(name)])
         else:
             now = row_state(view.dictionary.rows[int(name)])
         if now != origin.after:
@@ -247,6 +258,8 @@ def _changed_since(entry: Entry, view: View) -> UndoConflict:
     if entry.kind == "alias":
         return UndoConflict(f"The alias '{entry.name}' was changed after these versions.", value=entry.name)
     path = view.dictionary.rows[int(entry.name)].path
+    if entry.kind == "attribute":
+        return UndoConflict(f"The attribute '{path}' was changed after these versions.", value=path)
     return UndoConflict(f"The tag '{path}' was changed after these versions.", value=path)
 
 
@@ -257,7 +270,7 @@ def _rows_back(entries: dict[tuple[str, str], _Origin], view: View) -> tuple[dic
     """
     back, born = {}, {}
     for (kind, name), origin in entries.items():
-        if kind == "alias":
+        if kind != "tag":
             continue
         before = row_from(int(name), origin.before) if origin.before else None
         if before is not None and before.is_live:
@@ -293,6 +306,7 @@ def _put_entries_back(
             if origin.before:
                 aliases[path] = TagPath(origin.before)
             view.put_alias(path, TagPath(origin.before) if origin.before else None, draft)
+        if kind != "tag":
             continue
         now = view.dictionary.rows[int(name)]
         wanted = back.get(now.id)
@@ -313,10 +327,32 @@ def _put_entries_back(
         paths.add(row.path)
 
 
+def _attribute_entries(entries: dict[tuple[str, str], _Origin], view: View) -> dict[int, tuple[Row | None, Row]]:
+    """Returns the attributes whose entries the undo changes, as they were before the versions and as they are now."""
+    return {
+        int(name): (attribute_from(int(name), origin.before) if origin.before else None, view.attribute(int(name)))
+        for (kind, name), origin in entries.items()
+        if kind == "attribute"
+    }
+
+
+def _put_attributes_back(attributes: dict[int, tuple[Row | None, Row]], view: View, draft: Draft) -> None:
+    """Restores the attributes. Raises: UndoConflict: another attribute has the name of one now."""
+    names = {row.path: row.id for row in view.attributes().values() if row.id not in attributes}
+    for row in wanted_rows(attributes, view, draft):
+        if row.is_live and names.setdefault(row.path, row.id) != row.id:
+            raise UndoConflict(
+                f"This cannot be undone: the name '{row.path}' is now another attribute.", value=row.path
+            )
+        if row != view.attribute(row.id):
+            view.put_attribute(row, draft)
+
+
 def _update_facts(candidates: BitMap, view: View, draft: Draft) -> None:
     """Updates the facts after an undo.
 
-    Removes the people who have no tags after the undo and no events, and adds the people whose tags come back.
+    Removes the people who have no tags and no attributes after the undo, and no events. Adds the people whose tags or
+    attributes come back.
     """
     everyone, users, visitors = (view.fact(name) for name in ("everyone", "users", "visitors"))
     facts = set(view.dictionary.facts.values())
@@ -327,14 +363,25 @@ def _update_facts(candidates: BitMap, view: View, draft: Draft) -> None:
             staying |= having - draft.removed[row.id] if row.id in draft.removed else having
         with_events = view.fact("with_events")
         staying |= view.near(with_events, candidates) & candidates
+        for attribute in view.attributes().values():
+            staying |= (view.near(attribute.id, candidates) & candidates) - _shift_of(attribute.id, draft).removed
     leaving = candidates - staying
     coming = BitMap(draft.added.pop(everyone, BitMap()))
     for row_id, people in draft.added.items():
         if row_id not in facts:
             coming |= people - view.near(everyone, people)
             leaving -= people
+    for attribute in draft.attributes:
+        added = _shift_of(attribute, draft).added
+        coming |= added - view.near(everyone, added)
+        leaving -= added
     draft.remove(everyone, leaving)
     draft.remove(users, leaving & view.near(users, leaving))
     draft.remove(visitors, leaving & view.near(visitors, leaving))
     draft.people_removed = len(leaving)
     view.put_people(coming, BitMap(o for o in coming if view.key_at(o)[:1] == b"v"), draft)
+
+
+def _shift_of(attribute: int, draft: Draft) -> Shift:
+    """Returns how the people with a value of an attribute change."""
+    return draft.attributes.get(attribute, {}).get(attribute, Shift(_NOBODY, _NOBODY))

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tagloom.engine.storage import ChunkChange, Compacted, Footprint, RowTotal, State, place_numbers
-from tagloom.stores.event_statements import EventReads, EventWrites
+from tagloom.stores.attribute_statements import AttributeReads, AttributeWrites
 from tagloom.stores.postgres.connections import Wire
 from tagloom.stores.postgres.paging import paged
 
 
-class CompactingReads(EventReads):
+class CompactingReads(AttributeReads):
     """The reads of a snapshot that a compaction needs."""
 
     _wire: Wire
@@ -42,7 +42,7 @@ class CompactingReads(EventReads):
             yield version, identity - firsts[version], added, removed
 
 
-class CompactingWrites(CompactingReads, EventWrites):
+class CompactingWrites(CompactingReads, AttributeWrites):
     """The writes of a transaction that a compaction needs."""
 
     _state: State

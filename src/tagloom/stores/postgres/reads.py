@@ -53,7 +53,7 @@ class PostgresSnapshot(CompactingReads):
 
     def _rows(self, condition: str, *values: Any) -> list[Row]:
         query = (
-            "SELECT id, kind, path, is_live, description, exclusive, owner, ttl_seconds, expires_at, tag "
+            "SELECT id, kind, path, is_live, description, exclusive, owner, ttl_seconds, expires_at, tag, type "
             f'FROM "row" WHERE environment=%s AND ({condition}) ORDER BY id'
         )
         return [Row._make(found) for found in self._all(query, self._environment, *values)]

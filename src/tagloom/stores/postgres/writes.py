@@ -138,6 +138,7 @@ _BATCHES = Rows(
         "first_change": "int8",
         "change_count": "int4",
         "events": "int8",
+        "attributes": "int8",
     },
 )
 _ENTRIES = Rows(
@@ -190,6 +191,7 @@ _ROWS = Rows(
         "exclusive": "bool",
         "tag": "int4",
         "expires_at": "int4",
+        "type": "text",
     },
 )
 
@@ -229,6 +231,7 @@ class PostgresTransaction(PostgresSnapshot, CompactingWrites):
         return super()._all(query, *values)
 
     def _send(self, query: str, *values: Any) -> None:
+        self._send_made()
         self._wire.later(query, *values)
 
     def put_state(self, state: State) -> None:
@@ -243,8 +246,8 @@ class PostgresTransaction(PostgresSnapshot, CompactingWrites):
 
     # The dictionary.
 
-    def add_row(self, kind: str, path: str) -> int:
-        return self._add_row(kind, path, is_live=True)
+    def add_row(self, kind: str, path: str, *, type: str = "", parent: int = 0) -> int:
+        return self._add_row(kind, path, is_live=True, type=type, of=(parent, 0))
 
     def rows_of_expiries(self, expiries: Sequence[tuple[int, int]]) -> list[int]:
         query = (
@@ -258,13 +261,13 @@ class PostgresTransaction(PostgresSnapshot, CompactingWrites):
     def _add_expiry(self, tag: int, moment: int) -> int:
         return self._add_row("end", f"{tag}@{moment}", is_live=False, of=(tag, moment))
 
-    def _add_row(self, kind: str, path: str, *, is_live: bool, of: tuple[int, int] = (0, 0)) -> int:
+    def _add_row(self, kind: str, path: str, *, is_live: bool, type: str = "", of: tuple[int, int] = (0, 0)) -> int:
         if not self._ids:
             query = "SELECT nextval(pg_get_serial_sequence('\"row\"', 'id')) FROM generate_series(1, %s)"
             self._ids = [identity for (identity,) in self._wire.ask(query, self._ids_wanted)][::-1]
             self._ids_wanted = min(4 * self._ids_wanted, _IDS_AT_ONCE_MAX)
         identity = self._ids.pop()
-        self._made.append((identity, self._environment, kind, path, is_live, "", False, *of))
+        self._made.append((identity, self._environment, kind, path, is_live, "", False, *of, type))
         return identity
 
     def _send_made(self) -> None:
@@ -316,7 +319,9 @@ class PostgresTransaction(PostgresSnapshot, CompactingWrites):
         key, first = self._environment, self._next_change
         heads: list[tuple[Any, ...]] = []
         for batch, changes, _ in batches:
-            heads.append((key, *batch[:9], batch.is_final, self._next_change, len(changes), batch.events))
+            heads.append(
+                (key, *batch[:9], batch.is_final, self._next_change, len(changes), batch.events, batch.attributes)
+            )
             self._next_change += len(changes)
         every = (change for _, changes, _ in batches for change in changes)
         self._tables.changes.put(self._wire, ((first + number, key, *change) for number, change in enumerate(every)))

@@ -325,8 +325,8 @@ class _SqliteSnapshot(CompactingReads):
 
     def _rows(self, condition: str, *values: object) -> list[Row]:
         query = (
-            "SELECT id, kind, path, is_live, description, exclusive, owner, ttl_seconds, expires_at, tag FROM row "
-            f"WHERE environment=? AND ({condition}) ORDER BY id"
+            "SELECT id, kind, path, is_live, description, exclusive, owner, ttl_seconds, expires_at, tag, type "
+            f"FROM row WHERE environment=? AND ({condition}) ORDER BY id"
         )
         found = self._connection.execute(query, (self._environment, *values))
         return [Row._make((*each[:3], bool(each[3]), each[4], bool(each[5]), *each[6:])) for each in found]
@@ -482,12 +482,12 @@ class _SqliteTransaction(_SqliteSnapshot, CompactingWrites):
             (*state[:4], self._environment),
         )
 
-    def add_row(self, kind: str, path: str) -> int:
+    def add_row(self, kind: str, path: str, *, type: str = "", parent: int = 0) -> int:
         query = (
-            "INSERT INTO row (environment, kind, path, is_live, description, exclusive) "
-            "VALUES (?, ?, ?, 1, '', 0) RETURNING id"
+            "INSERT INTO row (environment, kind, path, is_live, description, exclusive, type, tag) "
+            "VALUES (?, ?, ?, 1, '', 0, ?, ?) RETURNING id"
         )
-        return int(self._connection.execute(query, (self._environment, kind, path)).fetchone()[0])
+        return int(self._connection.execute(query, (self._environment, kind, path, type, parent)).fetchone()[0])
 
     def rows_of_expiries(self, expiries: Sequence[tuple[int, int]]) -> list[int]:
         # Each expiry row is one statement, which takes some microseconds on SQLite.
@@ -541,7 +541,7 @@ class _SqliteTransaction(_SqliteSnapshot, CompactingWrites):
         first: int = self._connection.execute("SELECT coalesce(max(id), 0) + 1 FROM change").fetchone()[0]
         heads = []
         for batch, changes, _ in batches:
-            heads.append((key, *batch[:9], batch.is_final, first, len(changes), batch.events))
+            heads.append((key, *batch[:9], batch.is_final, first, len(changes), batch.events, batch.attributes))
             first += len(changes)
         self._connection.executemany(
             f"INSERT INTO change (environment, {_CHANGE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)",
@@ -549,7 +549,8 @@ class _SqliteTransaction(_SqliteSnapshot, CompactingWrites):
         )
         self._connection.executemany(
             "INSERT INTO batch (environment, version, at, action, actor, source, added, removed, new_people, undoes, "
-            "is_final, first_change, change_count, events) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "is_final, first_change, change_count, events, attributes) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             heads,
         )
         entries = [

@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any
 
 from tagloom.engine.storage import ChunkChange, Compacted, Footprint, RowTotal, place_numbers
-from tagloom.stores.event_statements import EventReads, EventWrites
+from tagloom.stores.attribute_statements import AttributeReads, AttributeWrites
 
 
 @cache
@@ -17,7 +17,7 @@ def with_question_marks(query: str) -> str:
     return query.replace("%s", "?")
 
 
-class CompactingReads(EventReads):
+class CompactingReads(AttributeReads):
     """The reads of a snapshot that a compaction needs."""
 
     _connection: sqlite3.Connection
@@ -53,7 +53,7 @@ class CompactingReads(EventReads):
                 yield version, identity - firsts[version], bitmaps[0], bitmaps[1]
 
 
-class CompactingWrites(CompactingReads, EventWrites):
+class CompactingWrites(CompactingReads, AttributeWrites):
     """The writes of a transaction that a compaction needs."""
 
     def _send(self, query: str, *values: Any) -> None:

@@ -1,0 +1,151 @@
+"""The people of attribute nodes in memory. Commits update them in place, as they update the rows of tags."""
+
+from collections.abc import Callable, Mapping
+
+from tagloom.engine.attributes.codes import is_textual
+from tagloom.engine.attributes.conditions import (
+    AttributeRows,
+    Meaning,
+    code_at,
+    meaning_of,
+    people_of,
+    rank_of_code,
+)
+from tagloom.engine.attributes.text_numbers import COMPLETE, TextNumbers
+from tagloom.engine.bitmaps import BitMap
+from tagloom.engine.state.dictionary import Dictionary, attribute_type
+from tagloom.engine.storage import AttributeReads
+from tagloom.words.attribute_rules import HasAttribute, depends_on_day
+
+_TESTED_MAX = 1_000  # With more changed people, the node is computed again for everybody.
+_NOBODY = BitMap()
+
+RowReader = Callable[[int], BitMap]
+"""Returns the people of a row. The bitmap must not be changed."""
+
+
+def rows_of(attribute: int, dictionary: Dictionary, read: RowReader) -> AttributeRows:
+    """Returns the bitmaps of an attribute."""
+    bits = {bit: read(row) for bit, row in dictionary.bits[attribute].items()}
+    return AttributeRows(attribute_type(dictionary.rows[attribute]), read(attribute), bits)
+
+
+def find_meaning(
+    node: HasAttribute,
+    attribute: int,
+    today: int,
+    dictionary: Dictionary,
+    texts: TextNumbers,
+    snapshot: Callable[[], AttributeReads],
+) -> tuple[Meaning, int]:
+    """Returns the meaning of a node for an attribute, and the number of texts below which it is complete."""
+    row = dictionary.rows[attribute]
+    if is_textual(row.type):
+        return texts.meaning(node, row, snapshot())
+    return meaning_of(node, attribute_type(row), today), COMPLETE
+
+
+class _Leaf:
+    """The people of one node. The people of `pending` must be tested again. `day` is -1 before the first time."""
+
+    def __init__(self, attribute: int) -> None:
+        self.attribute = attribute
+        self.day = -1
+        self.people = BitMap()
+        self.pending = BitMap()
+        self.meaning = Meaning(())
+        self.through = 0
+
+
+class AttributeLeaves:
+    """The leaves of an environment in this process. Its owner holds a lock around each call.
+
+    `read` returns a row, and `peek` returns it only if it is in memory.
+    """
+
+    def __init__(self, texts: TextNumbers, read: RowReader, peek: Callable[[int], BitMap | None]) -> None:
+        self._texts = texts
+        self._read = read
+        self._peek = peek
+        self._leaves: dict[HasAttribute, _Leaf] = {}
+        self._daily: list[_Leaf] = []
+
+    def is_ready(self, node: HasAttribute, today: int) -> bool:
+        """Returns whether `people` has its answer in memory."""
+        leaf = self._leaves.get(node)
+        return leaf is not None and not leaf.pending and leaf.day == (today if depends_on_day(node) else 0)
+
+    def people(
+        self, node: HasAttribute, today: int, dictionary: Dictionary, snapshot: Callable[[], AttributeReads]
+    ) -> BitMap:
+        """Returns the people of a node, as a bitmap that later commits change in place, until `change` returns False.
+
+        The bitmap must not be changed by the caller.
+        """
+        attribute = dictionary.attributes.get(node.attribute)
+        if attribute is None:
+            return BitMap()
+        today = today if depends_on_day(node) else 0
+        leaf = self._leaves.get(node)
+        if leaf is None:
+            leaf = self._leaves[node] = _Leaf(attribute)
+            if depends_on_day(node):
+                self._daily.append(leaf)
+        if self.is_ready(node, today):
+            return leaf.people
+        is_whole = leaf.day != today
+        leaf.meaning, leaf.through = find_meaning(node, attribute, today, dictionary, self._texts, snapshot)
+        rows = rows_of(attribute, dictionary, self._read)
+        if is_whole or len(leaf.pending) > _TESTED_MAX:
+            found = people_of(leaf.meaning, rows)
+            leaf.people ^= leaf.people ^ found
+        else:
+            _test_again(leaf, leaf.pending, rows)
+        leaf.pending, leaf.day = BitMap(), today
+        return leaf.people
+
+    def bytes_held(self) -> int:
+        """Returns about how many bytes the leaves take."""
+        return sum(64 + min(2 * len(leaf.people), 65_536) for leaf in self._leaves.values())
+
+    def change(self, changed: Mapping[int, BitMap], dictionary: Dictionary) -> bool:
+        """Updates the leaves after a commit that changed these people, by attribute.
+
+        Returns False if bitmaps that `people` returned are no longer up to date, so that it must be called again.
+        """
+        is_current = True
+        for leaf in self._leaves.values():
+            people = changed.get(leaf.attribute)
+            if people and not self._update(leaf, people, dictionary):
+                leaf.pending |= people
+                is_current = False
+        return is_current
+
+    def _update(self, leaf: _Leaf, people: BitMap, dictionary: Dictionary) -> bool:
+        """Tests people again, if everything that this needs is in memory. Returns whether it is."""
+        if len(people) > _TESTED_MAX or leaf.pending:
+            return False
+        bits = dictionary.bits[leaf.attribute]
+        held = {row: self._peek(row) for row in (leaf.attribute, *bits.values())}
+        if any(bitmap is None for bitmap in held.values()):
+            return False
+        rows = rows_of(leaf.attribute, dictionary, lambda row: held[row] or _NOBODY)
+        if any(code_at(ordinal, rows) >= leaf.through for ordinal in people & rows.people):
+            return False
+        _test_again(leaf, people, rows)
+        return True
+
+    def is_of_today(self, today: Callable[[], int]) -> bool:
+        """Returns whether no leaf must be computed again because a day ended. Calls `today` only if needed."""
+        return not self._daily or all(leaf.day == day for day in (today(),) for leaf in self._daily)
+
+    def clear(self) -> None:
+        """Deletes all leaves. Call it when an attribute was created or deleted."""
+        self._leaves.clear()
+        self._daily.clear()
+
+
+def _test_again(leaf: _Leaf, people: BitMap, rows: AttributeRows) -> None:
+    inside = [ordinal for ordinal in people & rows.people if leaf.meaning.has(rank_of_code(code_at(ordinal, rows)))]
+    leaf.people -= people
+    leaf.people |= BitMap(inside)

@@ -1,0 +1,112 @@
+"""The undo of attribute values: all rows of an attribute go back together, person by person."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import NamedTuple
+
+from tagloom.engine.bitmaps import BitMap, from_bytes
+from tagloom.engine.storage import ChunkChange, Row
+from tagloom.engine.write.draft import Draft, Shift, View
+
+_NOBODY = BitMap()
+
+
+class _Places(NamedTuple):
+    """The rows of an attribute, and the buckets in which some versions changed them."""
+
+    rows: Sequence[int]
+    buckets: Sequence[int]
+
+
+class Undone(NamedTuple):
+    """The number of values that an undo skips, and the versions that are the reason."""
+
+    skipped: int
+    conflicts: frozenset[int]
+
+
+def undo_values(
+    undone: frozenset[int], live: Mapping[int, bool], gone: BitMap, view: View, draft: Draft, *, override: bool
+) -> Undone:
+    """Adds the undo of attribute values to a draft. Values of people in `gone` do not come back.
+
+    `live` has whether an attribute is live after the undo, if the undo changes that. Cost: as for the tags of an undo.
+    """
+    skipped, conflicts = 0, set[int]()
+    for attribute, (rows, buckets) in _places(undone, view).items():
+        shifts: dict[int, list[Shift]] = {row: [] for row in rows}
+        is_live = live.get(attribute, view.dictionary.rows[attribute].is_live)
+        for bucket in buckets:
+            places = sorted(row << 16 | bucket for row in rows)
+            changes = sorted(view.tx.changes_of_places(places, min(undone)), key=lambda change: -change.version)
+            lost, won, spared = _walk_back(iter(changes), undone, conflicts, override=override)
+            held = {row: view.chunk(row, bucket) for row in lost.keys() | won.keys()}
+            back = BitMap.union(_NOBODY, *(people - held[row] for row, people in won.items()))
+            unable = back & gone if is_live else back
+            skipped += len(spared | unable)
+            for row, present in held.items():
+                added, removed = won.get(row, _NOBODY) - present - unable, lost.get(row, _NOBODY) & present
+                shifts[row].append(Shift(added, removed - unable))
+        draft.shift_attribute(attribute, {row: _joined(each) for row, each in shifts.items() if each})
+    return Undone(skipped, frozenset(conflicts))
+
+
+def _joined(shifts: Sequence[Shift]) -> Shift:
+    added, removed = zip(*shifts, strict=True)
+    return Shift(BitMap.union(_NOBODY, *added), BitMap.union(_NOBODY, *removed))
+
+
+def _places(undone: frozenset[int], view: View) -> dict[int, _Places]:
+    """Returns the attributes that some versions changed, with their rows and the changed buckets."""
+    known, found = view.dictionary.rows, dict[int, set[int]]()
+    for place in {place for version in undone for place in view.tx.places_of(version)}:
+        row = known.get(place >> 16)
+        if row is not None and row.kind in ("attribute", "bit"):
+            found.setdefault(row.tag or row.id, set()).add(place & 0xFFFF)
+    return {
+        attribute: _Places((attribute, *view.bits_of(attribute).values()), sorted(buckets))
+        for attribute, buckets in sorted(found.items())
+    }
+
+
+def _walk_back(
+    changes: Iterator[ChunkChange], undone: frozenset[int], conflicts: set[int], *, override: bool
+) -> tuple[dict[int, BitMap], dict[int, BitMap], BitMap]:
+    """Walks the rows of an attribute in one bucket back, by the changes of each version, newest first.
+
+    Returns the people whom each row loses and gets, and the people who are skipped because of later changes.
+    """
+    lost, won, spared, others = dict[int, BitMap](), dict[int, BitMap](), BitMap(), BitMap()
+    later: list[tuple[int, BitMap]] = []
+    for version, group in groupby(changes, lambda change: change.version):
+        each = [(change.row, from_bytes(change.added), from_bytes(change.removed)) for change in group]
+        people = BitMap.union(_NOBODY, *(some for _, added, removed in each for some in (added, removed)))
+        if version not in undone:
+            if not override:
+                others |= people
+                later.append((version, people))
+            continue
+        if met := people & others:
+            spared |= met
+            conflicts |= {other for other, some in later if other not in conflicts and some & met}
+        for row, added, removed in each:
+            gained, taken = added - others, removed - others
+            lost[row] = (lost.get(row, _NOBODY) - taken) | gained
+            won[row] = (won.get(row, _NOBODY) - gained) | taken
+    return lost, won, spared
+
+
+def wanted_rows(entries: Mapping[int, tuple[Row | None, Row]], view: View, draft: Draft) -> Iterator[Row]:
+    """Yields the attributes as the undo leaves them, from their states before and after the undone versions.
+
+    An attribute that the versions created stays while people have a value.
+    """
+    for before, now in entries.values():
+        if before is not None and before.is_live:
+            yield before
+            continue
+        shift = draft.attributes.get(now.id, {}).get(now.id, Shift(_NOBODY, _NOBODY))
+        if (view.whole(now.id) - shift.removed) or shift.added:
+            yield now
+        else:
+            yield now._replace(is_live=False) if before is None else before

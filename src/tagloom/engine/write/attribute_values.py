@@ -1,0 +1,153 @@
+"""Changes of attribute values, as shifts of the rows of an attribute."""
+
+from collections.abc import Collection, Mapping, Sequence
+from itertools import groupby
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tagloom.engine.attributes.codes import Codes, bits_in, is_textual
+from tagloom.engine.attributes.conditions import AttributeRows, Meaning, Ranks, people_of
+from tagloom.engine.bitmaps import BitMap, bitmap_of, holds
+from tagloom.engine.history.person_changes import changes_of_ordinal
+from tagloom.engine.state.dictionary import attribute_type
+from tagloom.engine.storage import Row, Span
+from tagloom.engine.write.attribute_cells import ResolvedAttribute
+from tagloom.engine.write.draft import Draft, Shift, View
+from tagloom.ports.problems import AttributeExists, AttributeNotFound
+from tagloom.words.attributes import AttributeName, AttributeType
+
+
+def put_attribute(name: AttributeName, type: AttributeType, description: str | None, view: View) -> tuple[Draft, str]:
+    """Returns the draft that creates or describes an attribute, and its action. Raises: AttributeExists."""
+    draft, row = Draft(), view.attributes().get(name)
+    if row is None:
+        view.make_attribute(name, type, description or "", draft)
+        return draft, "create attribute"
+    if row.type != type:
+        raise AttributeExists(
+            f"The attribute '{name}' has the type {row.type}. Delete it first to give it another type.",
+            value=name,
+            type=row.type,
+        )
+    if description is not None and description != row.description:
+        view.put_attribute(row._replace(description=description), draft)
+    return draft, "describe attribute"
+
+
+def delete_attribute(name: AttributeName, view: View) -> Draft:
+    """Returns the draft that removes an attribute from everybody. Raises: AttributeNotFound."""
+    draft, row = Draft(), find_attribute(name, view.attributes())
+    rows = (row.id, *view.bits_of(row.id).values())
+    draft.shift_attribute(row.id, {each: Shift(BitMap(), BitMap(view.whole(each))) for each in rows})
+    view.put_attribute(row._replace(is_live=False), draft)
+    return draft
+
+
+def find_attribute(name: AttributeName, known: Mapping[str, Row]) -> Row:
+    """Returns an attribute. Raises: AttributeNotFound."""
+    row = known.get(name)
+    if row is None:
+        raise AttributeNotFound(f"There is no attribute '{name}'.", value=name)
+    return row
+
+
+def set_attributes(
+    resolved: Sequence[tuple[ResolvedAttribute, NDArray[np.int64]]], replaced: BitMap | None, view: View, draft: Draft
+) -> None:
+    """Changes the values of attributes. Each comes with the final ordinals of its people, -1 for nobody.
+
+    The people of `replaced` lose all other attributes.
+    """
+    known, done = view.attributes(), set[int]()
+    for attribute, ordinals in resolved:
+        is_there = ordinals >= 0
+        order = np.argsort(ordinals[is_there], kind="stable")
+        people, places = ordinals[is_there][order].astype(np.uint32), attribute.places[is_there][order]
+        is_set = places >= 0
+        row = known.get(attribute.name)
+        if row is None:
+            if attribute.type is None or not is_set.any():
+                continue
+            row = view.make_attribute(attribute.name, attribute.type, "", draft)
+        removed = bitmap_of(people[~is_set])
+        if replaced:
+            removed |= replaced - bitmap_of(people)
+        change_values(row, people[is_set], _codes(attribute, places[is_set], row, view), removed, view, draft)
+        done.add(row.id)
+    for row in known.values() if replaced else ():
+        if row.id not in done:
+            change_values(row, np.empty(0, np.uint32), np.empty(0, np.uint64), replaced or BitMap(), view, draft)
+
+
+def _codes(attribute: ResolvedAttribute, places: NDArray[np.int64], row: Row, view: View) -> Codes:
+    """Returns the code of each place."""
+    if not is_textual(row.type):
+        codes: Codes = np.asarray(attribute.values, np.uint64)[places]
+        return codes
+    used, inverse = np.unique(places, return_inverse=True)
+    texts = [str(attribute.values[place]) for place in used.tolist()]
+    numbers = view.text_numbers(row.id, texts) if texts else {}
+    found: Codes = np.array([numbers[text] for text in texts], np.uint64)[inverse]
+    return found
+
+
+def change_values(
+    row: Row, ordinals: NDArray[np.uint32], codes: Codes, removed: BitMap, view: View, draft: Draft
+) -> None:
+    """Gives these people, ascending, new values of an attribute, and removes the values of others.
+
+    Cost: 20 ns per person and bit, and a bitmap operation per bit.
+    """
+    people = bitmap_of(ordinals)
+    had = view.near(row.id, touched) & touched if (touched := people | removed) else touched
+    removed = removed & had
+    touched = people | removed
+    shifts = {row.id: Shift(people - had, removed)}
+    for bit, bit_row in view.make_bits(row.id, bits_in(codes)).items():
+        wanted = bitmap_of(ordinals[(codes >> np.uint64(bit)) & np.uint64(1) == 1])
+        present = view.near(bit_row, touched) & touched
+        shifts[bit_row] = Shift(wanted - present, present - wanted)
+    draft.shift_attribute(row.id, shifts)
+
+
+def erase_values(ordinal: int, view: View, draft: Draft) -> None:
+    """Removes the values of a person, and deletes the texts that nobody else has.
+
+    It also deletes earlier texts of the person. If somebody else had such a text earlier, its undo brings back no
+    value.
+    """
+    alone = BitMap([ordinal])
+    known = [row for row in view.dictionary.rows.values() if row.kind == "attribute"]
+    for row in {row.id: row for row in (*known, *view.attributes().values())}.values():
+        bits = view.bits_of(row.id)
+        if is_textual(row.type):
+            rows = AttributeRows(
+                attribute_type(row), view.whole(row.id), {bit: view.whole(each) for bit, each in bits.items()}
+            )
+            for number in _numbers_ever(ordinal, row, bits, view):
+                if not people_of(Meaning((Ranks(number, number),)), rows) - alone:
+                    view.tx.erase_value(row.id, number)
+        change_values(row, np.empty(0, np.uint32), np.empty(0, np.uint64), alone, view, draft)
+
+
+def _numbers_ever(ordinal: int, row: Row, bits: Mapping[int, int], view: View) -> set[int]:
+    """Returns the numbers of the texts that a person has and had, as far as the log has them."""
+    alone = BitMap([ordinal])
+    having = {each for each in (row.id, *bits.values()) if ordinal in view.near(each, alone)}
+    found = {_code(having, bits)} if row.id in having else set[int]()
+    mine = {row.id, *bits.values()}
+    changes = changes_of_ordinal(view.tx, ordinal, Span(0, newest_first=True))
+    for _, group in groupby(changes, lambda change: change.version):
+        for change in group:
+            if change.row in mine and holds(change.added, ordinal):
+                having.discard(change.row)
+            elif change.row in mine:
+                having.add(change.row)
+        if row.id in having:
+            found.add(_code(having, bits))
+    return found
+
+
+def _code(having: Collection[int], bits: Mapping[int, int]) -> int:
+    return sum(1 << bit for bit, row in bits.items() if row in having)

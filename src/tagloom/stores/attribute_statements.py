@@ -1,0 +1,66 @@
+"""SQL statements of the texts of attributes, which SQLite and PostgreSQL share."""
+
+from collections.abc import Iterator, Sequence
+
+from tagloom.stores.event_statements import EventReads, EventWrites
+
+_AT_ONCE = 500  # Parameters of one statement. SQLite allows 32,766, and PostgreSQL 65,535.
+_ROWS_AT_ONCE = 10_000  # Texts that are read together: ten megabytes at most.
+
+
+class AttributeReads(EventReads):
+    """The reads of the texts of attributes."""
+
+    def value_numbers(self, attribute: int, values: Sequence[str]) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for start in range(0, len(values), _AT_ONCE):
+            some = values[start : start + _AT_ONCE]
+            query = (
+                "SELECT value, number FROM attribute_value WHERE attribute=%s "
+                f"AND value IN ({', '.join(['%s'] * len(some))})"
+            )
+            found.update((value, number) for value, number in self._all(query, attribute, *some))
+        return found
+
+    def values_numbered(self, attribute: int, numbers: Sequence[int]) -> dict[int, str]:
+        found: dict[int, str] = {}
+        for start in range(0, len(numbers), _AT_ONCE):
+            some = numbers[start : start + _AT_ONCE]
+            query = (
+                "SELECT number, value FROM attribute_value WHERE attribute=%s AND value IS NOT NULL "
+                f"AND number IN ({', '.join(['%s'] * len(some))})"
+            )
+            found.update((number, value) for number, value in self._all(query, attribute, *some))
+        return found
+
+    def values_from(self, attribute: int, number: int) -> Iterator[tuple[int, str]]:
+        query = (
+            "SELECT number, value FROM attribute_value WHERE attribute=%s AND number>=%s AND value IS NOT NULL "
+            f"ORDER BY number LIMIT {_ROWS_AT_ONCE}"
+        )
+        while found := self._all(query, attribute, number):
+            yield from ((each, value) for each, value in found)
+            number = found[-1][0] + 1
+
+    def values_count(self, attribute: int) -> int:
+        query = "SELECT max(number) FROM attribute_value WHERE attribute=%s"
+        newest = self._all(query, attribute)[0][0]
+        return 0 if newest is None else int(newest) + 1
+
+
+class AttributeWrites(AttributeReads, EventWrites):
+    """The writes of the texts of attributes."""
+
+    def add_values(self, attribute: int, first: int, values: Sequence[str]) -> None:
+        for start in range(0, len(values), _AT_ONCE // 3):
+            some = values[start : start + _AT_ONCE // 3]
+            query = (
+                "INSERT INTO attribute_value (attribute, number, value) VALUES "
+                f"{', '.join(['(%s, %s, %s)'] * len(some))}"
+            )
+            numbered = enumerate(some, first + start)
+            self._send(query, *(each for number, value in numbered for each in (attribute, number, value)))
+
+    def erase_value(self, attribute: int, number: int) -> None:
+        query = "UPDATE attribute_value SET value=NULL WHERE attribute=%s AND number=%s"
+        self._send(query, attribute, number)
