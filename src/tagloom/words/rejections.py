@@ -4,13 +4,16 @@ from collections.abc import Sequence
 
 from tagloom.base.problems import Problem
 from tagloom.base.text import printable
+from tagloom.words import limits
 from tagloom.words.problems import (
     AddedAndRemoved,
     ExclusiveBranch,
     MirrorEmpty,
     TagOutsidePrefix,
     TagOwned,
+    TooManyAttributes,
     TooManyEventTypes,
+    UnknownAttribute,
     UnknownTag,
 )
 from tagloom.words.receipts import Rejected
@@ -56,6 +59,25 @@ def too_many_event_types(types_max: int) -> TooManyEventTypes:
         f"The environment has {types_max:,} event types, the maximum for this event. Put values into properties "
         "instead of types.",
         types_max=types_max,
+    )
+
+
+def unknown_attribute(name: str) -> UnknownAttribute:
+    """Returns the problem of an attribute that a closed catalogue lacks."""
+    return UnknownAttribute(f"The catalogue is closed and has no attribute '{printable(name)}'.", value=printable(name))
+
+
+def too_many_attributes() -> TooManyAttributes:
+    """Returns the problem of a new attribute in an environment that has the maximum number of attributes."""
+    most = limits.ATTRIBUTES_PER_ENVIRONMENT_MAX
+    return TooManyAttributes(f"An environment has at most {most:,} attributes.", attributes_max=most)
+
+
+def too_many_in_line(cells: int) -> TooManyAttributes:
+    """Returns the problem of a line with too many values of attributes."""
+    most = limits.ATTRIBUTES_PER_PERSON_MAX
+    return TooManyAttributes(
+        f"The line has {cells:,} values of attributes; at most {most:,} are allowed.", attributes_max=most
     )
 
 
