@@ -1,12 +1,12 @@
 """Bodies for tests: plain lines made into the columns that a reader would make of them."""
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
-from tagloom.ports.writes import Doubt, Part
+from tagloom.ports.writes import AttributeCells, Doubt, Part
 from tagloom.words.people import Kind, Person
 from tagloom.words.receipts import Rejected
 
@@ -16,6 +16,7 @@ class Line(NamedTuple):
 
     An unreadable line is one that the reader rejects; when the person could be read all the same, they are held.
     `end` says when what it gives ends (`expiry.Said`). `may_name` are those whom an unreadable line may be about.
+    `values` are names of attributes and their values; None removes a value.
     """
 
     person: Person | None
@@ -24,16 +25,17 @@ class Line(NamedTuple):
     is_unreadable: bool = False
     expiry: int = 0
     may_name: Sequence[Person] | None = None
+    values: Sequence[tuple[str, Any]] = ()
 
 
-def user(id: str, *add: str, remove: Sequence[str] = ()) -> Line:
-    """A line of one user."""
-    return Line(Person("user", id), add, remove)
+def user(id: str, *add: str, remove: Sequence[str] = (), **values: Any) -> Line:
+    """A line of one user. `values` are those of attributes."""
+    return Line(Person("user", id), add, remove, values=tuple(values.items()))
 
 
-def visitor(id: str, *add: str, remove: Sequence[str] = ()) -> Line:
-    """A line of one visitor."""
-    return Line(Person("visitor", id), add, remove)
+def visitor(id: str, *add: str, remove: Sequence[str] = (), **values: Any) -> Line:
+    """A line of one visitor. `values` are those of attributes."""
+    return Line(Person("visitor", id), add, remove, values=tuple(values.items()))
 
 
 def unreadable(kind: Kind | None = None, id: str = "") -> Line:
@@ -61,6 +63,7 @@ def part(lines: Sequence[Line], *, first_line: int = 1) -> Part:
     held: list[bytes] = []
     doubts: list[Doubt] = []
     expiries: list[int] = []
+    cells: list[tuple[int, str, Any]] = []
     for number, line in enumerate(lines, first_line):
         if line.is_unreadable:
             rejected.append(Rejected(number, "", "line-invalid", "The line cannot be read."))
@@ -72,6 +75,7 @@ def part(lines: Sequence[Line], *, first_line: int = 1) -> Part:
         for is_removal, named in ((False, line.add), (True, line.remove)):
             for text in named:
                 taggings.append((len(numbers), texts.setdefault(text, len(texts)), is_removal))
+        cells.extend((len(numbers), name, value) for name, value in line.values)
         numbers.append(number)
         keys.append(key_of(line.person))
         expiries.append(line.expiry)
@@ -86,6 +90,19 @@ def part(lines: Sequence[Line], *, first_line: int = 1) -> Part:
         held=tuple(held),
         expiries=np.array(expiries, np.int64) if any(expiries) else None,
         doubts=tuple(doubts),
+        attributes=_cells(cells) if cells else None,
+    )
+
+
+def _cells(cells: Sequence[tuple[int, str, Any]]) -> AttributeCells:
+    """Cells as columns. Each name is there once, and each value as often as it is set."""
+    names = list(dict.fromkeys(name for _, name, _ in cells))
+    return AttributeCells(
+        line=np.array([line for line, _, _ in cells], np.int32),
+        name=np.array([names.index(name) for _, name, _ in cells], np.int32),
+        value=np.arange(len(cells), dtype=np.int32),
+        names=tuple(names),
+        values=tuple(value for _, _, value in cells),
     )
 
 

@@ -29,7 +29,8 @@ _TIMES = (-62_135_596_800_000, 253_402_300_800_000)  # The years 1 to 9999, in m
 class AttributeValue(NamedTuple):
     """A value and its type. `data` is a bool, a number, a text, a time in milliseconds since 1970, or a tuple of texts.
 
-    A number without a fraction is an int. Two values are equal only if their types are equal.
+    A number without a fraction is an int up to 2^53, and a float beyond. Two values are equal only if their types are
+    equal.
     """
 
     type: AttributeType
@@ -147,7 +148,13 @@ def _natural(value: Any, *, is_text: bool) -> AttributeValue:
 
 
 def checked_number(value: int | float) -> int | float:
-    """Returns a number, as an int if it has no fraction. Raises: AttributeValueInvalid: not finite, or not exact."""
+    """Returns a number, as an int if it has no fraction and is at most 2^53, beyond which only a float is valid JSON.
+
+    >>> checked_number(-0.0), checked_number(1e300)
+    (0, 1e+300)
+
+    Raises: AttributeValueInvalid: not finite, or not exact.
+    """
     if isinstance(value, float) and not math.isfinite(value):
         raise AttributeValueInvalid("A number must be finite.", value=str(value))
     if isinstance(value, int) and abs(value) > limits.ATTRIBUTE_WHOLE_NUMBER_MAX:
@@ -155,7 +162,8 @@ def checked_number(value: int | float) -> int | float:
             f"{printable(str(value)[:64])} is a whole number beyond 2^53, which is not exact. Send it as a text.",
             value=printable(str(value)[:64]),
         )
-    return int(value) if value == int(value) else value
+    is_whole = value == int(value) and abs(value) <= limits.ATTRIBUTE_WHOLE_NUMBER_MAX
+    return int(value) if is_whole else value
 
 
 def _checked_text(text: str) -> str:

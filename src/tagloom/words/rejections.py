@@ -67,20 +67,18 @@ def unknown_attribute(name: str) -> UnknownAttribute:
     return UnknownAttribute(f"The catalogue is closed and has no attribute '{printable(name)}'.", value=printable(name))
 
 
-def too_many_attributes(name: str) -> TooManyAttributes:
-    """Returns the problem of a new attribute in an environment with the maximum number."""
+def too_many_attributes() -> TooManyAttributes:
+    """Returns the problem of a new attribute in an environment that has the maximum number of attributes."""
     most = limits.ATTRIBUTES_PER_ENVIRONMENT_MAX
-    return TooManyAttributes(
-        f"The environment has {most:,} attributes, the maximum, so '{printable(name)}' cannot be created.",
-        value=printable(name),
-        attributes_max=most,
-    )
+    return TooManyAttributes(f"An environment has at most {most:,} attributes.", attributes_max=most)
 
 
-def too_many_attributes_of_line() -> TooManyAttributes:
-    """Returns the problem of a line that sets too many attributes."""
+def too_many_in_line(cells: int) -> TooManyAttributes:
+    """Returns the problem of a line with too many values of attributes."""
     most = limits.ATTRIBUTES_PER_PERSON_MAX
-    return TooManyAttributes(f"A line sets at most {most} attributes.", attributes_max=most)
+    return TooManyAttributes(
+        f"The line has {cells:,} values of attributes; at most {most:,} are allowed.", attributes_max=most
+    )
 
 
 def mirror_empty(prefix: str | None, rejected_count: int) -> MirrorEmpty:

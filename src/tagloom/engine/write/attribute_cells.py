@@ -104,9 +104,12 @@ class Cells:
         bad = np.flatnonzero(numbers < 0)
         faulty, at_first = np.unique(cells.line[bad], return_index=True)
         fault_of = dict(zip(faulty.tolist(), (-numbers[bad[at_first]] - 1).tolist(), strict=True))
-        for line in np.flatnonzero(np.bincount(cells.line, minlength=lines) > limits.ATTRIBUTES_PER_PERSON_MAX):
-            faults.append(("", rejections.too_many_attributes_of_line()))
-            fault_of[int(line)] = len(faults) - 1
+        counts = np.bincount(cells.line, minlength=lines)
+        for line in np.flatnonzero(counts > limits.ATTRIBUTES_PER_PERSON_MAX).tolist():
+            first_over = int(np.searchsorted(cells.line, line)) + limits.ATTRIBUTES_PER_PERSON_MAX
+            name = cells.names[int(cells.name[first_over])]
+            faults.append((name, rejections.too_many_in_line(int(counts[line]))))
+            fault_of[line] = len(faults) - 1
         return ReadCells(cells.line, numbers, place[inverse], {line: faults[at] for line, at in fault_of.items()})
 
     def _understand(self, text: str, value: Any) -> tuple[int, int]:
@@ -122,7 +125,7 @@ class Cells:
         parsed = None if value is None else parse_value(value, type)
         if parsed is not None and type is None:
             if len(self._known) + len(self._new_names) >= limits.ATTRIBUTES_PER_ENVIRONMENT_MAX:
-                raise rejections.too_many_attributes(name)
+                raise rejections.too_many_attributes()
             self._new_names.add(name)
         if number is None:
             number = self._numbers[name] = len(self._attributes)
@@ -146,10 +149,17 @@ class Cells:
         """Returns the last value of each person and attribute, without the lines with the numbers `out`."""
         if not self._columns:
             return ()
-        columns = _Columns(*(np.concatenate(each) for each in zip(*self._columns, strict=True)))
+        columns = _Columns(
+            np.concatenate([each.line for each in self._columns]),
+            np.concatenate([each.ordinal for each in self._columns]),
+            np.concatenate([each.attribute for each in self._columns]),
+            np.concatenate([each.place for each in self._columns]),
+        )
         if len(out):
             kept = ~np.isin(columns.line, out)
-            columns = _Columns(*(each[kept] for each in columns))
+            columns = _Columns(
+                columns.line[kept], columns.ordinal[kept], columns.attribute[kept], columns.place[kept]
+            )
         # The sort keeps the order of equal keys, so the last one of a group is the last cell.
         order = np.lexsort((columns.ordinal, columns.attribute))
         attribute, ordinal = columns.attribute[order], columns.ordinal[order]

@@ -467,7 +467,7 @@ class View:
     def make_attribute(self, name: str, type: AttributeType, description: str, draft: Draft) -> Row:
         """Creates an attribute, which must not exist. Raises: TooManyAttributes."""
         if len(self.attributes()) >= words_limits.ATTRIBUTES_PER_ENVIRONMENT_MAX:
-            raise too_many_attributes(name)
+            raise too_many_attributes()
         row = Row(self.tx.add_row("attribute", name, type=type), "attribute", name, True, description, False, type=type)
         self._new_rows.add(row.id)
         self.attribute_rows[row.id] = row

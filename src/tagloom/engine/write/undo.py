@@ -152,7 +152,7 @@ def _changes_by_chunk(
     """
     known = view.dictionary.rows
     places = {place for version in undone for place in view.tx.places_of(version)}
-    places = {place for place in places if (row := known.get(place >> 16)) is None or row.kind in ("tag", "fact")}
+    places = {place for place in places if _is_of_tag(known.get(place >> 16))}
     if expiries := {place >> 16 for place in places} - known.keys():
         tags = {row.id: row.tag for row in view.tx.expiries_of_ids(sorted(expiries))}
         places = {tags.get(place >> 16, place >> 16) << 16 | place & 0xFFFF for place in places}
@@ -170,6 +170,11 @@ def _changes_by_chunk(
         together = [one << 16 | bucket for one in (row, *expiries_of[row])]
         found = view.tx.changes_of_places(together, min(undone))
         yield (bucket, row), iter(sorted(found, key=lambda change: -change.version))
+
+
+def _is_of_tag(row: Row | None) -> bool:
+    """Returns whether a row is a tag, a fact, or an expiry row, which the dictionary does not have."""
+    return row is None or row.kind in ("tag", "fact")
 
 
 def _walk_back(
@@ -363,8 +368,8 @@ def _update_facts(candidates: BitMap, view: View, draft: Draft) -> None:
             staying |= having - draft.removed[row.id] if row.id in draft.removed else having
         with_events = view.fact("with_events")
         staying |= view.near(with_events, candidates) & candidates
-        for attribute in view.attributes().values():
-            staying |= (view.near(attribute.id, candidates) & candidates) - _shift_of(attribute.id, draft).removed
+        for each in view.attributes().values():
+            staying |= (view.near(each.id, candidates) & candidates) - _shift_of(each.id, draft).removed
     leaving = candidates - staying
     coming = BitMap(draft.added.pop(everyone, BitMap()))
     for row_id, people in draft.added.items():

@@ -1,9 +1,11 @@
 """Aggregation in the oracle: accepts or rejects each line of a body, and makes the state after the batch."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from tagloom.base.problems import Problem
 from tagloom.ports.writes import BatchRules, Part
+from tagloom.stores.memory.attributes import Cell, Cells, cells_of
 from tagloom.stores.memory.state import State
 from tagloom.words import rejections, tags
 from tagloom.words.expiry import Expiry, expiry_moment
@@ -27,6 +29,7 @@ class Line(NamedTuple):
     person: Person
     wishes: list[Wish]
     expiry: Expiry
+    cells: Sequence[Cell]
 
 
 def person_of(key: bytes) -> Person:
@@ -39,7 +42,8 @@ def lines_of(part: Part, *, removes: bool) -> list[Line]:
     numbers, keys = part.lines.tolist(), part.key_list()
     expiries = [0] * len(keys) if part.expiries is None else part.expiries.tolist()
     lines = [
-        Line(number, person_of(key), [], expiry) for number, key, expiry in zip(numbers, keys, expiries, strict=True)
+        Line(number, person_of(key), [], expiry, cells)
+        for number, key, expiry, cells in zip(numbers, keys, expiries, cells_of(part), strict=True)
     ]
     taken = [removes] * len(part.tagging_line) if part.is_removal is None or removes else part.is_removal.tolist()
     for line, text, is_removal in zip(part.tagging_line.tolist(), part.tagging_text.tolist(), taken, strict=True):
@@ -67,6 +71,7 @@ class Batch:
         self.adds: dict[Person, set[TagPath]] = {}
         self.removes: dict[Person, set[TagPath]] = {}
         self.expiries: dict[tuple[Person, TagPath], Expiry] = {}
+        self.cells = Cells(state, is_closed=is_closed)
 
     @property
     def normalized(self) -> int:
@@ -82,21 +87,28 @@ class Batch:
             if not known:
                 self.unknown_lines.append(doubt.line)
         mode = self._rules.mode
-        for number, person, wishes, expiry in lines_of(part, removes=mode == "remove"):
+        for number, person, wishes, expiry, cells in lines_of(part, removes=mode == "remove"):
+            assert not (cells and mode == "remove"), "in mode remove, lines have no attributes"
             self.named.setdefault(person)
+            self.cells.decide_types(cells)
             wanted = [Wish(wish.text, wish.is_removal and mode in ("remove", "change")) for wish in wishes]
-            refused = self._accept(person, wanted, expiry)
+            refused = self._accept(person, wanted, expiry, cells)
             if refused is not None:
                 self.rejected.append(rejections.rejected(number, *refused))
                 self.held.add(person)
 
-    def _accept(self, person: Person, wishes: list[Wish], expiry: Expiry) -> tuple[str, Problem] | None:
-        """Accepts a line and returns None, or returns the wrong tag of the line and the problem."""
+    def _accept(
+        self, person: Person, wishes: list[Wish], expiry: Expiry, cells: Sequence[Cell]
+    ) -> tuple[str, Problem] | None:
+        """Accepts a line and returns None, or returns the wrong tag or attribute of the line and the problem."""
         meant = [(wish, self._understand(wish.text)) for wish in wishes]
         adds, removes = set(self.adds.get(person, ())), set(self.removes.get(person, ()))
         for wish, path in meant:
             if isinstance(path, Problem):
                 return wish.text, path
+        fault = self.cells.first_fault(cells)
+        if fault is not None:
+            return fault
         for wish, path in meant:
             assert not isinstance(path, Problem)
             if path in (adds if wish.is_removal else removes):
@@ -111,7 +123,9 @@ class Batch:
         for wish, path in meant:
             if not wish.is_removal and not isinstance(path, Problem):
                 self.expiries[person, path] = expiry
-        if self._rules.mode != "remove" and not (wishes and all(wish.is_removal for wish in wishes)):
+        self.cells.accept(person, cells)
+        is_removing = bool(wishes) and all(wish.is_removal for wish in wishes)
+        if self._rules.mode != "remove" and not (is_removing and all(cell.value is None for cell in cells)):
             self.creating.add(person)
         return None
 
@@ -181,4 +195,6 @@ class Batch:
                 moment = expiry_moment(self.expiries[person, path] or self._rules.expiry, entry.ttl_seconds, now)
                 draft.set_expiry((ordinal, numbers[path]), moment)
         draft.prune_expiries()
+        is_replacing = self._rules.replaces_attributes and self._rules.mode != "remove"
+        self.cells.apply(draft, replaces=set(self.adds) - self.held if is_replacing else set())
         return draft

@@ -25,12 +25,14 @@ from tagloom.ports.problems import (
 )
 from tagloom.ports.writes import (
     Apply,
+    DeleteAttribute,
     DeleteTag,
     EditTag,
     ErasePerson,
     Expire,
     MergeTags,
     MoveTag,
+    PutAttribute,
     PutPerson,
     PutTag,
     RecordEvents,
@@ -41,11 +43,14 @@ from tagloom.ports.writes import (
     WriteOptions,
 )
 from tagloom.stores.memory.aggregate import Batch
-from tagloom.stores.memory.drafts import deleted, expired, merged, moved, not_found, tribe_tagged, undone
+from tagloom.stores.memory.attributes import attribute_deleted, attribute_put
+from tagloom.stores.memory.drafts import deleted, expired, merged, moved, not_found, tribe_tagged
 from tagloom.stores.memory.events import recorded
 from tagloom.stores.memory.preview import preview_of
 from tagloom.stores.memory.reads import Answers
 from tagloom.stores.memory.state import Effect, Record, State, difference, forgotten
+from tagloom.stores.memory.undo import undone
+from tagloom.words import limits as word_limits
 from tagloom.words import rejections, tags
 from tagloom.words.changes import EVENTS, Freed, Horizon, Origin, Version
 from tagloom.words.events import Event
@@ -68,8 +73,9 @@ class Committed(NamedTuple):
     def receipt(self, **more: Any) -> Receipt:
         """Returns the receipt. `more` has the fields that the effect does not contain."""
         effect = self.effect
-        created = sum(
-            1 for before, after in effect.entries.values() if after.is_live and not (before and before.is_live)
+        entries, attributes = (
+            sum(1 for before, after in changed.values() if after.is_live and not (before and before.is_live))
+            for changed in (effect.entries, effect.attributes)
         )
         return Receipt(
             version=self.version,
@@ -77,7 +83,8 @@ class Committed(NamedTuple):
             removed=len(effect.removed),
             new_people=len(effect.came),
             renewed=len(effect.renewed()),
-            **{"unchanged": 0, "new_tags": created} | more,
+            attributes=len(effect.values),
+            **{"unchanged": 0, "new_tags": entries, "new_attributes": attributes} | more,
         )
 
 
@@ -110,6 +117,8 @@ class MemoryPopulation(Answers):
                 f"At most {limits.TAGS_PER_ENVIRONMENT_MAX} tags are allowed.",
                 tags_max=limits.TAGS_PER_ENVIRONMENT_MAX,
             )
+        if len(draft.live_attributes()) > word_limits.ATTRIBUTES_PER_ENVIRONMENT_MAX:
+            raise rejections.too_many_attributes()
         events = draft.events_ever - self._state.events_ever
         if effect.is_nothing() and not events:
             return Committed(self._state.version, effect)
@@ -124,6 +133,7 @@ class MemoryPopulation(Answers):
             is_final=is_final,
             counts=(len(effect.added), len(effect.removed), len(effect.came)),
             events=events,
+            attributes=len(effect.values),
         )
         self._history.append(record)
         self._state = draft
@@ -207,6 +217,11 @@ class MemoryPopulation(Answers):
             case DeleteTag(tag):
                 action = "delete alias" if tag in state.aliases else "delete tag"
                 return self._commit(deleted(state, tag), action, origin).receipt()
+            case PutAttribute(name, type, description):
+                action = "create attribute" if state.find_attribute(name) is None else "describe attribute"
+                return self._commit(attribute_put(state, name, type, description), action, origin).receipt()
+            case DeleteAttribute(name):
+                return self._commit(attribute_deleted(state, name), "delete attribute", origin).receipt()
             case TagTribe():
                 return self._tag_tribe(write, origin)
             case Undo(versions, override):
@@ -323,6 +338,7 @@ class MemoryPopulation(Answers):
         ordinal = draft.ordinals.pop(person)
         del draft.people[ordinal], draft.tag_numbers[ordinal]
         draft.prune_expiries()
+        draft.values = {holding: value for holding, value in draft.values.items() if holding[0] != ordinal}
         draft.events = tuple(each for each in draft.events if each.ordinal != ordinal)
         return self._commit(draft, "erase", origin, is_final=True).receipt()
 
@@ -370,6 +386,7 @@ class MemoryPopulation(Answers):
         done = self._commit(draft, "undo", origin, undoes=chosen)
         return done.receipt(
             new_tags=0,
+            new_attributes=0,
             people_removed=len(done.effect.went),
             skipped=skipped,
             conflicts=conflicts,

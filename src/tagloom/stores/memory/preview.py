@@ -34,7 +34,7 @@ def preview_of(before: State, after: State, receipt: Receipt, tribes: Mapping[st
                     left=len(inside - then),
                 )
             )
-    people = {o for o, _ in effect.added | effect.removed} | effect.came | effect.went
+    people = {o for o, _ in effect.added | effect.removed | effect.values.keys()} | effect.came | effect.went
     return Preview(
         receipt=receipt,
         people=len(people),

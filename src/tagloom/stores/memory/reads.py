@@ -4,15 +4,26 @@ from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
+from msgspec import structs
+
 from tagloom.base.times import milliseconds_at, milliseconds_of
 from tagloom.ports.events import EventSelection
 from tagloom.ports.pages import Page
 from tagloom.ports.problems import ChangeNotFound, PersonNotFound, TagNotFound
+from tagloom.stores.memory.attributes import attribute_of, not_found_attribute, values_counted
 from tagloom.stores.memory.drafts import not_found
 from tagloom.stores.memory.events import events_of
 from tagloom.stores.memory.paging import chunks_of, cursor_of, read_cursor
 from tagloom.stores.memory.state import Entry, Number, Record, State, Tagging, seen_today
 from tagloom.words import tags
+from tagloom.words.attributes import (
+    Attribute,
+    AttributeChange,
+    AttributeName,
+    AttributeValues,
+    plain,
+    plain_attributes,
+)
 from tagloom.words.catalogue import Branch, Match, Source, Tag
 from tagloom.words.changes import EVENTS, Change, Horizon, Origin, Version
 from tagloom.words.context_rules import NO_CONTEXT, Context
@@ -100,7 +111,10 @@ class Answers:
 
     def find_person(self, person: Person, *, as_of: Version | None = None) -> PersonRecord | None:
         state, ordinal = self._as_of(as_of), self._state.ordinals.get(person)
-        return self._person_record(state, ordinal) if ordinal is not None and ordinal in state.tag_numbers else None
+        if ordinal is None or ordinal not in state.tag_numbers:
+            return None
+        attributes = plain_attributes(state.attributes_of(ordinal))
+        return structs.replace(self._person_record(state, ordinal), attributes=attributes)
 
     def list_people(
         self,
@@ -237,6 +251,19 @@ class Answers:
     def nearest(self, tag: str) -> list[str]:
         return tags.nearest(tag, self._state.live_paths())
 
+    # Reads of attributes.
+
+    def list_attributes(self) -> tuple[Attribute, ...]:
+        state = self._state
+        live = [number for number, entry in state.attributes.items() if entry.is_live]
+        return tuple(sorted((attribute_of(state, number) for number in live), key=lambda each: each.name))
+
+    def values_of_attribute(self, name: AttributeName, limit: int) -> AttributeValues:
+        number = self._state.find_attribute(name)
+        if number is None:
+            raise not_found_attribute(name)
+        return values_counted(self._state, number, limit)
+
     # Reads of tribes.
 
     def count(self, tribe: Definition, tribes: Mapping[str, Definition], *, as_of: Version | None = None) -> Count:
@@ -330,8 +357,8 @@ class Answers:
         state = self._state
         ordinal = state.ordinals.get(person)
         events = () if ordinal is None else state.event_facts().get(ordinal, ())
-        counter = counter_of(events, self._day())
-        facts = Facts(person.kind, state.tags_of(ordinal), person.id, context, counter)
+        counter, attributes = counter_of(events, self._day()), state.attributes_of(ordinal)
+        facts = Facts(person.kind, state.tags_of(ordinal), person.id, context, counter, attributes, self._day())
         today = {name: state.today(tribe) for name, tribe in tribes.items()}
         inside = tuple(name for name in sorted(today) if is_member(today[name], facts, today))
         why: dict[str, tuple[Because, ...]] = {}
@@ -420,11 +447,15 @@ class Answers:
     def _change(
         self, state: State, record: Record, ordinal: Ordinal | None = None, numbers: Container[Number] = ()
     ) -> Change:
-        """Returns a record as a change, with the tags among `numbers` that the person got, lost or renewed."""
+        """Returns a record as a change, with the tags among `numbers` that the person got, lost or renewed.
+
+        The change also has the changed attributes of the person.
+        """
 
         def paths(taggings: Iterable[Tagging]) -> tuple[str, ...]:
             return tuple(sorted(state.entries[n].path for whose, n in taggings if whose == ordinal and n in numbers))
 
+        values = [(state.attributes[n].name, n, *each) for (o, n), each in record.effect.values.items() if o == ordinal]
         undoing = [each.version for each in self._history if record.version in each.undoes]
         return Change(
             version=record.version,
@@ -443,6 +474,15 @@ class Answers:
             tags_renewed=paths(record.effect.renewed()),
             is_compacted=record.version <= self._horizon,
             events=record.events,
+            attributes=record.attributes,
+            attribute_changes=tuple(
+                AttributeChange(
+                    attribute=name,
+                    before=None if before is None else plain(before),
+                    after=None if after is None else plain(after),
+                )
+                for name, _, before, after in sorted(values, key=lambda each: each[:2])
+            ),
         )
 
     def list_changes(
@@ -478,7 +518,8 @@ class Answers:
             taggings = any(n in numbers and ordinal in (None, o) for o, n in touched)
             taggings |= any(n in numbers and ordinal == o for o, n in effect.expiries)
             entries = ordinal is None and not numbers.isdisjoint(effect.entries)
-            itself = named is None and (ordinal is None or ordinal in effect.came | effect.went)
+            changed = effect.came | effect.went | {o for o, _ in effect.values}
+            itself = named is None and (ordinal is None or ordinal in changed)
             if taggings or entries or itself:
                 found.append(self._change(state, record, ordinal, numbers))
         return tuple((found[::-1] if newest_first else found)[:limit])

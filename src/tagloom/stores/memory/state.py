@@ -7,6 +7,7 @@ from typing import TypeAlias
 import msgspec
 
 from tagloom.words import rejections, tags
+from tagloom.words.attributes import AttributeName, AttributeType, AttributeValue
 from tagloom.words.catalogue import Match
 from tagloom.words.changes import Origin, Version
 from tagloom.words.context_rules import HasContext
@@ -16,12 +17,14 @@ from tagloom.words.expiry import Moment
 from tagloom.words.people import Kind, Ordinal, Person
 from tagloom.words.percent_rules import InPercent
 from tagloom.words.problems import TagProblem
-from tagloom.words.rules import Definition, Facts, event_nodes, is_member, reaches, resolved
+from tagloom.words.rules import Definition, Facts, attributes_named, event_nodes, is_member, reaches, resolved
 from tagloom.words.tags import TagPath, is_at_or_below
 
 Number: TypeAlias = int
 """The permanent number of an entry of the catalogue. A rename does not change it."""
 Tagging: TypeAlias = tuple[Ordinal, Number]
+Holding: TypeAlias = tuple[Ordinal, Number]
+"""A person, and the number of an attribute that the person has a value of. Attributes have their own numbers."""
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -36,8 +39,23 @@ class Entry(msgspec.Struct, frozen=True):
     expires_at: Moment = 0
 
 
+class AttributeEntry(msgspec.Struct, frozen=True):
+    """The catalogue entry of one attribute. A deleted entry stays, but is not live, because the history refers to it.
+
+    A deleted entry never becomes live again, except by an undo: another attribute with its name is another entry.
+    """
+
+    name: AttributeName
+    type: AttributeType
+    description: str = ""
+    is_live: bool = True
+
+
 class Effect(msgspec.Struct, frozen=True):
-    """The difference that one version made. Entries, aliases and expiries are pairs of before and after."""
+    """The difference that one version made.
+
+    Entries, aliases, expiries, attributes and values are pairs of before and after.
+    """
 
     added: frozenset[Tagging]
     removed: frozenset[Tagging]
@@ -46,9 +64,12 @@ class Effect(msgspec.Struct, frozen=True):
     entries: dict[Number, tuple[Entry | None, Entry]]
     aliases: dict[TagPath, tuple[TagPath | None, TagPath | None]]
     expiries: dict[Tagging, tuple[Moment, Moment]]
+    attributes: dict[Number, tuple[AttributeEntry | None, AttributeEntry]]
+    values: dict[Holding, tuple[AttributeValue | None, AttributeValue | None]]
 
     def is_nothing(self) -> bool:
-        return not any((self.added, self.removed, self.came, self.went, self.entries, self.aliases, self.expiries))
+        of_tags = (self.added, self.removed, self.came, self.went, self.entries, self.aliases, self.expiries)
+        return not any((*of_tags, self.attributes, self.values))
 
     def renewed(self) -> set[Tagging]:
         """Returns the taggings that stay but have another expiry than before."""
@@ -59,7 +80,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """One version of the history. A version with `is_final` cannot be undone.
 
     `counts` has the numbers of added taggings, removed taggings, and new people. `events` is the number of recorded
-    events.
+    events. `attributes` is the number of changed values.
     """
 
     version: Version
@@ -71,6 +92,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     is_final: bool
     counts: tuple[int, int, int]
     events: int = 0
+    attributes: int = 0
 
 
 class LoggedEvent(msgspec.Struct, frozen=True):
@@ -85,9 +107,10 @@ class State:
     """The environment at one version. A committed state never changes.
 
     `people` has everybody who was ever known and is not erased; `tag_numbers` has the people who are known now, with
-    their tags. `expiries` has the moment at which a tagging expires, if it has one. `events` is the event log, in the
-    order of recording. `event_ids` has the ids of all events that were ever recorded, with the day of their recording.
-    `event_types` counts all events that were ever recorded.
+    their tags. `expiries` has the moment at which a tagging expires, if it has one. `attributes` is the catalogue of
+    attributes. `values` has the values of attributes, which only known people and live attributes have. `events` is the
+    event log, in the order of recording. `event_ids` has the ids of all events that were ever recorded, with the day of
+    their recording. `event_types` counts all events that were ever recorded.
     """
 
     def __init__(self) -> None:
@@ -99,6 +122,8 @@ class State:
         self.entries: dict[Number, Entry] = {}
         self.aliases: dict[TagPath, TagPath] = {}
         self.expiries: dict[Tagging, Moment] = {}
+        self.attributes: dict[Number, AttributeEntry] = {}
+        self.values: dict[Holding, AttributeValue] = {}
         self.events: tuple[LoggedEvent, ...] = ()
         self.events_ever = 0
         self.event_ids: dict[str, int] = {}
@@ -111,6 +136,7 @@ class State:
         other.version, other.people_ever = self.version, self.people_ever
         other.people, other.ordinals, other.tag_numbers = dict(self.people), dict(self.ordinals), dict(self.tag_numbers)
         other.entries, other.aliases, other.expiries = dict(self.entries), dict(self.aliases), dict(self.expiries)
+        other.attributes, other.values = dict(self.attributes), dict(self.values)
         other.events, other.events_ever = self.events, self.events_ever
         other.event_ids, other.event_types = dict(self.event_ids), dict(self.event_types)
         return other
@@ -214,7 +240,33 @@ class State:
             for prefix in (path, *tags.branches_above(path)):
                 if prefix in self.aliases:
                     return f"'{prefix}' is an alias and a tag"
-        return None
+        names = [entry.name for entry in self.attributes.values() if entry.is_live]
+        return next((f"there is another attribute '{name}'" for name in sorted(names) if names.count(name) > 1), None)
+
+    # The attributes.
+
+    def find_attribute(self, name: AttributeName) -> Number | None:
+        """Returns the number of the live attribute with this name."""
+        return next((n for n, entry in self.attributes.items() if entry.is_live and entry.name == name), None)
+
+    def live_attributes(self) -> dict[AttributeName, AttributeEntry]:
+        return {entry.name: entry for entry in self.attributes.values() if entry.is_live}
+
+    def create_attribute(self, name: AttributeName, type: AttributeType, description: str = "") -> Number:
+        """Adds an entry and returns its number, which is new."""
+        number = len(self.attributes)
+        self.attributes[number] = AttributeEntry(name, type, description)
+        return number
+
+    def values_of_people(self) -> dict[Ordinal, dict[AttributeName, AttributeValue]]:
+        """Returns the attributes of each person who has at least one."""
+        found: dict[Ordinal, dict[AttributeName, AttributeValue]] = {}
+        for (ordinal, number), value in self.values.items():
+            found.setdefault(ordinal, {})[self.attributes[number].name] = value
+        return found
+
+    def attributes_of(self, ordinal: Ordinal | None) -> dict[AttributeName, AttributeValue]:
+        return {} if ordinal is None else self.values_of_people().get(ordinal, {})
 
     # People.
 
@@ -252,15 +304,25 @@ class State:
         return Definition(tribe.audience, resolved(tribe.rule, self.words.resolve))
 
     def members(self, tribe: Definition, tribes: Mapping[str, Definition], day: int) -> list[Ordinal]:
-        """Returns the members of a tribe. The windows of event nodes end on a day, in days since 1970."""
+        """Returns the members of a tribe.
+
+        The windows of event nodes end on a day, in days since 1970. It is the today of attribute nodes.
+        """
         asked, others = self.today(tribe), {name: self.today(each) for name, each in tribes.items()}
         assert not reaches(asked.rule, others, HasContext), "a rule that needs a context has no members"
         is_by_id = reaches(asked.rule, others, InPercent)
 
         # The result is cached by all that the rule reads. With many people this is fifty times as fast.
         @cache
-        def is_inside(kind: Kind, numbers: frozenset[Number], id: str | None, events: tuple[EventFact, ...]) -> bool:
-            facts = Facts(kind, self.paths_of(numbers), id, count_events=counter_of(events, day))
+        def is_inside(
+            kind: Kind,
+            numbers: frozenset[Number],
+            id: str | None,
+            events: tuple[EventFact, ...],
+            values: frozenset[tuple[AttributeName, AttributeValue]],
+        ) -> bool:
+            counter = counter_of(events, day)
+            facts = Facts(kind, self.paths_of(numbers), id, count_events=counter, attributes=dict(values), today=day)
             return is_member(asked, facts, others)
 
         def id_of(ordinal: Ordinal) -> str | None:
@@ -269,10 +331,15 @@ class State:
             return None if known is None else known.id
 
         events = self.event_facts() if event_nodes([asked], others) else {}
+        names, values = attributes_named([asked], others), self.values_of_people()
+
+        def read_of(ordinal: Ordinal) -> frozenset[tuple[AttributeName, AttributeValue]]:
+            return frozenset((name, value) for name, value in values.get(ordinal, {}).items() if name in names)
+
         return [
             o
             for o in self.everyone()
-            if is_inside(self.people[o].kind, self.tag_numbers[o], id_of(o), events.get(o, ()))
+            if is_inside(self.people[o].kind, self.tag_numbers[o], id_of(o), events.get(o, ()), read_of(o))
         ]
 
     def event_facts(self) -> dict[Ordinal, tuple[EventFact, ...]]:
@@ -313,13 +380,23 @@ def difference(before: State, after: State) -> Effect:
             for tagging in before.expiries.keys() | after.expiries.keys()
             if before.expiries.get(tagging) != after.expiries.get(tagging)
         },
+        {
+            n: (before.attributes.get(n), entry)
+            for n, entry in after.attributes.items()
+            if before.attributes.get(n) != entry
+        },
+        {
+            holding: (before.values.get(holding), after.values.get(holding))
+            for holding in before.values.keys() | after.values.keys()
+            if before.values.get(holding) != after.values.get(holding)
+        },
     )
 
 
 def seen_today(then: State, now: State) -> State:
-    """Returns an earlier state with today's names: its people and taggings, and the current paths of its tags.
+    """Returns an earlier state with today's names: its people, taggings and values, and the current paths of its tags.
 
-    A deleted tag gets the path that its last path means today.
+    Attributes are never renamed. A deleted tag gets the path that its last path means today.
     """
     seen = then.copy()
     seen.aliases = dict(now.aliases)
@@ -335,10 +412,10 @@ def forgotten(history: Sequence[Record], then: State) -> list[Record]:
     """Returns the records of a history that is compacted up to the state `then`.
 
     Each record keeps its changes of the catalogue. Of its other changes, it keeps the last addition of each tagging,
-    person and expiry that exists in `then`.
+    person, expiry and value that exists in `then`.
     """
     taggings = {(o, n) for o, numbers in then.tag_numbers.items() for n in numbers}
-    people, expiries = set(then.tag_numbers), dict(then.expiries)
+    people, expiries, values = set(then.tag_numbers), dict(then.expiries), dict(then.values)
     found: list[Record] = []
     for record in reversed(history):
         effect = record.effect
@@ -350,10 +427,14 @@ def forgotten(history: Sequence[Record], then: State) -> list[Record]:
             entries=effect.entries,
             aliases=effect.aliases,
             expiries={tagging: (0, expiries[tagging]) for tagging in effect.expiries if tagging in expiries},
+            attributes=effect.attributes,
+            values={holding: (None, values[holding]) for holding in effect.values if holding in values},
         )
         taggings -= kept.added
         people -= kept.came
         for tagging in kept.expiries:
             del expiries[tagging]
+        for holding in kept.values:
+            del values[holding]
         found.append(msgspec.structs.replace(record, effect=kept))
     return found[::-1]
