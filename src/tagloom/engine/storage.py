@@ -247,6 +247,16 @@ class Compacted(NamedTuple):
 AFTER_ROWS = 2**31 - 1
 
 
+class NumberedText(NamedTuple):
+    """The number of a text of an attribute, and the only person who ever had it, or SEVERAL."""
+
+    number: int
+    person: int
+
+
+SEVERAL = -1
+
+
 class DictionaryReads(Protocol):
     """The reads of the tag dictionary: rows, aliases and expiry rows."""
 
@@ -429,8 +439,8 @@ class EventReads(Protocol):
 class AttributeReads(Protocol):
     """The reads of the distinct texts of attributes, which are numbered from 0. Texts of erased people are left out."""
 
-    def value_numbers(self, attribute: int, values: Sequence[str]) -> dict[str, int]:
-        """Returns the numbers of those of these texts that an attribute has."""
+    def value_numbers(self, attribute: int, values: Sequence[str]) -> dict[str, NumberedText]:
+        """Returns those of these texts that an attribute has."""
 
     def values_numbered(self, attribute: int, numbers: Sequence[int]) -> dict[int, str]:
         """Returns the texts with these numbers."""
@@ -552,11 +562,14 @@ class EventWrites(Protocol):
 class AttributeWrites(Protocol):
     """The writes of the distinct texts of attributes."""
 
-    def add_values(self, attribute: int, first: int, values: Sequence[str]) -> None:
-        """Adds texts with the numbers from `first` on."""
+    def add_values(self, attribute: int, first: int, values: Sequence[tuple[str, int]]) -> None:
+        """Adds texts, each with its person, with the numbers from `first` on."""
 
-    def erase_value(self, attribute: int, number: int) -> None:
-        """Deletes a text. Its number stays in use."""
+    def share_values(self, attribute: int, numbers: Sequence[int]) -> None:
+        """Marks that several people have or had the texts with these numbers."""
+
+    def erase_values(self, attribute: int, person: int) -> None:
+        """Deletes the texts that only this person had. Their numbers stay in use."""
 
 
 class Transaction(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from tagloom.engine.storage import NumberedText
 from tagloom.stores.event_statements import EventReads, EventWrites
 
 _AT_ONCE = 500  # Parameters of one statement. SQLite allows 32,766, and PostgreSQL 65,535.
@@ -11,15 +12,16 @@ _ROWS_AT_ONCE = 10_000  # Texts that are read together: ten megabytes at most.
 class AttributeReads(EventReads):
     """The reads of the texts of attributes."""
 
-    def value_numbers(self, attribute: int, values: Sequence[str]) -> dict[str, int]:
-        found: dict[str, int] = {}
+    def value_numbers(self, attribute: int, values: Sequence[str]) -> dict[str, NumberedText]:
+        found: dict[str, NumberedText] = {}
         for start in range(0, len(values), _AT_ONCE):
             some = values[start : start + _AT_ONCE]
             query = (
-                "SELECT value, number FROM attribute_value WHERE attribute=%s "
+                "SELECT value, number, person FROM attribute_value WHERE attribute=%s "
                 f"AND value IN ({', '.join(['%s'] * len(some))})"
             )
-            found.update((value, number) for value, number in self._all(query, attribute, *some))
+            rows = self._all(query, attribute, *some)
+            found.update((value, NumberedText(number, person)) for value, number, person in rows)
         return found
 
     def values_numbered(self, attribute: int, numbers: Sequence[int]) -> dict[int, str]:
@@ -51,16 +53,24 @@ class AttributeReads(EventReads):
 class AttributeWrites(AttributeReads, EventWrites):
     """The writes of the texts of attributes."""
 
-    def add_values(self, attribute: int, first: int, values: Sequence[str]) -> None:
-        for start in range(0, len(values), _AT_ONCE // 3):
-            some = values[start : start + _AT_ONCE // 3]
+    def add_values(self, attribute: int, first: int, values: Sequence[tuple[str, int]]) -> None:
+        for start in range(0, len(values), _AT_ONCE):
+            some = values[start : start + _AT_ONCE]
             query = (
-                "INSERT INTO attribute_value (attribute, number, value) VALUES "
-                f"{', '.join(['(%s, %s, %s)'] * len(some))}"
+                "INSERT INTO attribute_value (attribute, number, value, person) VALUES "
+                f"{', '.join(['(%s, %s, %s, %s)'] * len(some))}"
             )
             numbered = enumerate(some, first + start)
-            self._send(query, *(each for number, value in numbered for each in (attribute, number, value)))
+            self._send(query, *(each for number, value in numbered for each in (attribute, number, *value)))
 
-    def erase_value(self, attribute: int, number: int) -> None:
-        query = "UPDATE attribute_value SET value=NULL WHERE attribute=%s AND number=%s"
-        self._send(query, attribute, number)
+    def share_values(self, attribute: int, numbers: Sequence[int]) -> None:
+        for start in range(0, len(numbers), _AT_ONCE):
+            some = numbers[start : start + _AT_ONCE]
+            query = (
+                "UPDATE attribute_value SET person=-1 WHERE attribute=%s "
+                f"AND number IN ({', '.join(['%s'] * len(some))})"
+            )
+            self._send(query, attribute, *some)
+
+    def erase_values(self, attribute: int, person: int) -> None:
+        self._send("UPDATE attribute_value SET value=NULL WHERE attribute=%s AND person=%s", attribute, person)

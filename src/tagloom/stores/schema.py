@@ -454,16 +454,18 @@ event_type = sql.Table(
     sql.Column("last_at", sql.BigInteger, nullable=False),
 )
 
-# The distinct texts of each attribute, and its lists as JSON, each with its number. A text that only an erased person
-# had is NULL, and its number is never used again.
+# The distinct texts of each attribute, and its lists as JSON, each with its number. `person` is the ordinal of the only
+# person who ever had it, or -1 for several. The text of one erased person is NULL, and its number is not used again.
 attribute_value = sql.Table(
     "attribute_value",
     metadata,
     sql.Column("attribute", sql.Integer, sql.ForeignKey("row.id"), primary_key=True),
     sql.Column("number", sql.Integer, primary_key=True),
     sql.Column("value", sql.Text),
+    sql.Column("person", sql.BigInteger, nullable=False),
     sql.UniqueConstraint("attribute", "value"),
 )
+sql.Index("attribute_value_of_person", attribute_value.c.attribute, attribute_value.c.person)
 
 # The apps that send events by client libraries. `draft` is JSON. `secret_hash` is the hash of the secret key.
 event_source = sql.Table(

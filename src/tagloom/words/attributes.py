@@ -23,7 +23,6 @@ _TIME = re.compile(
     r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?:Z|[+-]\d\d(?::?\d\d)?))?",
     re.IGNORECASE | re.ASCII,
 )
-_TIMES = (-62_135_596_800_000, 253_402_300_800_000)  # The years 1 to 9999, in milliseconds since 1970.
 
 
 class AttributeValue(NamedTuple):
@@ -254,11 +253,11 @@ def flattened(values: Mapping[str, Any]) -> dict[str, Any]:
     {'company.name': 'Acme', 'company.address.city': 'Bonn', 'age': 3}
     """
     found: dict[str, Any] = {}
-    waiting: list[tuple[str, Any]] = [(name, values[name]) for name in reversed(values)]
+    waiting: list[tuple[str, Any]] = [*values.items()][::-1]
     while waiting:
         name, value = waiting.pop()
         if isinstance(value, Mapping) and value:
-            waiting.extend((f"{name}.{inner}", value[inner]) for inner in reversed(list(value)))
+            waiting.extend((f"{name}.{inner}", each) for inner, each in [*value.items()][::-1])
         else:
             found[name] = value
     return found

@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from tagloom.words.attributes import AttributeType, AttributeValue
+from tagloom.words.attributes import AttributeType, AttributeValue, checked_number
 
 SIGN_BIT = 63
 _SIGN = 1 << SIGN_BIT
@@ -86,7 +86,7 @@ def value_of_code(type: AttributeType, code: int) -> AttributeValue:
     if type == "time":
         return AttributeValue("time", code if code < _SIGN else _SIGN - code)
     number: float = struct.unpack(">d", struct.pack(">Q", code))[0]
-    return AttributeValue("number", int(number) if number.is_integer() else number)
+    return AttributeValue("number", checked_number(number))
 
 
 def codes_of(values: Sequence[AttributeValue]) -> Codes:

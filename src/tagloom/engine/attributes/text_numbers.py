@@ -50,7 +50,8 @@ class TextNumbers:
         wanted = texts_of(node, type)
         through = snapshot.values_count(row.id)
         if wanted is not None:
-            found = sorted(snapshot.value_numbers(row.id, wanted).values()) if wanted else []
+            known_texts = snapshot.value_numbers(row.id, wanted) if wanted else {}
+            found = sorted(each.number for each in known_texts.values())
             is_final = len(found) == len(set(wanted))
             return meaning_of_numbers(found, is_inverted=is_inverted), COMPLETE if is_final else through
         known = self._found.get((row.id, node))

@@ -71,7 +71,7 @@ class Decider:
         self._today: dict[str, Definition] = {}
         self._paths: dict[int, str] = {}
         self._rows: frozenset[int] = frozenset()
-        self._attributes: frozenset[AttributeName] = frozenset()
+        self._attributes: dict[AttributeName, int | None] = {}
         self._requests: Counter[int] = Counter()
         self._slabs: OrderedDict[int, Slab] = OrderedDict()
         self._answers: dict[bytes, tuple[str, ...]] = {}
@@ -153,15 +153,22 @@ class Decider:
         named = {node.tag for node in nodes if isinstance(node, HasTag)}
         paths = {row.id: row.path for tag in named for row in dictionary.subtree(tag)}
         beginnings = self._environment.beginnings
-        is_same = today == self._today and paths == self._paths and beginnings == self._beginnings
+        named_attributes = frozenset(node.attribute for node in nodes if isinstance(node, HasAttribute))
+        attributes = {name: dictionary.attributes.get(name) for name in named_attributes}
+        is_same = (
+            today == self._today
+            and paths == self._paths
+            and attributes == self._attributes
+            and beginnings == self._beginnings
+        )
         self._names = sorted(tests.keys() - by_context)
         self._tests = [tests[name] for name in self._names]
         self._by_context = [(name, tests[name]) for name in sorted(by_context)]
         self._has_percent = any(isinstance(node, InPercent) for node in nodes)
         self._today, self._paths = today, paths
-        self._attributes = frozenset(node.attribute for node in nodes if isinstance(node, HasAttribute))
-        attributes = {row for name in self._attributes for row in dictionary.attributes_ever.get(name, ())}
-        self._rows = frozenset({*paths, *attributes, *dictionary.facts.values(), EVENTS})
+        self._attributes = attributes
+        rows_of_attributes = (row for row in attributes.values() if row is not None)
+        self._rows = frozenset({*paths, *rows_of_attributes, *dictionary.facts.values(), EVENTS})
         self._tribes, self._epoch, self._beginnings = tribes, epoch, beginnings
         not_updated, self._not_updated, self._late = self._not_updated | self._late, BitMap(), BitMap()
         if is_same and self._has_percent:

@@ -212,7 +212,8 @@ class Past:
         for attribute in dictionary.attributes_ever.get(node.attribute, ()):
             meaning, _ = find_meaning(node, attribute, today, dictionary, environment.texts, environment.snapshot)
             found |= people_of(meaning, attribute_rows_of(attribute, dictionary, self._rows.__getitem__))
-        return found
+        # The texts of people who were erased since are deleted, so none of their values count.
+        return found - environment.fact("erased")
 
     def go_to(self, place: int) -> bool:
         """Counts events up to one of the points. Until the first call, they are counted up to now.

@@ -61,7 +61,8 @@ class EnvironmentState:
         index_bytes_max: int = limits.INDEX_BYTES_DEFAULT,
     ) -> None:
         self.key = key
-        self.event_log = EventLog(lambda: self.today(), index_bytes_max // 4)
+        self.today: Callable[[], int] = lambda: day_of(milliseconds_at(now()))
+        self.event_log = EventLog(self.today, index_bytes_max // 4)
         self.lock = threading.RLock()
         self._published = threading.Condition(self.lock)
         self._is_committing = False
@@ -77,7 +78,6 @@ class EnvironmentState:
         self.texts = TextNumbers()
         self._leaves_of_attributes = AttributeLeaves(self.texts, self.row, self.index.peek)
         self._known_texts: dict[tuple[int, int], str] = {}
-        self.today: Callable[[], int] = lambda: day_of(milliseconds_at(now()))
         self.stamp = _UNKNOWN
         self._open: AbstractContextManager[Snapshot] | None = None
         self._snapshot: Snapshot | None = None
@@ -224,7 +224,12 @@ class EnvironmentState:
                 attribute = row.tag or row.id
                 people[attribute] = people[attribute] | some if attribute in people else some
         changed.update(people)
-        if people and not self._leaves_of_attributes.change(people, self.dictionary):
+        if self.dictionary.facts["erased"] in changed:
+            # A text that was erased gets a new number when somebody else has it.
+            self._known_texts.clear()
+            self._leaves_of_attributes.clear()
+            self.epoch += 1
+        elif people and not self._leaves_of_attributes.change(people, self.dictionary):
             self.epoch += 1
 
     def _notify(self, changed: Mapping[int, BitMap]) -> None:
@@ -235,7 +240,6 @@ class EnvironmentState:
         changed[row] = BitMap.union(added, removed, changed.get(row, _NOBODY))
         if row == self.dictionary.facts["erased"]:
             self.event_log.counts.remove(added)
-            self._known_texts.clear()
         self.index.change(row, added, removed)
         for path in self._unions.get(row, ()):
             union = self._leaves[path, "subtree"]

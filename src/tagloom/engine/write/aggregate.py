@@ -169,6 +169,11 @@ class Texts:
         return number
 
 
+def holds_people(rules: BatchRules) -> bool:
+    """Returns whether the people of rejected lines must keep what their lines do not name."""
+    return rules.mode in ("set", "mirror") or rules.replaces_attributes
+
+
 class Aggregator:
     """An aggregator, which aggregates parts one after another; `finish` returns the resolved batch.
 
@@ -178,6 +183,7 @@ class Aggregator:
 
     def __init__(self, rules: BatchRules, lookups: Lookups) -> None:
         self._rules = rules
+        self._holds = holds_people(rules)
         self._lookups = lookups
         self._begun = lookups.state()
         self._base = self._begun.next_ordinal
@@ -210,7 +216,7 @@ class Aggregator:
         if self._rules.mode != "remove" and (part.expiries is not None or self._expiries):
             line_expiries = np.zeros(len(part.lines), np.int64) if part.expiries is None else part.expiries
             self._expiries.append((part.lines, line_expiries))
-        if self._rules.mode in ("set", "mirror"):
+        if self._holds:
             self._held_keys.extend(part.held)
             if part.doubts:
                 self._doubt(part.doubts)
@@ -341,7 +347,7 @@ class Aggregator:
                 self._reject([rejections.rejected(int(part.lines[line]), name, problem)])
 
     def _hold(self, ordinals: NDArray[np.uint32]) -> None:
-        if self._rules.mode in ("set", "mirror") and len(ordinals):
+        if self._holds and len(ordinals):
             self._held |= bitmap_of(np.unique(ordinals))
 
     def _may_contradict(self, part: Part, columns: "_Columns", bad_line: NDArray[np.bool_]) -> NDArray[np.bool_] | None:

@@ -9,7 +9,16 @@ from typing import NamedTuple, Protocol
 
 from tagloom.engine.bitmaps import BitMap
 from tagloom.engine.keys.hashing import Keyed, binary_array
-from tagloom.engine.write.aggregate import NO_DOUBT, Doubtful, Lookups, Newcomers, ResolvedBatch, Texts, decide_in_order
+from tagloom.engine.write.aggregate import (
+    NO_DOUBT,
+    Doubtful,
+    Lookups,
+    Newcomers,
+    ResolvedBatch,
+    Texts,
+    decide_in_order,
+    holds_people,
+)
 from tagloom.ports.writes import BatchRules, Part
 from tagloom.words import rejections
 from tagloom.words.expiry import Expiry
@@ -84,7 +93,7 @@ def aggregate_few(parts: Sequence[Part], rules: BatchRules, lookups: KeyLookups)
         added=added,
         removed=removed,
         bare=bare,
-        held=BitMap([people.ordinal(key) for key in held]) | known if is_whole else BitMap(),
+        held=BitMap([people.ordinal(key) for key in held]) | known if holds_people(rules) else BitMap(),
         newcomers=people.newcomers(),
         accepted_lines=accepted + len(good),
         rejected=tuple(rejected[: rules.rejected_max]),

@@ -157,9 +157,7 @@ class Cells:
         )
         if len(out):
             kept = ~np.isin(columns.line, out)
-            columns = _Columns(
-                columns.line[kept], columns.ordinal[kept], columns.attribute[kept], columns.place[kept]
-            )
+            columns = _Columns(columns.line[kept], columns.ordinal[kept], columns.attribute[kept], columns.place[kept])
         # The sort keeps the order of equal keys, so the last one of a group is the last cell.
         order = np.lexsort((columns.ordinal, columns.attribute))
         attribute, ordinal = columns.attribute[order], columns.ordinal[order]

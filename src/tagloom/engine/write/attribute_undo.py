@@ -39,9 +39,10 @@ def undo_values(
         for bucket in buckets:
             places = sorted(row << 16 | bucket for row in rows)
             changes = sorted(view.tx.changes_of_places(places, min(undone)), key=lambda change: -change.version)
-            lost, won, spared = _walk_back(iter(changes), undone, conflicts, override=override)
+            lost, won, spared, settled = _walk_back(iter(changes), undone, conflicts, override=override)
             held = {row: view.chunk(row, bucket) for row in lost.keys() | won.keys()}
-            back = BitMap.union(_NOBODY, *(people - held[row] for row, people in won.items()))
+            # Who does not lose the row of the attribute itself had a value before the undone versions.
+            back = settled - lost.get(attribute, _NOBODY)
             unable = back & gone if is_live else back
             skipped += len(spared | unable)
             for row, present in held.items():
@@ -71,16 +72,23 @@ def _places(undone: frozenset[int], view: View) -> dict[int, _Places]:
 
 def _walk_back(
     changes: Iterator[ChunkChange], undone: frozenset[int], conflicts: set[int], *, override: bool
-) -> tuple[dict[int, BitMap], dict[int, BitMap], BitMap]:
+) -> tuple[dict[int, BitMap], dict[int, BitMap], BitMap, BitMap]:
     """Walks the rows of an attribute in one bucket back, by the changes of each version, newest first.
 
-    Returns the people whom each row loses and gets, and the people who are skipped because of later changes.
+    Returns the people whom each row loses and gets, the people who are skipped because of later changes, and the people
+    whose values before the undone versions are known.
     """
-    lost, won, spared, others = dict[int, BitMap](), dict[int, BitMap](), BitMap(), BitMap()
+    lost, won = dict[int, BitMap](), dict[int, BitMap]()
+    # The same for the changes of all versions so far, which an undo with `override` undoes too.
+    every_lost, every_won = dict[int, BitMap](), dict[int, BitMap]()
+    spared, others, settled = BitMap(), BitMap(), BitMap()
     later: list[tuple[int, BitMap]] = []
     for version, group in groupby(changes, lambda change: change.version):
         each = [(change.row, from_bytes(change.added), from_bytes(change.removed)) for change in group]
         people = BitMap.union(_NOBODY, *(some for _, added, removed in each for some in (added, removed)))
+        for row, added, removed in each:
+            every_lost[row] = (every_lost.get(row, _NOBODY) - removed) | added
+            every_won[row] = (every_won.get(row, _NOBODY) - added) | removed
         if version not in undone:
             if not override:
                 others |= people
@@ -89,24 +97,22 @@ def _walk_back(
         if met := people & others:
             spared |= met
             conflicts |= {other for other, some in later if other not in conflicts and some & met}
-        for row, added, removed in each:
-            gained, taken = added - others, removed - others
-            lost[row] = (lost.get(row, _NOBODY) - taken) | gained
-            won[row] = (won.get(row, _NOBODY) - gained) | taken
-    return lost, won, spared
+        people = people - others
+        settled |= people
+        for row in every_lost:
+            lost[row] = (lost.get(row, _NOBODY) - people) | (every_lost[row] & people)
+            won[row] = (won.get(row, _NOBODY) - people) | (every_won[row] & people)
+    return lost, won, spared, settled
 
 
-def wanted_rows(entries: Mapping[int, tuple[Row | None, Row]], view: View, draft: Draft) -> Iterator[Row]:
-    """Yields the attributes as the undo leaves them, from their states before and after the undone versions.
+def wanted_rows(attributes: Mapping[int, tuple[Row | None, Row]], view: View, draft: Draft) -> Iterator[Row]:
+    """Yields the attributes as the undo leaves them, from their states before the versions and their last live states.
 
     An attribute that the versions created stays while people have a value.
     """
-    for before, now in entries.values():
-        if before is not None and before.is_live:
-            yield before
-            continue
-        shift = draft.attributes.get(now.id, {}).get(now.id, Shift(_NOBODY, _NOBODY))
-        if (view.whole(now.id) - shift.removed) or shift.added:
-            yield now
+    for before, alive in attributes.values():
+        shift = draft.attributes.get(alive.id, {}).get(alive.id, Shift(_NOBODY, _NOBODY))
+        if (before is not None and before.is_live) or (view.whole(alive.id) - shift.removed) or shift.added:
+            yield alive
         else:
-            yield now._replace(is_live=False) if before is None else before
+            yield view.attribute(alive.id)._replace(is_live=False) if before is None else before

@@ -1,17 +1,14 @@
 """Changes of attribute values, as shifts of the rows of an attribute."""
 
-from collections.abc import Collection, Mapping, Sequence
-from itertools import groupby
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tagloom.base.text import printable
 from tagloom.engine.attributes.codes import Codes, bits_in, is_textual
-from tagloom.engine.attributes.conditions import AttributeRows, Meaning, Ranks, people_of
-from tagloom.engine.bitmaps import BitMap, bitmap_of, holds
-from tagloom.engine.history.person_changes import changes_of_ordinal
-from tagloom.engine.state.dictionary import attribute_type
-from tagloom.engine.storage import Row, Span
+from tagloom.engine.bitmaps import BitMap, bitmap_of
+from tagloom.engine.storage import SEVERAL, Row
 from tagloom.engine.write.attribute_cells import ResolvedAttribute
 from tagloom.engine.write.draft import Draft, Shift, View
 from tagloom.ports.problems import AttributeExists, AttributeNotFound
@@ -26,8 +23,8 @@ def put_attribute(name: AttributeName, type: AttributeType, description: str | N
         return draft, "create attribute"
     if row.type != type:
         raise AttributeExists(
-            f"The attribute '{name}' has the type {row.type}. Delete it first to give it another type.",
-            value=name,
+            f"The attribute '{printable(name)}' has the type {row.type}. Delete it first to give it another type.",
+            value=printable(name),
             type=row.type,
         )
     if description is not None and description != row.description:
@@ -48,7 +45,7 @@ def find_attribute(name: AttributeName, known: Mapping[str, Row]) -> Row:
     """Returns an attribute. Raises: AttributeNotFound."""
     row = known.get(name)
     if row is None:
-        raise AttributeNotFound(f"There is no attribute '{name}'.", value=name)
+        raise AttributeNotFound(f"There is no attribute '{printable(name)}'.", value=printable(name))
     return row
 
 
@@ -73,21 +70,25 @@ def set_attributes(
         removed = bitmap_of(people[~is_set])
         if replaced:
             removed |= replaced - bitmap_of(people)
-        change_values(row, people[is_set], _codes(attribute, places[is_set], row, view), removed, view, draft)
+        codes = _codes(attribute, people[is_set], places[is_set], row.id, view)
+        change_values(row, people[is_set], codes, removed, view, draft)
         done.add(row.id)
     for row in known.values() if replaced else ():
         if row.id not in done:
             change_values(row, np.empty(0, np.uint32), np.empty(0, np.uint64), replaced or BitMap(), view, draft)
 
 
-def _codes(attribute: ResolvedAttribute, places: NDArray[np.int64], row: Row, view: View) -> Codes:
-    """Returns the code of each place."""
-    if not is_textual(row.type):
+def _codes(
+    attribute: ResolvedAttribute, people: NDArray[np.uint32], places: NDArray[np.int64], id: int, view: View
+) -> Codes:
+    """Returns the code of the value at each place, which each of these people gets."""
+    if not is_textual(attribute.type or ""):
         codes: Codes = np.asarray(attribute.values, np.uint64)[places]
         return codes
-    used, inverse = np.unique(places, return_inverse=True)
+    used, first, inverse, counts = np.unique(places, return_index=True, return_inverse=True, return_counts=True)
     texts = [str(attribute.values[place]) for place in used.tolist()]
-    numbers = view.text_numbers(row.id, texts) if texts else {}
+    owners = np.where(counts == 1, people[first].astype(np.int64), SEVERAL) if len(texts) else used
+    numbers = view.text_numbers(id, dict(zip(texts, owners.tolist(), strict=True))) if texts else {}
     found: Codes = np.array([numbers[text] for text in texts], np.uint64)[inverse]
     return found
 
@@ -112,42 +113,9 @@ def change_values(
 
 
 def erase_values(ordinal: int, view: View, draft: Draft) -> None:
-    """Removes the values of a person, and deletes the texts that nobody else has.
-
-    It also deletes earlier texts of the person. If somebody else had such a text earlier, its undo brings back no
-    value.
-    """
+    """Removes the values of a person, and deletes the texts that nobody else ever had."""
     alone = BitMap([ordinal])
-    known = [row for row in view.dictionary.rows.values() if row.kind == "attribute"]
-    for row in {row.id: row for row in (*known, *view.attributes().values())}.values():
-        bits = view.bits_of(row.id)
+    for row in [row for row in view.dictionary.rows.values() if row.kind == "attribute"]:
         if is_textual(row.type):
-            rows = AttributeRows(
-                attribute_type(row), view.whole(row.id), {bit: view.whole(each) for bit, each in bits.items()}
-            )
-            for number in _numbers_ever(ordinal, row, bits, view):
-                if not people_of(Meaning((Ranks(number, number),)), rows) - alone:
-                    view.tx.erase_value(row.id, number)
+            view.tx.erase_values(row.id, ordinal)
         change_values(row, np.empty(0, np.uint32), np.empty(0, np.uint64), alone, view, draft)
-
-
-def _numbers_ever(ordinal: int, row: Row, bits: Mapping[int, int], view: View) -> set[int]:
-    """Returns the numbers of the texts that a person has and had, as far as the log has them."""
-    alone = BitMap([ordinal])
-    having = {each for each in (row.id, *bits.values()) if ordinal in view.near(each, alone)}
-    found = {_code(having, bits)} if row.id in having else set[int]()
-    mine = {row.id, *bits.values()}
-    changes = changes_of_ordinal(view.tx, ordinal, Span(0, newest_first=True))
-    for _, group in groupby(changes, lambda change: change.version):
-        for change in group:
-            if change.row in mine and holds(change.added, ordinal):
-                having.discard(change.row)
-            elif change.row in mine:
-                having.add(change.row)
-        if row.id in having:
-            found.add(_code(having, bits))
-    return found
-
-
-def _code(having: Collection[int], bits: Mapping[int, int]) -> int:
-    return sum(1 << bit for bit, row in bits.items() if row in having)

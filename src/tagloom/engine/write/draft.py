@@ -24,10 +24,12 @@ from tagloom.engine.keys.hashing import Hashed, Keyed
 from tagloom.engine.keys.points import Finder, Share, people_from
 from tagloom.engine.state.dictionary import attribute_type
 from tagloom.engine.storage import (
+    SEVERAL,
     BatchRecord,
     ChunkChange,
     Entry,
     Footprint,
+    NumberedText,
     Row,
     RowTotal,
     State,
@@ -269,7 +271,7 @@ class View:
         self._made_expiries: dict[int, dict[int, int]] = {}
         self._made: dict[str, Row] = {}
         self.attribute_rows: dict[int, Row] = {}
-        self.new_texts: dict[int, dict[str, int]] = {}
+        self._new_texts: dict[int, dict[str, NumberedText]] = {}
         self._has_new_bits = False
         self.aliases: dict[TagPath, TagPath | None] = {}
         self.newcomers: dict[tuple[int, int], int] = {}
@@ -493,20 +495,27 @@ class View:
                 self._has_new_bits = True
         return found
 
-    def text_numbers(self, attribute: int, texts: Sequence[str]) -> dict[str, int]:
-        """Returns the number of each of these distinct texts of an attribute. Adds those that are missing."""
-        made = self.new_texts.get(attribute, {})
-        found = {text: made[text] for text in texts if text in made}
+    def text_numbers(self, attribute: int, people: Mapping[str, int]) -> dict[str, int]:
+        """Returns the number of each of these texts of an attribute, which people get. Adds those that are missing.
+
+        `people` has the person who gets a text, or SEVERAL.
+        """
+        made = self._new_texts.setdefault(attribute, {})
+        found = {text: made[text] for text in people if text in made}
         if attribute not in self._new_rows:
-            found |= self.tx.value_numbers(attribute, [text for text in texts if text not in found])
-        missing = [text for text in texts if text not in found]
+            found |= self.tx.value_numbers(attribute, [text for text in people if text not in found])
+        missing = [text for text in people if text not in found]
         if missing:
             first = self.tx.values_count(attribute)
-            self.tx.add_values(attribute, first, missing)
-            new = {text: first + place for place, text in enumerate(missing)}
-            self.new_texts.setdefault(attribute, {}).update(new)
+            self.tx.add_values(attribute, first, [(text, people[text]) for text in missing])
+            new = {text: NumberedText(first + place, people[text]) for place, text in enumerate(missing)}
             found |= new
-        return found
+            made |= new
+        shared = [text for text, each in found.items() if each.person not in (SEVERAL, people[text])]
+        if shared:
+            self.tx.share_values(attribute, [found[text].number for text in shared])
+            made |= {text: found[text]._replace(person=SEVERAL) for text in shared}
+        return {text: each.number for text, each in found.items()}
 
     def expiry_row(self, tag: int, moment: int) -> int:
         """Returns the expiry row of a tag and moment; creates it when there is none."""

@@ -87,8 +87,7 @@ def undo_diff(versions: Collection[int], view: View, *, override: bool = False) 
     conflicts: set[int] = set()
     moments = dict[int, int]()
     attributes = _attribute_entries(entries, view)
-    live = {row: before is not None and before.is_live for row, (before, _) in attributes.items()}
-    live |= {row: True for row, (_, now) in attributes.items() if now.is_live}
+    live = {row: alive.is_live for row, (_, alive) in attributes.items()}
     values = undo_values(undone, live, gone, view, draft, override=override)
     skipped += values.skipped
     conflicts |= values.conflicts
@@ -256,7 +255,9 @@ def _without_expiry(state: str) -> str:
 
 
 def _is_live(kind: str, state: str) -> bool:
-    return kind == "tag" and state != "" and row_from(0, state).is_live
+    if not state or kind == "alias":
+        return False
+    return (attribute_from if kind == "attribute" else row_from)(0, state).is_live
 
 
 def _changed_since(entry: Entry, view: View) -> UndoConflict:
@@ -333,12 +334,15 @@ def _put_entries_back(
 
 
 def _attribute_entries(entries: dict[tuple[str, str], _Origin], view: View) -> dict[int, tuple[Row | None, Row]]:
-    """Returns the attributes whose entries the undo changes, as they were before the versions and as they are now."""
-    return {
-        int(name): (attribute_from(int(name), origin.before) if origin.before else None, view.attribute(int(name)))
-        for (kind, name), origin in entries.items()
-        if kind == "attribute"
-    }
+    """Returns the attributes whose entries the undo changes: before the versions, and in their last live state."""
+    found = dict[int, tuple[Row | None, Row]]()
+    for (kind, name), origin in entries.items():
+        if kind == "attribute":
+            before = attribute_from(int(name), origin.before) if origin.before else None
+            now = view.attribute(int(name))
+            alive = now if now.is_live or not origin.alive else attribute_from(int(name), origin.alive)
+            found[int(name)] = before, before if before is not None and before.is_live else alive
+    return found
 
 
 def _put_attributes_back(attributes: dict[int, tuple[Row | None, Row]], view: View, draft: Draft) -> None:

@@ -57,7 +57,6 @@ class Cells:
         self._is_closed = is_closed
         self.new_types: dict[AttributeName, AttributeType] = {}
         self.values: dict[Person, dict[AttributeName, AttributeValue | None]] = {}
-        self._to_create: set[AttributeName] = set()
 
     def decide_types(self, cells: Sequence[Cell]) -> None:
         """Gives each new attribute the type of its first valid value. Reads all lines, also those to be rejected."""
@@ -106,13 +105,12 @@ class Cells:
         """Adds the cells of an accepted line. The last cell of a person and an attribute decides."""
         for name, value in map(self._read, cells):
             self.values.setdefault(person, {})[name] = value
-            if value is not None and name not in self._live:
-                self._to_create.add(name)
 
     def apply(self, draft: State, *, replaces: Collection[Person]) -> None:
         """Creates the new attributes and sets the values. The people in `replaces` lose their other attributes."""
+        used = {name for said in self.values.values() for name, value in said.items() if value is not None}
         for name, type in self.new_types.items():
-            if name in self._to_create:
+            if name in used:
                 draft.create_attribute(name, type)
         for person in replaces:
             said = self.values.get(person, {})

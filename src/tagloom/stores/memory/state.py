@@ -334,6 +334,9 @@ class State:
         names, values = attributes_named([asked], others), self.values_of_people()
 
         def read_of(ordinal: Ordinal) -> frozenset[tuple[AttributeName, AttributeValue]]:
+            # The attributes of people erased since do not count.
+            if ordinal not in self.words.people:
+                return frozenset()
             return frozenset((name, value) for name, value in values.get(ordinal, {}).items() if name in names)
 
         return [

@@ -18,5 +18,7 @@ def upgrade() -> None:
         sql.Column("attribute", sql.Integer, sql.ForeignKey("row.id"), primary_key=True),
         sql.Column("number", sql.Integer, primary_key=True),
         sql.Column("value", sql.Text),
+        sql.Column("person", sql.BigInteger, nullable=False),
         sql.UniqueConstraint("attribute", "value"),
     )
+    op.create_index("attribute_value_of_person", "attribute_value", ["attribute", "person"])
