@@ -455,7 +455,15 @@ class Answers:
         def paths(taggings: Iterable[Tagging]) -> tuple[str, ...]:
             return tuple(sorted(state.entries[n].path for whose, n in taggings if whose == ordinal and n in numbers))
 
-        values = [(state.attributes[n].name, n, *each) for (o, n), each in record.effect.values.items() if o == ordinal]
+        values = [
+            AttributeChange(
+                attribute=state.attributes[n].name,
+                before=None if before is None else plain(before),
+                after=None if after is None else plain(after),
+            )
+            for (whose, n), (before, after) in record.effect.values.items()
+            if whose == ordinal
+        ]
         undoing = [each.version for each in self._history if record.version in each.undoes]
         return Change(
             version=record.version,
@@ -475,14 +483,8 @@ class Answers:
             is_compacted=record.version <= self._horizon,
             events=record.events,
             attributes=record.attributes,
-            attribute_changes=tuple(
-                AttributeChange(
-                    attribute=name,
-                    before=None if before is None else plain(before),
-                    after=None if after is None else plain(after),
-                )
-                for name, _, before, after in sorted(values, key=lambda each: each[:2])
-            ),
+            # An undo can remove the value of an attribute and return that of a deleted one with the same name.
+            attribute_changes=tuple(sorted(values, key=lambda each: (each.attribute, each.after is not None))),
         )
 
     def list_changes(
