@@ -32,7 +32,7 @@ from tests.contract.attribute_portrait import (
     lines,
     nodes,
 )
-from tests.contract.portrait import PEOPLE, outcome
+from tests.contract.portrait import PEOPLE, outcome, portrait
 from tests.contract.test_agreement import Agreement, origins, rarely
 from tests.writing import Batch, submit_parts, write_parts
 
@@ -174,12 +174,16 @@ class AttributeAgreement(Agreement):
         self._both(lambda population: population.decide_many(PEOPLE, {"asked": asked}, because=True))
 
     @invariant()
-    def attributes_agree(self) -> None:
-        """Compares the answers about attributes after each step, and those about earlier versions after some."""
+    def answers_agree(self) -> None:
+        """Compares the answers about attributes after each step, and others after some. `Agreement` compares more."""
+        self._steps += 1
         if not self.people_before or self._steps % 2 == 0:
             self._compare(attribute_portrait)
         if self._steps % 4 == 0:
             self._compare(attribute_comparisons)
+        if self._steps % 6 == 0:
+            self._compare(portrait)
+        self._is_sound = True
 
     @invariant()
     def history_explains_the_values(self) -> None:
