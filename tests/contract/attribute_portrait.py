@@ -36,7 +36,8 @@ TYPES: dict[str, AttributeType] = {
 NOT_VALUES = (math.nan, math.inf, 2**53 + 1, "a\0b", "\ud800", "x" * 1_025, ["\udfff"], [1], {"a": 1})
 
 _known = st.sampled_from(sorted(VALUES))
-_good = _known.flatmap(lambda name: st.tuples(st.just(name), st.sampled_from(VALUES[name])))
+_usual = _known | st.sampled_from(["plan", "age"])
+_good = _usual.flatmap(lambda name: st.tuples(st.just(name), st.sampled_from(VALUES[name])))
 _mixed = st.tuples(
     st.sampled_from([*VALUES, "other", "", " plan", "\ud800"]),
     st.sampled_from([value for values in VALUES.values() for value in values] + list(NOT_VALUES)),
