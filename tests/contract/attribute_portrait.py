@@ -36,7 +36,8 @@ TYPES: dict[str, AttributeType] = {
 NOT_VALUES = (math.nan, math.inf, 2**53 + 1, "a\0b", "\ud800", "x" * 1_025, ["\udfff"], [1], {"a": 1})
 
 _known = st.sampled_from(sorted(VALUES))
-_good = _known.flatmap(lambda name: st.tuples(st.just(name), st.sampled_from(VALUES[name])))
+_usual = _known | st.sampled_from(["plan", "age"])
+_good = _usual.flatmap(lambda name: st.tuples(st.just(name), st.sampled_from(VALUES[name])))
 _mixed = st.tuples(
     st.sampled_from([*VALUES, "other", "", " plan", "\ud800"]),
     st.sampled_from([value for values in VALUES.values() for value in values] + list(NOT_VALUES)),
@@ -116,10 +117,10 @@ def attribute_portrait(of: Population) -> dict[str, Any]:
         "changes by person": [exact(of.list_changes(person=person, limit=1_000)) for person in PEOPLE],
         "some by person": [of.list_changes(person=person, newest_first=True, after=2, limit=2) for person in PEOPLE],
         "changes by both": [of.list_changes(person=person, tag=TAGS[1], limit=9) for person in PEOPLE],
-        "decisions": [of.decide(person, ALL_TRIBES, because=True) for person in PEOPLE],
-        "decisions for many": of.decide_many(PEOPLE, ALL_TRIBES, because=False),
-        "counts": [outcome(of.count, tribe, ALL_TRIBES) for tribe in BY_ATTRIBUTES.values()],
-        "members": [streamed(of.members, tribe, ALL_TRIBES) for tribe in BY_ATTRIBUTES.values()],
+        "decisions": [of.decide(person, BY_ATTRIBUTES, because=True) for person in PEOPLE],
+        "decisions for many": of.decide_many(PEOPLE, BY_ATTRIBUTES, because=False),
+        "counts": [outcome(of.count, tribe, BY_ATTRIBUTES) for tribe in BY_ATTRIBUTES.values()],
+        "members": [streamed(of.members, tribe, BY_ATTRIBUTES) for tribe in BY_ATTRIBUTES.values()],
     }
 
 
@@ -129,14 +130,14 @@ def attribute_comparisons(of: Population) -> dict[str, Any]:
     versions = sorted({0, newest // 2, max(0, newest - 1), newest, newest + 1})
     tribes = list(BY_ATTRIBUTES.values())
     return {
-        "overlap": of.overlap(sorted(BY_ATTRIBUTES), ALL_TRIBES),
-        "make-ups": [of.make_up(tribe, ALL_TRIBES, limit=9) for tribe in tribes],
-        "trends": of.trend(tribes, ALL_TRIBES, MOMENTS),
+        "overlap": of.overlap(sorted(BY_ATTRIBUTES), BY_ATTRIBUTES),
+        "make-ups": [of.make_up(tribe, BY_ATTRIBUTES, limit=9) for tribe in tribes],
+        "trends": of.trend(tribes, BY_ATTRIBUTES, MOMENTS),
         "people at": [exact(_or_name(outcome(of.find_person, p, as_of=v))) for v in versions for p in PEOPLE],
-        "counts at": [outcome(of.count, tribe, ALL_TRIBES, as_of=v) for v in versions for tribe in tribes],
-        "members at": [streamed(of.members, tribe, ALL_TRIBES, as_of=v) for v in versions for tribe in tribes],
+        "counts at": [outcome(of.count, tribe, BY_ATTRIBUTES, as_of=v) for v in versions for tribe in tribes],
+        "members at": [streamed(of.members, tribe, BY_ATTRIBUTES, as_of=v) for v in versions for tribe in tribes],
         "samples": [sample_size(of, tribe) for tribe in tribes if not isinstance(tribe.rule, AnyOf | All)],
-        "listed": [of.list_people(kind=None, tribe=tribe, tribes=ALL_TRIBES, limit=3).items for tribe in tribes],
+        "listed": [of.list_people(kind=None, tribe=tribe, tribes=BY_ATTRIBUTES, limit=3).items for tribe in tribes],
     }
 
 
