@@ -176,11 +176,11 @@ def test_an_attribute_that_only_rejected_lines_set_is_not_created(population: Po
     assert (receipt.new_attributes, population.list_attributes()) == (0, ())
 
 
-def test_an_attribute_is_created_also_if_a_later_line_removes_its_only_value(population: Population) -> None:
+def test_an_attribute_is_not_created_if_a_later_line_removes_its_only_value(population: Population) -> None:
     receipt = apply(population, "add", user("u1", plan=1), user("u1", plan=None))
 
-    assert (receipt.attributes, receipt.new_attributes, receipt.new_people) == (0, 1, 1)
-    assert attributes(population) == {"plan": ("number", 0)}
+    assert (receipt.attributes, receipt.new_attributes, receipt.new_people) == (0, 0, 1)
+    assert attributes(population) == {}
     assert values_of(population, "u1") == {}
 
 

@@ -334,6 +334,9 @@ class RecordEvents(msgspec.Struct, frozen=True):
     EVENT_TYPES_MAX, unless the type is one of FIXED_TYPES. The line of a rejected event is its place in `events`, from
     1. An event that is later than now gets the time of now. The write makes a version if at least one event was
     recorded. It cannot be undone.
+
+    Then the attributes of the recorded events are set, in order, as a second version if a value changes. Its action is
+    "identify", and it can be undone. A value that cannot be set is `ignored`; the other values are set.
     """
 
     events: Sequence[Event]

@@ -29,6 +29,7 @@ from tagloom.files.json_lines import HALF
 from tagloom.tracking import limits
 from tagloom.tracking.problems import MessageInvalid, MessageTooLarge
 from tagloom.words import limits as words_limits
+from tagloom.words.attributes import flattened
 from tagloom.words.events import EVENTS_BEGIN, RESERVED_CATEGORIES, TIMES_END, Event, EventType, find_event_type
 from tagloom.words.people import Kind, Person
 from tagloom.words.person_ids import parse_id
@@ -213,6 +214,13 @@ class MessageReader:
             properties=self._properties(message, type),
             original_at=original,
             sent_at=sent_at if sent is None else sent,
+            attributes=self._attributes(message) if type == "identify" else {},
+        )
+
+    def _attributes(self, message: _Message) -> dict[str, Any]:
+        """Returns the attributes that an `identify` message sets: its traits. Nested traits have names with dots."""
+        return flattened(
+            {name: value for name, value in _object(_traits(message)).items() if name not in self._ignored}
         )
 
     def _times(self, message: _Message, sent: int | None, *, is_import: bool) -> tuple[int, int | None]:

@@ -82,6 +82,9 @@ class Tracking:
     def _tracked(self, sender: Sender, read: TrackingBody, receipt: Receipt) -> Tracked:
         for each in receipt.rejected[: limits.REJECTED_MESSAGES_PER_BODY_MAX]:
             self._reject(sender, read.messages[each.line - 1], each.problem, each.detail)
+        for each in receipt.ignored[: limits.REJECTED_MESSAGES_PER_BODY_MAX]:
+            says = f"The message was recorded without its trait '{each.value}'. {each.detail}"
+            self._reject(sender, read.messages[each.line - 1], each.problem, says)
         return Tracked(receipt.events, receipt.repeats, len(read.refused) + receipt.rejected_count)
 
     def _reject(self, sender: Sender, message: bytes, reason: str, detail: str) -> None:

@@ -12,6 +12,9 @@ VERSION_MAX = 2**63 - 1  # Databases store a version in 64 bits.
 EVENTS = "events"
 """The action of versions that recorded events. Lists of changes leave them out, unless this action is asked for."""
 
+IDENTIFY = "identify"
+"""The action of versions that set the attributes of recorded events."""
+
 
 class Origin(msgspec.Struct, frozen=True):
     """The writer of a batch: `actor` is the name of a token or a teammate, and `source` is a file or an interface."""

@@ -5,7 +5,8 @@ The type of an event has a category and an action: `ad/clicked`. Both are levels
 
 import re
 import unicodedata
-from typing import NamedTuple, NewType
+from collections.abc import Mapping
+from typing import Any, NamedTuple, NewType
 
 import msgspec
 
@@ -40,7 +41,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
     `at` is when the event happened. `original_at` is the time that the sender gave, if it was corrected. `sent_at` is
     when the sender sent the event, by the sender's clock. `id` identifies the message: an event with the id of an
-    event of the last EVENT_ID_DAYS days is a repeat. `properties` is a JSON object.
+    event of the last EVENT_ID_DAYS days is a repeat. `properties` is a JSON object. `attributes` are values of
+    attributes that the event sets, as JSON by name; None removes a value.
     """
 
     person: Person
@@ -50,6 +52,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     properties: bytes = b"{}"
     original_at: int | None = None
     sent_at: int | None = None
+    attributes: Mapping[str, Any] = {}
 
 
 class RecordedEvent(msgspec.Struct, frozen=True, kw_only=True):

@@ -31,7 +31,8 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     than one. `renewed` counts existing taggings whose expiry changed. If the batch named such a tagging, `unchanged`
     counts the tagging, too. `events` counts the recorded events. `repeats` counts the events that were not
     recorded because an event with their id was recorded before. `attributes` counts the values of attributes that were
-    set, changed or removed. `new_attributes` counts the attributes that were created.
+    set, changed or removed. `new_attributes` counts the attributes that were created. `ignored` has the values of
+    attributes that recorded events could not set, with the place of the event as the line.
     """
 
     version: Version
@@ -55,6 +56,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     repeats: int = 0
     attributes: int = 0
     new_attributes: int = 0
+    ignored: tuple[Rejected, ...] = ()
 
 
 class Done(msgspec.Struct, frozen=True, kw_only=True):

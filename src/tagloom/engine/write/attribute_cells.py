@@ -110,7 +110,8 @@ class Cells:
             name = cells.names[int(cells.name[first_over])]
             faults.append((name, rejections.too_many_in_line(int(counts[line]))))
             fault_of[line] = len(faults) - 1
-        return ReadCells(cells.line, numbers, place[inverse], {line: faults[at] for line, at in fault_of.items()})
+        found = {line: faults[at] for line, at in fault_of.items()}
+        return ReadCells(cells.line, numbers, place[inverse], found, faults)
 
     def _understand(self, text: str, value: Any) -> tuple[int, int]:
         """Returns the number of an attribute, and the place of a value. Raises: FAULTS_OF_AN_ATTRIBUTE."""
@@ -178,12 +179,21 @@ class Cells:
 
 
 class ReadCells(NamedTuple):
-    """The cells of a part: line, number of the attribute, place of the value; and the first fault of each line."""
+    """The cells of a part: line, number of the attribute, place of the value; and the first fault of each line.
+
+    The number of a cell with a fault is -1 - n for fault n of `every_fault`.
+    """
 
     line: NDArray[np.int32]
     number: NDArray[np.int32]
     place: NDArray[np.int64]
     faults: Mapping[int, tuple[str, Problem]]
+    every_fault: Sequence[tuple[str, Problem]] = ()
+
+    def without_faults(self) -> "ReadCells":
+        """Returns the cells that have no fault, also of lines with other cells that have one."""
+        kept = self.number >= 0
+        return ReadCells(self.line[kept], self.number[kept], self.place[kept], {})
 
     def of_lines(self, is_good: NDArray[np.bool_]) -> "ReadCells":
         """Returns the cells of some lines, which have no fault."""

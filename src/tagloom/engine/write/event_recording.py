@@ -15,9 +15,10 @@ from tagloom.engine.events.blocks import columns_of
 from tagloom.engine.events.log import Recorded
 from tagloom.engine.keys.hashing import Hashed, Keyed, KeyHash, binary_array, key_of, visitors_among
 from tagloom.engine.write.draft import Draft, View
+from tagloom.engine.write.event_attributes import attributes_of_events
 from tagloom.ports import limits as ports_limits
 from tagloom.words import limits
-from tagloom.words.changes import EVENTS, Origin
+from tagloom.words.changes import EVENTS, IDENTIFY, Origin
 from tagloom.words.events import FIXED_TYPES, Event, day_of
 from tagloom.words.receipts import Receipt, Rejected
 from tagloom.words.rejections import rejected, too_many_event_types
@@ -51,14 +52,28 @@ def record_events(writes: Sequence[EventWrite], view: View, key_hash: KeyHash, n
     places = [place for each in chosen for place in each.places]
     kept = [_clamped(events[place], now_ms) for place in places]
     people = _People(kept, view, key_hash)
-    at, begin, versions, receipts = with_milliseconds(now), 0, list[int](), list[Receipt]()
+    at, begin, offset, versions, receipts = with_milliseconds(now), 0, 0, list[int](), list[Receipt]()
     for write, (of_write, refused, repeats) in zip(writes, chosen, strict=True):
         draft, end, version = Draft(), begin + len(of_write), view.state.version
         if of_write:
             people.put(begin, end, draft)
             version = view.record(draft, write.origin, EVENTS, at, events=len(of_write))
-        receipts.append(_receipt(version, len(of_write), repeats, draft.new_people, refused))
         versions += [version] * len(of_write)
+        receipt = _receipt(version, len(of_write), repeats, draft.new_people, refused)
+        if any(event.attributes for event in kept[begin:end]):
+            lines = [place - offset + 1 for place in of_write]
+            draft, ignored = attributes_of_events(kept[begin:end], lines, people.ordinals[begin:end], view)
+            if not draft.is_empty():
+                version = view.record(draft, write.origin, IDENTIFY, at)
+            receipt = msgspec.structs.replace(
+                receipt,
+                version=version,
+                attributes=draft.attributes_changed,
+                new_attributes=len(draft.entries),
+                ignored=ignored,
+            )
+        receipts.append(receipt)
+        offset += len(write.events)
         begin = end
     if kept:
         columns = columns_of(kept, people.ordinals, versions=np.array(versions, np.int64), recorded_at=now_ms)

@@ -23,8 +23,10 @@ from tagloom.words.attributes import (
     parse_value,
     plain,
 )
+from tagloom.words.events import Event
 from tagloom.words.people import Person
 from tagloom.words.problems import FAULTS_OF_AN_ATTRIBUTE
+from tagloom.words.receipts import Rejected
 
 
 class Cell(NamedTuple):
@@ -130,6 +132,31 @@ def _set_values(draft: State, person: Person, values: Mapping[AttributeName, Att
         else:
             assert number is not None, "a live attribute, or one that was just created"
             draft.values[ordinal, number] = value
+
+
+def with_attributes(
+    state: State, events: Mapping[int, Event], *, is_closed: bool
+) -> tuple[State, tuple[Rejected, ...]]:
+    """Returns the state after the attributes of recorded events were set, and the values that cannot be set.
+
+    `events` has the events by their line.
+    """
+    draft, cells, ignored = state.copy(), Cells(state, is_closed=is_closed), list[Rejected]()
+    by_line = {line: [Cell(*each) for each in event.attributes.items()] for line, event in events.items()}
+    for found in by_line.values():
+        cells.decide_types(found[: limits.ATTRIBUTES_PER_PERSON_MAX])
+    for line, found in by_line.items():
+        for cell in found[: limits.ATTRIBUTES_PER_PERSON_MAX]:
+            fault = cells.first_fault([cell])
+            if fault is None:
+                cells.accept(events[line].person, [cell])
+            else:
+                ignored.append(rejections.rejected(line, *fault))
+        if len(found) > limits.ATTRIBUTES_PER_PERSON_MAX:
+            text = found[limits.ATTRIBUTES_PER_PERSON_MAX].text
+            ignored.append(rejections.rejected(line, text, rejections.too_many_in_line(len(found))))
+    cells.apply(draft, replaces=())
+    return draft, tuple(ignored)
 
 
 # The catalogue.

@@ -11,17 +11,18 @@ from tagloom.words.receipts import Rejected
 
 
 class Recorded(NamedTuple):
-    """The state after some events were recorded, the number of repeats, and the rejected events."""
+    """The state after some events were recorded, the number of repeats, the rejected events, and the others by line."""
 
     draft: State
     repeats: int
     rejected: tuple[Rejected, ...]
+    events: dict[int, Event]
 
 
 def recorded(state: State, events: Sequence[Event], now: int, types_max: int) -> Recorded:
     """Records events. `now` is in milliseconds since 1970. The version of the draft is the next one."""
     draft, today = state.copy(), day_of(now)
-    log, repeats, rejected = list[LoggedEvent](), 0, list[Rejected]()
+    log, repeats, rejected, kept = list[LoggedEvent](), 0, list[Rejected](), dict[int, Event]()
     for line, event in enumerate(events, 1):
         day = draft.event_ids.get(event.id)
         if day is not None and today - day <= limits.EVENT_ID_DAYS:
@@ -32,12 +33,13 @@ def recorded(state: State, events: Sequence[Event], now: int, types_max: int) ->
             rejected.append(rejections.rejected(line, event.type, rejections.too_many_event_types(types_max)))
             continue
         draft.event_ids[event.id] = today
+        kept[line] = event
         found = _clamped(event, now, version=state.version + 1)
         _count(draft, found)
         log.append(LoggedEvent(state.events_ever + len(log), draft.create_person(event.person), found))
     draft.events += tuple(log)
     draft.events_ever += len(log)
-    return Recorded(draft, repeats, tuple(rejected))
+    return Recorded(draft, repeats, tuple(rejected), kept)
 
 
 def _clamped(event: Event, now: int, *, version: int) -> RecordedEvent:

@@ -43,7 +43,7 @@ from tagloom.ports.writes import (
     WriteOptions,
 )
 from tagloom.stores.memory.aggregate import Batch
-from tagloom.stores.memory.attributes import attribute_deleted, attribute_put
+from tagloom.stores.memory.attributes import attribute_deleted, attribute_put, with_attributes
 from tagloom.stores.memory.drafts import deleted, expired, merged, moved, not_found, tribe_tagged
 from tagloom.stores.memory.events import recorded
 from tagloom.stores.memory.preview import preview_of
@@ -52,7 +52,7 @@ from tagloom.stores.memory.state import Effect, Record, State, difference, forgo
 from tagloom.stores.memory.undo import undone
 from tagloom.words import limits as word_limits
 from tagloom.words import rejections, tags
-from tagloom.words.changes import EVENTS, Freed, Horizon, Origin, Version
+from tagloom.words.changes import EVENTS, IDENTIFY, Freed, Horizon, Origin, Version
 from tagloom.words.events import Event
 from tagloom.words.expiry import expiry_moment, moment_now
 from tagloom.words.people import Person
@@ -344,12 +344,21 @@ class MemoryPopulation(Answers):
 
     def _record_events(self, events: Sequence[Event], origin: Origin, types_max: int) -> Receipt:
         state = self._state
-        draft, repeats, rejected = recorded(state, events, milliseconds_at(self._now()), types_max)
-        return self._commit(draft, EVENTS, origin, is_final=True).receipt(
+        draft, repeats, rejected, kept = recorded(state, events, milliseconds_at(self._now()), types_max)
+        receipt = self._commit(draft, EVENTS, origin, is_final=True).receipt(
             events=draft.events_ever - state.events_ever,
             repeats=repeats,
             rejected_count=len(rejected),
             rejected=rejected[: limits.REJECTED_PER_RECEIPT_MAX],
+        )
+        identified, ignored = with_attributes(self._state, kept, is_closed=self._closed())
+        more = self._commit(identified, IDENTIFY, origin).receipt()
+        return msgspec.structs.replace(
+            receipt,
+            version=more.version,
+            attributes=more.attributes,
+            new_attributes=more.new_attributes,
+            ignored=ignored[: limits.REJECTED_PER_RECEIPT_MAX],
         )
 
     def _edit(self, write: EditTag, tag: TagPath, to: TagPath, origin: Origin) -> Receipt:
