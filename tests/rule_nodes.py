@@ -1,7 +1,10 @@
 """Generated rules with nodes of every type, and people and contexts that they tell apart."""
 
+import msgspec
 from hypothesis import strategies as st
 
+from tagloom.words.attribute_rules import HasAttribute
+from tagloom.words.attributes import AttributeName, Attributes, AttributeType, AttributeValue
 from tagloom.words.context_rules import ContextValue, HasContext
 from tagloom.words.event_rules import Condition, EventFact, HasEvent, counter_of
 from tagloom.words.percent_rules import InPercent
@@ -47,12 +50,48 @@ events_counted: st.SearchStrategy[HasEvent] = st.builds(
     st.integers(0, 3),
 )
 new_nodes: st.SearchStrategy[Leaf] = percents | contexts_asked | events_counted
+
+# Dates and times at the ends of days, and the days from which they are near.
+TODAY = 20_000
+DAY = 86_400_000
+MOMENTS = ("2024-10-03", "2024-10-04T00:00:00Z", "2024-10-04T01:30:00+02:00", "2024-10-05 12:00Z")
+
+names = st.sampled_from([AttributeName("plan"), AttributeName("trial.ends")])
+attribute_nodes: st.SearchStrategy[HasAttribute] = st.one_of(
+    st.builds(HasAttribute, names, st.sampled_from(["is", "is-not"]), values | st.just(MOMENTS[0])),
+    st.builds(HasAttribute, names, st.just("one-of"), st.lists(values, min_size=1, max_size=3).map(tuple)),
+    st.builds(HasAttribute, names, st.just("contains"), texts),
+    st.builds(HasAttribute, names, st.sampled_from(["greater", "less"]), numbers),
+    st.builds(HasAttribute, names, st.just("is-set")),
+    st.builds(HasAttribute, names, st.sampled_from(["before", "after"]), st.sampled_from(MOMENTS)),
+    st.builds(HasAttribute, names, st.sampled_from(["in-last", "in-next"]), st.sampled_from([1, 2, 7])),
+)
+
+nodes_with_attributes: st.SearchStrategy[Leaf] = new_nodes | attribute_nodes
+
+
+def attribute_value(value: ContextValue) -> AttributeValue:
+    """The value of an attribute that is this boolean, number or text."""
+    type: AttributeType = "boolean" if isinstance(value, bool) else "text" if isinstance(value, str) else "number"
+    is_whole = isinstance(value, float) and value.is_integer()
+    return AttributeValue(type, int(value) if is_whole else value)
+
+
+moments = st.builds(
+    lambda day, rest: AttributeValue("time", (TODAY + day) * DAY + rest),
+    st.integers(-8, 8),
+    st.sampled_from([0, 1, DAY // 2, DAY - 1]),
+)
+lists = st.lists(texts | st.just(""), max_size=3).map(lambda items: AttributeValue("list", tuple(items)))
+attribute_values: st.SearchStrategy[AttributeValue] = (
+    (values | st.just(MOMENTS[0])).map(attribute_value) | moments | lists
+)
+attributes_held: st.SearchStrategy[Attributes] = st.dictionaries(names, attribute_values)
 contexts: st.SearchStrategy[dict[str, ContextValue]] = st.dictionaries(fields, values)
 ids = st.sampled_from(["u1", "u2", "\u00fc/3", "", "a" * 61])
 
 PATHS = [TagPath(path) for path in ("a", "a/b", "a/b/c", "ab", "b", "b/c")]
 paths = st.sampled_from(PATHS)
-TODAY = 20_000
 event_facts = st.builds(
     EventFact,
     st.sampled_from(["ad/clicked", "ad/seen", "adverts/seen"]),
@@ -63,12 +102,17 @@ counters = st.lists(event_facts, max_size=5).map(lambda events: counter_of(event
 facts = st.builds(
     Facts, st.sampled_from(["user", "visitor"]), st.frozensets(paths), st.none() | ids, contexts, counters
 )
+facts_with_attributes = st.builds(
+    lambda person, attributes: msgspec.structs.replace(person, attributes=attributes, today=TODAY),
+    facts,
+    attributes_held,
+)
 tag_nodes = st.builds(HasTag, paths, st.sampled_from(["subtree", "exact"]))
 
 
-def rules_of(*tribes: str) -> st.SearchStrategy[Rule]:
-    """Rules that name no other tribes than these."""
-    leaves: st.SearchStrategy[Rule] = tag_nodes | new_nodes
+def rules_of(*tribes: str, others: st.SearchStrategy[Leaf] = new_nodes) -> st.SearchStrategy[Rule]:
+    """Rules that name no other tribes than these. `others` are the leaves beside those of tags."""
+    leaves: st.SearchStrategy[Rule] = tag_nodes | others
     if tribes:
         leaves = leaves | st.builds(InTribe, st.sampled_from(tribes))
 
@@ -79,8 +123,8 @@ def rules_of(*tribes: str) -> st.SearchStrategy[Rule]:
     return st.recursive(leaves, above, max_leaves=8)
 
 
-def definitions(*tribes: str) -> st.SearchStrategy[Definition]:
-    return st.builds(Definition, st.sampled_from(["users", "visitors", "everyone"]), rules_of(*tribes))
+def definitions(*tribes: str, others: st.SearchStrategy[Leaf] = new_nodes) -> st.SearchStrategy[Definition]:
+    return st.builds(Definition, st.sampled_from(["users", "visitors", "everyone"]), rules_of(*tribes, others=others))
 
 
 ANY_TAG = HasTag(PATHS[0])

@@ -14,6 +14,8 @@ from playwright.sync_api import Page, expect
 
 from tagloom.console.framework.rendering import HUES
 from tagloom.tribes.definitions import Draft
+from tagloom.words.attribute_rules import HasAttribute
+from tagloom.words.attributes import AttributeName
 from tagloom.words.changes import Origin
 from tagloom.words.context_rules import HasContext
 from tagloom.words.event_rules import Condition, HasEvent
@@ -330,12 +332,19 @@ def test_a_source_and_its_events_are_accessible_and_fit(open_page: Open, served:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_a_rule_of_percents_and_requests_is_accessible_and_fits(open_page: Open, served: Served, theme: Theme) -> None:
+def test_a_rule_of_each_kind_of_filter_is_accessible_and_fits(open_page: Open, served: Served, theme: Theme) -> None:
     PICTURES.mkdir(parents=True, exist_ok=True)
     ios, some = HasContext("app_version", "greater", 4), InPercent(12.5, "spring-sale", 20)
     mobile = Not(HasContext("platform", "one-of", ("ios", "android")))
     played = HasEvent("video/played", 7, (Condition("genre", "is", "football"),), times=4)
-    rule = All((HasTag(TagPath("contract")), some, AnyOf((ios, mobile)), played))
+    attributes = (
+        HasAttribute(AttributeName("company.address.postalCode"), "one-of", ("50667", "50668", 7, True)),
+        HasAttribute(AttributeName("trial.ends"), "in-next", 14),
+        Not(HasAttribute(AttributeName("seats"), "greater", 9)),
+        HasAttribute(AttributeName("born"), "before", "2000-01-01"),
+        Not(HasAttribute(AttributeName("plan"), "is-set")),
+    )
+    rule = All((HasTag(TagPath("contract")), some, AnyOf((ios, mobile)), played, *attributes))
     draft = Draft(name=f"By request {theme}", rule=rule, audience="users")
     tribe = served.services.tribes.create_tribe("main", draft, origin=Origin("bob")).id
     draft = Draft(name=f"Percent {theme}", rule=some, audience="users")

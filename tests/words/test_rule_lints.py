@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tagloom.words import limits
+from tagloom.words.attribute_rules import HasAttribute
+from tagloom.words.attributes import AttributeName, AttributeValue, time_of
 from tagloom.words.context_rules import ContextValue, HasContext
 from tagloom.words.event_rules import EventCounter, HasEvent
 from tagloom.words.percent_rules import InPercent, point_of
@@ -29,6 +31,7 @@ from tagloom.words.rules import (
 )
 from tagloom.words.tags import TagPath
 from tests import rule_nodes
+from tests.rule_nodes import DAY
 
 PATHS = ("a", "a/b", "a/b/c", "b")
 # With one tag more below each path that has room, everything is there that rules over PATHS can tell apart.
@@ -145,12 +148,105 @@ def test_a_contradiction_of_events_is_told_in_words() -> None:
     assert examine(Definition("everyone", All((often, HasEvent("ad/clicked", 30, times=0, count="exactly")))), {}) == ()
 
 
-def test_shares_and_contexts_that_are_too_many_to_examine_have_no_lints() -> None:
+def test_shares_contexts_and_attributes_that_are_too_many_to_examine_have_no_lints() -> None:
     shares = tuple(InPercent(1, "spring", number) for number in range(80))
     texts = tuple(HasContext("path", "contains", f"/{number}/") for number in range(7))
+    items = tuple(HasAttribute(ATTRIBUTE, "contains", f"/{number}/") for number in range(7))
+    windows = tuple(HasAttribute(ATTRIBUTE, "in-last", number) for number in range(1, 9))
+    times = (*windows, *(HasAttribute(ATTRIBUTE, "before", f"2024-10-0{number}") for number in range(1, 10)))
 
-    for many in (shares, texts):
+    for many in (shares, texts, items, times):
         assert examine(Definition("everyone", All((*many, Not(many[0])))), {}) == ()
+
+
+# Values of each type of the attribute `plan`, with today: more than nodes of one attribute can tell apart.
+ATTRIBUTE = AttributeName("plan")
+LISTS = [chosen for size in range(4) for chosen in combinations(("ios", "1", "io"), size)]
+MOMENT_VALUES = [day * rule_nodes.DAY + rest for day in range(19_998, 20_003) for rest in (0, 1, DAY // 2, DAY - 1)]
+MOMENT_VALUES += [time + offset for text in rule_nodes.MOMENTS if (time := time_of(text)) for offset in (-1, 0, 1)]
+
+
+@cache
+def holders() -> list[Facts]:
+    """Somebody without the attribute, and somebody with each value. Those with a time are asked on several days."""
+    texts = [*rule_nodes.VALUES, *MORE_VALUES, rule_nodes.MOMENTS[0]]
+    values = [*map(rule_nodes.attribute_value, texts), *(AttributeValue("list", items) for items in LISTS)]
+    found = [Facts("user", frozenset(), attributes=held) for held in ({}, *({ATTRIBUTE: value} for value in values))]
+    for moment in sorted(set(MOMENT_VALUES)):
+        held = {ATTRIBUTE: AttributeValue("time", moment)}
+        found += [
+            Facts("user", frozenset(), attributes=held, today=moment // DAY + distance) for distance in range(-8, 9)
+        ]
+    return found
+
+
+one_attribute = rule_nodes.attribute_nodes.map(lambda node: msgspec.structs.replace(node, attribute=ATTRIBUTE))
+attribute_rules: st.SearchStrategy[Rule] = st.recursive(one_attribute, above, max_leaves=4)
+
+
+@given(
+    st.builds(Definition, st.just("users"), attribute_rules), st.builds(Definition, st.just("users"), attribute_rules)
+)
+def test_attributes_are_examined_as_exactly_as_tags(wanted: Definition, other: Definition) -> None:
+    members = [matches(wanted.rule, facts, {}) for facts in holders()]
+
+    hints = examine(wanted, {"other": other})
+
+    assert said(hints, "This rule can never match") == (not any(members))
+    assert said(hints, "This rule always matches") == all(members)
+    if len(set(members)) == 2:
+        is_same = members == [matches(other.rule, facts, {}) for facts in holders()]
+        assert any("'other'" in hint.text for hint in hints) == is_same
+
+
+@given(
+    st.recursive(rule_nodes.attribute_nodes | nodes, above, max_leaves=6),
+    st.lists(rule_nodes.facts_with_attributes, max_size=20),
+)
+def test_no_person_contradicts_a_lint_about_attributes(rule: Rule, people: list[Facts]) -> None:
+    hints = examine(Definition("everyone", rule), {})
+
+    found = {matches(rule, facts, {}) for facts in people}
+    assert not (said(hints, "This rule can never match") and True in found)
+    assert not (said(hints, "This rule always matches") and False in found)
+
+
+def test_a_contradiction_of_attributes_is_told_in_words() -> None:
+    gold, large = HasAttribute(ATTRIBUTE, "is", "gold"), HasAttribute(ATTRIBUTE, "greater", 7)
+
+    assert examine(Definition("everyone", All((HasTag("a"), gold, large))), {}) == (
+        Hint(
+            "This rule can never match: nobody can be a person whose attribute 'plan' is 'gold' "
+            "and be a person whose attribute 'plan' is greater than 7.",
+            ("/of/1", "/of/2"),
+        ),
+    )
+    assert examine(Definition("everyone", All((gold, Not(HasAttribute(ATTRIBUTE, "is-set"))))), {}) == (
+        Hint(
+            "This rule can never match: nobody can be a person whose attribute 'plan' is 'gold' "
+            "and not be a person whose attribute 'plan' is set.",
+            ("/of/0", "/of/1"),
+        ),
+    )
+    before, recent = HasAttribute(ATTRIBUTE, "before", "2020-01-01"), HasAttribute(ATTRIBUTE, "in-last", 7)
+    assert said(
+        examine(Definition("everyone", All((before, HasAttribute(ATTRIBUTE, "after", "2020-01-01T00:00:00Z")))), {}),
+        "This rule can never match",
+    )
+    # A text with 'ios' contains 'io', but a list with the item 'ios' does not have the item 'io'.
+    ios, io = (HasAttribute(ATTRIBUTE, "contains", text) for text in ("ios", "io"))
+    assert examine(Definition("everyone", All((ios, Not(io)))), {}) == ()
+    # A rule can be read as of an earlier day, on which both hold.
+    assert examine(Definition("everyone", All((before, recent))), {}) == ()
+    assert examine(Definition("everyone", All((gold, HasAttribute(AttributeName("size"), "greater", 7)))), {}) == ()
+
+
+def test_a_window_of_today_is_the_same_forwards_and_backwards() -> None:
+    backwards, forwards = (HasAttribute(ATTRIBUTE, op, 1) for op in ("in-last", "in-next"))
+
+    hints = examine(Definition("everyone", backwards), {"forwards": Definition("everyone", forwards)})
+
+    assert hints == (Hint("This rule means the same as the tribe 'forwards'.", ()),)
 
 
 def tribes(*names: str) -> st.SearchStrategy[Definition]:

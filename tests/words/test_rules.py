@@ -4,6 +4,7 @@ import json
 import operator
 import time
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any, Literal
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from tagloom.base.problems import BodyInvalid
 from tagloom.words import limits, rules
+from tagloom.words.attribute_rules import TIME_OPERATORS, HasAttribute
 from tagloom.words.context_rules import HasContext, checked_context
 from tagloom.words.event_rules import EventPredicate, HasEvent
 from tagloom.words.percent_rules import InPercent, point_of
@@ -22,11 +24,20 @@ from tagloom.words.problems import RuleInvalid, RuleTooDeep, RuleTooLarge, TagHa
 from tagloom.words.rules import All, AnyOf, Definition, Facts, HasTag, InTribe, Not, Rule
 from tagloom.words.tags import TagPath
 from tests import rule_nodes
-from tests.rule_nodes import PATHS, definitions, facts, rules_of
+from tests.rule_nodes import PATHS, definitions, nodes_with_attributes, rules_of
+from tests.rule_nodes import facts_with_attributes as facts
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 # Each tribe refers to earlier ones only, so there is no cycle.
-tribe_sets = st.fixed_dictionaries({"t0": definitions(), "t1": definitions("t0"), "t2": definitions("t0", "t1")})
-any_rule = rules_of("t0", "t1", "t2")
+tribe_sets = st.fixed_dictionaries(
+    {
+        "t0": definitions(others=nodes_with_attributes),
+        "t1": definitions("t0", others=nodes_with_attributes),
+        "t2": definitions("t0", "t1", others=nodes_with_attributes),
+    }
+)
+any_rule = rules_of("t0", "t1", "t2", others=nodes_with_attributes)
 
 
 def extension(rule: Rule, people: Sequence[Facts], tribes: Mapping[str, Definition]) -> set[int]:
@@ -45,11 +56,13 @@ def extension(rule: Rule, people: Sequence[Facts], tribes: Mapping[str, Definiti
     if isinstance(rule, InPercent):
         return {i for i in everyone if is_in_share(rule, people[i])}
     if isinstance(rule, HasContext):
-        return {i for i in everyone if fits(rule, people[i].context)}
+        return {i for i in everyone if fits(rules.rule_json(rule), people[i].context.get(rule.field))}
     if isinstance(rule, HasEvent):
         compare = {"at-least": operator.ge, "at-most": operator.le, "exactly": operator.eq}[rule.count]
         counts = {i: people[i].count_events(EventPredicate(rule.event, rule.where), rule.days) for i in everyone}
         return {i for i in everyone if compare(counts[i], rule.times)}
+    if isinstance(rule, HasAttribute):
+        return {i for i in everyone if has_value(rule, people[i])}
     if isinstance(rule, Not):
         return everyone - extension(rule.of, people, tribes)
     parts = [extension(part, people, tribes) for part in rule.of]
@@ -64,23 +77,43 @@ def is_in_share(node: InPercent, person: Facts) -> bool:
     return Decimal(str(node.start)) <= percent < Decimal(str(node.start)) + Decimal(str(node.of))
 
 
-def fits(node: HasContext, context: Mapping[str, Any]) -> bool:
-    """Whether a context node holds, read from its JSON and that of the value: JSON tells the types apart."""
-    if node.field not in context:
+def fits(node: dict[str, Any], found: Any) -> bool:
+    """Whether a comparison holds, read from its JSON and that of the value: JSON tells the types apart."""
+    if found is None:
         return False
-    value, wanted = json.dumps(context[node.field]), json.loads(json.dumps(rules.rule_json(node))).get("value")
+    value, op, wanted = json.dumps(found), node["op"], json.loads(json.dumps(node)).get("value")
     # 1 and 1.0 are one number.
     value = value.removesuffix(".0")
-    same = [json.dumps(each).removesuffix(".0") == value for each in (wanted if node.op == "one-of" else [wanted])]
-    if node.op == "is-set":
+    same = [json.dumps(each).removesuffix(".0") == value for each in (wanted if op == "one-of" else [wanted])]
+    if op == "is-set":
         return True
-    if node.op == "contains":
-        return value.startswith('"') and wanted in json.loads(value)
-    if node.op in ("greater", "less"):
+    if op == "contains":
+        return value.startswith(('"', "[")) and wanted in json.loads(value)
+    if op in ("greater", "less"):
         if value[0] not in "-0123456789":
             return False
-        return Decimal(value) > Decimal(str(wanted)) if node.op == "greater" else Decimal(value) < Decimal(str(wanted))
-    return any(same) is (node.op != "is-not")
+        return Decimal(value) > Decimal(str(wanted)) if op == "greater" else Decimal(value) < Decimal(str(wanted))
+    return any(same) is (op != "is-not")
+
+
+def has_value(node: HasAttribute, person: Facts) -> bool:
+    """Whether an attribute node holds, read from its JSON and that of the value. Times are read with datetime."""
+    found, wanted = person.attributes.get(node.attribute), rules.rule_json(node).get("value")
+    if found is None:
+        return False
+    if found.type != "time":
+        return node.op not in TIME_OPERATORS and fits(rules.rule_json(node), found.data)
+    moment = EPOCH + timedelta(milliseconds=found.data)  # type: ignore[arg-type]  # The data of a time is an int.
+    day, today = moment.date(), EPOCH.date() + timedelta(days=person.today)
+    match node.op:
+        case "before" | "after":
+            bound = datetime.fromisoformat(wanted if len(wanted) > 10 else f"{wanted}T00:00:00Z")
+            return moment < bound if node.op == "before" else moment > bound
+        case "in-last":
+            return today - timedelta(days=wanted) < day <= today
+        case "in-next":
+            return today <= day < today + timedelta(days=wanted)
+    return node.op in ("is-set", "is-not")
 
 
 @given(any_rule, tribe_sets, st.lists(facts, max_size=8))
@@ -90,6 +123,16 @@ def test_a_rule_means_the_same_one_by_one_as_in_sets(
     one_by_one = {i for i, each in enumerate(people) if rules.matches(rule, each, tribes)}
 
     assert one_by_one == extension(rule, people, tribes)
+
+
+# More than in whole rules, because most values of one type satisfy no operator of another.
+@given(st.lists(rule_nodes.attribute_nodes, min_size=1, max_size=20), facts)
+def test_an_attribute_node_means_what_its_json_says(nodes: list[HasAttribute], person: Facts) -> None:
+    for node in nodes:
+        for value in (person.attributes.get(node.attribute), *person.attributes.values()):
+            held = {} if value is None else {node.attribute: value}
+            somebody = msgspec.structs.replace(person, attributes=held)
+            assert rules.matches(node, somebody, {}) == has_value(node, somebody)
 
 
 # Reasons.

@@ -28,6 +28,7 @@ UploadFormat = Literal["json", "ndjson", "csv", "parquet"]
 EventCount = Literal["at-least", "at-most", "exactly"]
 EventFormat = Literal["json", "ndjson"]
 ContextOp = Literal["is", "is-not", "one-of", "contains", "greater", "less", "is-set"]
+AttributeOp = ContextOp | Literal["before", "after", "in-last", "in-next"]
 ContextValue = str | int | float | bool
 Context = Mapping[str, ContextValue | None]
 """Values of one request for the context nodes of rules. A field that is None is missing."""
@@ -246,7 +247,8 @@ class Because(msgspec.Struct, frozen=True, kw_only=True):
     """A node of a rule that decided: its JSON pointer and its result.
 
     A tag node has `tag` and `match`, and `by` has the tags of the person that satisfy it. Any other node is in `asks`.
-    For an event node, `events` is the number of the person's events that it counts.
+    For an event node, `events` is the number of the person's events that it counts. For an attribute node, `value` is
+    the person's value as plain JSON, and None if the person has none.
     """
 
     node: str
@@ -256,6 +258,7 @@ class Because(msgspec.Struct, frozen=True, kw_only=True):
     by: tuple[Provenance, ...] = ()
     asks: Rule | None = None
     events: int | None = None
+    value: Any = None
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from tagloom_client.models import ContextOp, ContextValue, EventCount, Match, Rule
+from tagloom_client.models import AttributeOp, ContextOp, ContextValue, EventCount, Match, Rule
 
 
 def all_of(*parts: Rule) -> Rule:
@@ -46,6 +46,15 @@ def percent(of: float, *, salt: str, start: float = 0) -> Rule:
 def context(field: str, op: ContextOp, value: ContextValue | Sequence[ContextValue] | None = None) -> Rule:
     """Returns a rule that reads a value of the context of a decision. `one-of` needs a list, and `is-set` no value."""
     rule: Rule = {"type": "context", "field": field, "op": op}
+    return rule if value is None else rule | {"value": value}
+
+
+def attribute(name: str, op: AttributeOp, value: ContextValue | Sequence[ContextValue] | None = None) -> Rule:
+    """Returns a rule that compares a person's attribute. `one-of` needs a list, and `is-set` no value.
+
+    `before` and `after` need an ISO 8601 date or time, `in-last` and `in-next` a number of days.
+    """
+    rule: Rule = {"type": "attribute", "attribute": name, "op": op}
     return rule if value is None else rule | {"value": value}
 
 

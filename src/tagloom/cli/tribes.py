@@ -26,6 +26,8 @@ from tagloom.cli.output import say, say_json, say_receipt, say_table, tell, writ
 from tagloom.cli.site import ExportKind, Plain, TribeDraft
 from tagloom.files.table_encoding import ExportFormat
 from tagloom.ports.problems import PersonNotFound
+from tagloom.words.attribute_rules import HasAttribute, described_attribute
+from tagloom.words.attributes import shown_value
 from tagloom.words.context_rules import HasContext, described_context
 from tagloom.words.event_rules import HasEvent, described_event
 from tagloom.words.percent_rules import InPercent, described_share
@@ -86,6 +88,9 @@ def _reason_text(reason: Plain) -> str:
             return f"{'has a' if reason['holds'] else 'has no'} context in which {described_context(node)}"
         case HasEvent():
             return f"{verb} {described_event(node)}  [{plural(reason['events'], 'event')}]"
+        case HasAttribute():
+            value = shown_value(reason["value"]) if "value" in reason else "no value"
+            return f"{'is' if reason['holds'] else 'is not'} a person whose {described_attribute(node)}  [{value}]"
         case _:
             assert_never(node)
 

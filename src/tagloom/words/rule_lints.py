@@ -2,8 +2,8 @@
 
 The lints are exact for rules with up to VARIABLES_PER_EXAMINATION_MAX variables. Rules with more variables have no
 lints. Every combination of the values of the variables is one bit of a number. Impossible combinations are left out:
-a person with `a/b` has a tag at or below `a/b`, and so at or below `a`. A person is at one point of a salt, and a field
-of a context has one value.
+a person with `a/b` has a tag at or below `a/b`, and so at or below `a`. A person is at one point of a salt. A field of
+a context and an attribute have one value.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,6 +13,7 @@ import msgspec
 
 from tagloom.base.text import plural
 from tagloom.words import limits
+from tagloom.words.attribute_rules import HasAttribute, described_attribute
 from tagloom.words.context_rules import HasContext, described_context
 from tagloom.words.event_rules import HasEvent, described_event
 from tagloom.words.people import KINDS, Kind
@@ -56,7 +57,7 @@ class _Worlds:
 
     A variable is true if the person has exactly a path, or if the person has a tag at or below a path that no other
     variable covers. The variables are independent of each other. A tag node is a disjunction (`or`) of variables.
-    The situations of a salt or of a context field are numbered, and each bit of the number is a variable.
+    The situations of a group, such as a salt or a field, are numbered, and each bit of the number is a variable.
     """
 
     def __init__(self, asked: set[Leaf]) -> None:
@@ -169,7 +170,7 @@ class _Reading:
                 return held
             case Not(of=part):
                 return self._worlds.all & ~self.table(part)
-            case HasTag() | InPercent() | HasContext() | HasEvent():
+            case HasTag() | InPercent() | HasContext() | HasEvent() | HasAttribute():
                 return self._worlds.answers(rule)
             case InTribe(tribe=tribe):
                 return self.members(self._tribes[tribe])
@@ -282,6 +283,8 @@ def _described(rule: Rule) -> str:
             return f"have a context in which {described_context(rule)}"
         case HasEvent():
             return f"have {described_event(rule)}"
+        case HasAttribute():
+            return f"be a person whose {described_attribute(rule)}"
         case Not(of=InTribe(tribe=tribe)):
             return f"be outside of the tribe '{tribe}'"
         case Not(of=InPercent() as part):
@@ -290,6 +293,8 @@ def _described(rule: Rule) -> str:
             return f"have no context in which {described_context(part)}"
         case Not(of=HasEvent() as part):
             return f"not have {described_event(part)}"
+        case Not(of=HasAttribute() as part):
+            return f"not be a person whose {described_attribute(part)}"
         case AnyOf(of=()):
             return "satisfy an empty list of alternatives"
         case All() | AnyOf() | Not():
@@ -320,7 +325,7 @@ def _same(wanted: Definition, tribes: Mapping[str, Definition], itself: str | No
 
 
 def _root(node: Leaf) -> tuple[str, str]:
-    """Returns what rules with the same meaning have in common: the first level of a tag, a salt or a field."""
+    """Returns what rules with the same meaning have in common: the first level of a tag, or a group."""
     return ("tag", node.tag.split("/")[0]) if isinstance(node, HasTag) else group_of(node)
 
 

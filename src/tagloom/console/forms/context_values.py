@@ -13,7 +13,7 @@ from tagloom.words.problems import RuleInvalid
 ValueType = Literal["text", "number", "boolean", "json"]
 Value = ContextValue | tuple[ContextValue, ...] | UnsetType
 
-_WHOLE = re.compile(r"-?[0-9]{1,18}")
+_WHOLE = re.compile(r"-?[0-9]{1,19}")  # Whole numbers of 64 bits have up to 19 digits.
 _BOOLEANS = {"true": True, "yes": True, "false": False, "no": False}
 
 

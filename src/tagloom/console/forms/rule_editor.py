@@ -4,15 +4,18 @@ The form contains the tree: its shape as JSON, and the value of each node in fie
 Every button of the builder is a step that the server executes, so the builder also works without scripts.
 """
 
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal, assert_never, get_args
 
 import msgspec
 from msgspec import UnsetType
 
-from tagloom.console.forms import context_values, event_conditions
+from tagloom.console.forms import attribute_conditions, context_values, event_conditions
 from tagloom.console.forms.context_values import ValueType
 from tagloom.words import limits
+from tagloom.words.attribute_rules import TIME_OPERATORS, AttributeOperator, HasAttribute, check_attribute_node
+from tagloom.words.attributes import AttributeName
 from tagloom.words.context_rules import ContextOp, HasContext, check_context_node
 from tagloom.words.decisions import Because
 from tagloom.words.event_rules import HasEvent, check_event_node
@@ -22,10 +25,11 @@ from tagloom.words.rules import All, AnyOf, HasTag, InTribe, Not, Rule, check_de
 from tagloom.words.tags import parse_tag
 
 Join = Literal["all", "any"]
-Subject = Literal["tag", "tribe", "event", "percent", "context"]
+Subject = Literal["tag", "tribe", "attribute", "event", "percent", "context"]
 Step = Literal[
     "add-tag",
     "add-tribe",
+    "add-attribute",
     "add-event",
     "add-percent",
     "add-context",
@@ -37,16 +41,18 @@ Step = Literal[
 ]
 EventCount = Literal["at-least", "at-most", "exactly"]
 STEPS: dict[str, Step] = {step: step for step in get_args(Step)}
-OPS: dict[str, ContextOp] = {op: op for op in get_args(ContextOp)}
+CONTEXT_OPS: dict[str, ContextOp] = {op: op for op in get_args(ContextOp)}
+OPS: dict[str, AttributeOperator] = {op: op for op in (*get_args(ContextOp), *TIME_OPERATORS)}
 COUNTS: dict[str, EventCount] = {count: count for count in get_args(EventCount)}
 TYPES: dict[str, ValueType] = {type: type for type in get_args(ValueType)}
 
 
 class Filter(msgspec.Struct, frozen=True, tag="filter"):
-    """One line: a tag, a tribe, an event, a percentage of people or a value of the context, or its negation.
+    """One line: a tag, a tribe, an attribute, an event, a percentage of people or a value of the context.
 
-    `value` can still be empty. `salt` and `start` belong to a percentage; `field`, `op` and `value_type` to a context.
-    Of an event, `field` is the type, `value` the number of times, and `where` the conditions as text.
+    `is_not` negates it. `value` can still be empty. `salt` and `start` belong to a percentage; `field`, `op` and
+    `value_type` to a context. Of an attribute, `field` is the name. Of an event, `field` is the type, `value` the
+    number of times, and `where` the conditions as text.
     """
 
     subject: Subject
@@ -56,7 +62,7 @@ class Filter(msgspec.Struct, frozen=True, tag="filter"):
     salt: str = ""
     start: str = "0"
     field: str = ""
-    op: ContextOp = "is"
+    op: AttributeOperator = "is"
     value_type: ValueType = "text"
     count: EventCount = "at-least"
     days: str = "7"
@@ -64,11 +70,11 @@ class Filter(msgspec.Struct, frozen=True, tag="filter"):
 
     @property
     def operator(self) -> str:
-        """The operator that the form shows: the match, the operator of a context, or the comparison of a count.
+        """The operator that the form shows: the match, the operator of a value, or the comparison of a count.
 
         It begins with `not-` if the line is negated.
         """
-        operators = {"context": self.op, "event": self.count}
+        operators = {"context": self.op, "attribute": self.op, "event": self.count}
         return ("not-" if self.is_not else "") + operators.get(self.subject, self.match)
 
 
@@ -106,6 +112,8 @@ def _opened(rule: Rule) -> Node:
         case HasContext():
             type, value = context_values.text_of(rule)
             return Filter("context", value, field=rule.field, op=rule.op, value_type=type)
+        case HasAttribute():
+            return Filter("attribute", attribute_conditions.text_of(rule), field=rule.attribute, op=rule.op)
         case HasEvent():
             where = event_conditions.text_of(rule.where)
             return Filter(
@@ -168,9 +176,17 @@ def _leaf(line: Filter) -> Rule:
             check_percent_node(percent, "")
             return percent
         case "context":
-            node = HasContext(line.field, line.op, context_values.value_of(line.op, line.value_type, line.value))
+            op = CONTEXT_OPS.get(line.op)
+            if op is None:
+                raise RuleInvalid("Choose how the value must match.")
+            node = HasContext(line.field, op, context_values.value_of(op, line.value_type, line.value))
             check_context_node(node, "")
             return node
+        case "attribute":
+            name = AttributeName(unicodedata.normalize("NFC", line.field))
+            attribute = HasAttribute(name, line.op, attribute_conditions.value_of(line.op, line.value))
+            check_attribute_node(attribute, "")
+            return attribute
         case "event":
             times, days = context_values.whole_number_of(line.value), context_values.whole_number_of(line.days)
             event = HasEvent(line.field, days, event_conditions.conditions_of(line.where), line.count, times)
@@ -263,6 +279,8 @@ def stepped(group: Group, step: Step, at: Place) -> Group:
             return _changed(group, at, lambda of: (*of, Filter("tag")))
         case "add-tribe":
             return _changed(group, at, lambda of: (*of, Filter("tribe")))
+        case "add-attribute":
+            return _changed(group, at, lambda of: (*of, Filter("attribute")))
         case "add-event":
             return _changed(group, at, lambda of: (*of, Filter("event", "1")))
         case "add-percent":
@@ -296,9 +314,9 @@ def focus_after(group: Group, step: Step, at: Place) -> str:
     It is the field of a new line, the same button of a moved line, or the button that adds to the group.
     """
     match step:
-        case "add-tag" | "add-tribe" | "add-event" | "add-percent" | "add-context" | "add-group":
+        case "add-tag" | "add-tribe" | "add-attribute" | "add-event" | "add-percent" | "add-context" | "add-group":
             inner = (*at, len(_group_at(group, at).of) - 1)
-            field = "field" if step in ("add-context", "add-event") else "value"
+            field = "field" if step in ("add-context", "add-attribute", "add-event") else "value"
             return f"{field}:{name_of((*inner, 0) if step == 'add-group' else inner)}"
         case "up" | "down":
             last = len(_group_at(group, at[:-1]).of) - 1

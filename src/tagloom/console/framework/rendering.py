@@ -12,11 +12,13 @@ from urllib.parse import quote
 import jinja2
 import msgspec
 from markupsafe import Markup
+from msgspec import UNSET
 
 from tagloom.base.text import plural, printable
 from tagloom.console.forms.rule_editor import line_of, opened
 from tagloom.console.forms.times import shown_day, shown_moment
 from tagloom.console.problems import AssetsMissing
+from tagloom.words.attributes import shown_value
 from tagloom.words.retention import retention_text
 from tagloom.words.rules import Rule
 from tagloom.words.syncs import sync_named
@@ -84,6 +86,7 @@ class Renderer:
             browser=browser,
             plural=plural,
             sync_named=sync_named,
+            attribute_value=attribute_value,
         )
         self._templates.globals.update(asset=self.asset, icon=self._icon)
 
@@ -260,6 +263,15 @@ def moment(then: str) -> str:
     '3 Nov 2026, 10:05 UTC'
     """
     return f"{day(then)}, {datetime.fromisoformat(then).astimezone(UTC):%H:%M} UTC"
+
+
+def attribute_value(value: Any) -> str:
+    """Returns the value of an attribute, plain JSON or UNSET, as a part of a sentence.
+
+    >>> attribute_value(["a", "b"]), attribute_value(UNSET)
+    ('the value ["a","b"]', 'no value')
+    """
+    return "no value" if value is UNSET else f"the value {shown_value(value)}"
 
 
 def rule_text(rule: Rule) -> str:

@@ -88,6 +88,7 @@ def _context(request: PageRequest, tribe: Tribe, edit: Edit, **more: Any) -> dic
         "choices": [each for each in tribes if each.id != tribe.id],
         "categories": sorted({each.category for each in tribes if each.category}),
         "audiences": AUDIENCES,
+        "attributes": (),
         "finding": find(request, tribe, edit),
         "is_by_request": tribe.id in request.services.tribes.needing_context(request.space.id),
         "may_edit": request.may("tribes"),
