@@ -31,7 +31,7 @@ from tagloom.imports.personal_data import EMAIL, are_personal, is_id_name, is_pe
 from tagloom.ports.imports import Compression, ImportFormat
 from tagloom.words import limits as words_limits
 from tagloom.words.attributes import parse_value, plain
-from tagloom.words.cells import Cell
+from tagloom.words.cells import Cell, OddCell
 from tagloom.words.mappings import (
     FALSE,
     NUMBER,
@@ -319,9 +319,14 @@ def _people(columns: dict[str, list[Cell]]) -> tuple[str | None, str | None]:
     user = next((by_name[name] for name in USER_NAMES if name in by_name), None)
     visitor = next((by_name[name] for name in VISITOR_NAMES if name in by_name), None)
     if user is None and visitor is None:
-        keys = [name for name, cells in columns.items() if all(cells) and len(set(cells)) == len(cells)]
+        keys = [name for name, cells in columns.items() if _are_keys(cells)]
         user = next((name for name in keys if is_id_name(snake(name))), next(iter(keys), next(iter(columns))))
     return user, visitor
+
+
+def _are_keys(cells: Sequence[Cell]) -> bool:
+    """Returns whether each cell may be an id, and no cell occurs twice."""
+    return all(cell and not isinstance(cell, OddCell) for cell in cells) and len(set(cells)) == len(cells)
 
 
 def _proposed_column(name: str, branch: str, cells: Sequence[Cell]) -> Column | None:

@@ -20,7 +20,7 @@ import msgspec
 from tagloom.base.text import printable
 from tagloom.words import limits
 from tagloom.words.attributes import AttributeType, AttributeValue, parse_attribute_name, parse_value, time_of
-from tagloom.words.cells import BOOLEAN, Cell, OddCell, text_of_name, text_of_value
+from tagloom.words.cells import BOOLEAN, Cell, OddCell, text_of_attribute, text_of_name, text_of_value
 from tagloom.words.people import Kind
 from tagloom.words.problems import (
     AttributeNameInvalid,
@@ -231,7 +231,7 @@ def cell_value(column: AttributeColumn, cell: Cell) -> Value | None:
     Raises: LineInvalid, which has `column`, `value` and `rule`.
     """
     name, type = column.column, column.value_type
-    texts = tuple(text_of_value(text, name) for text in ((cell,) if isinstance(cell, str) else cell))
+    texts = tuple(text_of_attribute(text, name) for text in ((cell,) if isinstance(cell, str) else cell))
     if not any(text.strip() for text in texts):
         return None
     if type == "list" or (type is None and not isinstance(cell, str)):
