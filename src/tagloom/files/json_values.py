@@ -109,12 +109,13 @@ def attributes_of(values: dict[str, Any]) -> dict[str, Any]:
     >>> attributes_of({"plan": "gold", "company": {"size": 3}})
     {'plan': 'gold', 'company.size': 3}
     """
-    found, count = values, len(values)
-    if any(isinstance(each, dict | list) for each in values.values()):
+    found, count, kinds = values, len(values), set(map(type, values.values()))
+    if dict in kinds or list in kinds:
         found, count = _flattened(values)
+        kinds = set(map(type, found.values()))
     if count > limits.ATTRIBUTES_PER_PERSON_MAX:
         raise Unfit(f"has {count} attributes; at most {limits.ATTRIBUTES_PER_PERSON_MAX} are allowed")
-    if any(type(each) is int and abs(each) >= _TOO_LONG for each in found.values()):
+    if int in kinds and any(type(each) is int and abs(each) >= _TOO_LONG for each in found.values()):
         raise long_number()
     return found
 
