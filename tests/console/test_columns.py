@@ -10,7 +10,16 @@ from hypothesis import given
 from tagloom.base.problems import ParameterInvalid
 from tagloom.console.forms.mapping_form import NAMES, ColumnFields, fields_of, mapping_of, read_fields
 from tagloom.imports.mapping_inference import Beginning, FirstRow
-from tagloom.words.mappings import Band, BandsColumn, Column, FlagColumn, Mapping, TagColumn, ValueColumn
+from tagloom.words.mappings import (
+    AttributeColumn,
+    Band,
+    BandsColumn,
+    Column,
+    FlagColumn,
+    Mapping,
+    TagColumn,
+    ValueColumn,
+)
 from tagloom.words.problems import MappingInvalid
 from tests.files.test_mapped import mappings
 
@@ -70,6 +79,7 @@ def test_a_use_that_is_chosen_becomes_a_column() -> None:
 
     assert used("tag") == TagColumn(column="a", steps=("slug",))
     assert used("flag") == FlagColumn(column="a", yes="a")
+    assert used("attribute") == AttributeColumn(column="a", attribute="a"), "no step changes the texts of an attribute"
     assert used("value") == ValueColumn(column="a", branch="a")
     assert used("bands") == BandsColumn(
         column="a",
@@ -91,6 +101,14 @@ def test_values_that_were_named_stay_when_the_branch_changes() -> None:
     )
 
 
+def test_an_attribute_keeps_its_steps_when_its_type_changes() -> None:
+    column = AttributeColumn(column="a", attribute="plan", steps=("lowercase",))
+
+    assert changed(column, value_type="list", separator="|") == AttributeColumn(
+        column="a", attribute="plan", value_type="list", separator="|", steps=("lowercase",)
+    )
+
+
 @pytest.mark.parametrize(
     ("fields", "says"),
     [
@@ -99,6 +117,7 @@ def test_values_that_were_named_stay_when_the_branch_changes() -> None:
         ({"use": "user"}, "Only one column can be the user id"),
         ({"use": "magic"}, "an unknown use"),
         ({"steps": "shout"}, "an unknown step"),
+        ({"use": "attribute", "value_type": "money"}, "an unknown type"),
         ({"kept": "{"}, "saved column in the form is not valid"),
     ],
 )

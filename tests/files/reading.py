@@ -33,6 +33,11 @@ def said_by(parts: Iterable[Part]) -> Said:
         assert len(part.lines) == len(part.keys)
         assert len(part.tagging_line) == len(part.tagging_text)
         assert list(part.tagging_line) == sorted(part.tagging_line)
+        if part.attributes is not None:
+            cells = part.attributes
+            assert len(cells.line) == len(cells.name) == len(cells.value) > 0
+            assert cells.line.tolist() == sorted(cells.line.tolist())
+            assert 0 <= cells.line[0] <= cells.line[-1] < len(part.lines)
         assert part.is_removal is None or (len(part.is_removal) == len(part.tagging_line) and part.is_removal.any())
         numbers = [*part.lines.tolist(), *(each.line for each in part.rejected)]
         assert len(set(numbers)) == len(numbers)
@@ -53,15 +58,30 @@ def lines_of(part: Part) -> list[Line]:
     for at, (line, text) in enumerate(zip(part.tagging_line.tolist(), part.tagging_text.tolist(), strict=True)):
         is_removal = part.is_removal is not None and bool(part.is_removal[at])
         (removed if is_removal else added)[line].append(part.texts[text])
+    attributes: list[dict[str, object]] = [{} for _ in range(len(part.lines))]
+    if (cells := part.attributes) is not None:
+        for line, name, value in zip(cells.line.tolist(), cells.name.tolist(), cells.value.tolist(), strict=True):
+            assert cells.names[name] not in attributes[line]
+            attributes[line][cells.names[name]] = cells.values[value]
     return [
-        Line(number, key, tuple(add), tuple(remove))
-        for number, key, add, remove in zip(part.lines.tolist(), part.key_list(), added, removed, strict=True)
+        Line(number, key, tuple(add), tuple(remove), attributes=values)
+        for number, key, add, remove, values in zip(
+            part.lines.tolist(), part.key_list(), added, removed, attributes, strict=True
+        )
     ]
 
 
-def read(body: bytes, format: Format, *, chunks: Sequence[int] = (), allow_change: bool = False) -> Said:
+def read(
+    body: bytes,
+    format: Format,
+    *,
+    chunks: Sequence[int] = (),
+    allow_change: bool = False,
+    allow_attributes: bool = True,
+) -> Said:
     """What the reader makes of the body; `chunks` are the sizes in which it comes, the rest comes at once."""
-    return said_by(read_parts(chunked(body, chunks), format, allow_change=allow_change))
+    parts = read_parts(chunked(body, chunks), format, allow_change=allow_change, allow_attributes=allow_attributes)
+    return said_by(parts)
 
 
 def rejections(body: bytes, format: Format, *, allow_change: bool = False) -> list[Rejected]:

@@ -22,6 +22,7 @@ from tagloom.files.record_reader import read_records
 from tagloom.imports.mapping_inference import beginning_of, infer
 from tagloom.ports.writes import Part
 from tagloom.words.mappings import (
+    AttributeColumn,
     Band,
     BandsColumn,
     Encoding,
@@ -45,6 +46,8 @@ WIDE = Mapping(
         FlagColumn(column="active", yes="active", no="inactive"),
         BandsColumn(column="age", bands=(Band(to=30, tag="age/young"), Band(tag="age/old")), blank=""),
         ListColumn(column="interests"),
+        AttributeColumn(column="age", attribute="age", value_type="number"),
+        AttributeColumn(column="plan", attribute="Plan"),
     ),
     prefix="crm",
     tags=("all",),
@@ -56,6 +59,7 @@ PIECES = (
 )
 JSON_PIECES = (
     *(b'{"user":"u1","tag":"a"}', b'{"user":1001,"tags":["a","b"]}', b"{", b"}", b"[", b"]", b":", b",", b'"', b"\n"),
+    *(b'{"user":"u1","attributes":{"a":1,"b":{"c":true}}}', b'"attributes":', b'{"a":{"b":'),
     *(b'"user"', b'"u2"', b'"tag"', b"null", b"true", b"NaN", b"1e999", b"-0.0", b"9007199254740993", b"0.00005"),
     *(
         b'"\\ud800"',
@@ -117,6 +121,7 @@ SEEDS = (
     b'{"user":"u1","tags":["a"],"expires_at":"2030-01-01T00:00:00Z"}\n{"user":1001,"tag":"b","ttl":"14d"}\n',
     b'{"taggings":[{"user":"u1","tags":["a"]},{"visitor":"v","tag":"b"}]}',
     b'[{"user":"u1","visitor":null,"tag":"a"}]',
+    b'{"user":"u1","attributes":{"plan":"gold","company":{"size":3,"tags":["a"]},"old":null}}\n',
     workbook([("user", "tag"), ("u1", "a"), (1001, "b")]),
 )
 

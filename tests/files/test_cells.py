@@ -1,6 +1,6 @@
 """A value is the same cell whichever door it comes by: Parquet, JSON or a database."""
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 
 from tagloom.files.parquet_rows import CellsWriter, parquet_cells
 from tagloom.words import limits
+from tagloom.words.attributes import AttributeValue
 from tagloom.words.cells import VALUES, Cell, OddCell, cell_of, text_of_name, text_of_value
 from tagloom.words.mappings import (
+    AttributeColumn,
     Band,
     BandsColumn,
     FlagColumn,
@@ -24,6 +26,7 @@ from tagloom.words.mappings import (
     TagColumn,
     ValueColumn,
     cell_tags,
+    cell_value,
     record_person,
 )
 from tagloom.words.problems import LineInvalid
@@ -169,6 +172,34 @@ def test_floats_of_parquet_are_the_cells_that_floats_of_json_are(
     pq.write_table(pa.table({"a": pa.array(values, kind)}), path)
 
     assert [shape(cell) for (cell,) in parquet_cells(path, ["a"])] == [shape(cell_of(value)) for value in values]
+
+
+@given(
+    st.lists(st.one_of(st.none(), st.datetimes(), st.datetimes(timezones=st.just(UTC))), max_size=6),
+    st.sampled_from(["us", "ms", "s", "ns"]),
+    st.booleans(),
+)
+def test_times_of_parquet_are_the_cells_that_times_of_a_database_are(
+    tmp_path_factory: pytest.TempPathFactory, values: list[datetime | None], unit: str, has_zone: bool
+) -> None:
+    path = tmp_path_factory.mktemp("cells") / "file"
+    whole = [
+        None if each is None else each.replace(microsecond=0, tzinfo=UTC if has_zone else None)
+        for each in values
+        if unit != "ns" or each is None or 1700 < each.year < 2200
+    ]
+    pq.write_table(pa.table({"a": pa.array(whole, pa.timestamp(unit, "UTC" if has_zone else None))}), path)
+
+    assert [shape(cell) for (cell,) in parquet_cells(path, ["a"])] == [shape(cell_of(value)) for value in whole]
+
+
+def test_a_time_with_a_zone_is_the_value_of_an_attribute_and_without_a_zone_it_rejects_its_row() -> None:
+    column = AttributeColumn(column="a", attribute="x", value_type="time")
+    zone = timezone(timedelta(hours=1))
+
+    assert cell_value(column, cell_of(datetime(1970, 1, 1, 1, 0, 1, tzinfo=zone))) == AttributeValue("time", 1_000)
+    with pytest.raises(LineInvalid, match="'2026-01-31T12:00:00' is neither a date such as"):
+        cell_value(column, cell_of(datetime(2026, 1, 31, 12)))
 
 
 @given(st.lists(st.one_of(st.none(), st.decimals(-(10**9), 10**9, places=7)), max_size=6))

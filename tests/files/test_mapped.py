@@ -1,5 +1,6 @@
 """Files of any columns: every reader says what the mapping means, record by record."""
 
+import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -10,12 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tagloom.base.problems import BodyInvalid
-from tagloom.files import ids_mapping
+from tagloom.files import Text, ids_mapping, read_text
 from tagloom.files.mapped import read_mapped
 from tagloom.files.problems import ColumnsInvalid
 from tagloom.files.record_reader import read_records
 from tagloom.ports.writes import Part
+from tagloom.words.attributes import ATTRIBUTE_TYPES, AttributeType, AttributeValue
+from tagloom.words.cells import OddCell, cell_of
 from tagloom.words.mappings import (
+    AttributeColumn,
     Band,
     BandsColumn,
     Cell,
@@ -24,17 +28,41 @@ from tagloom.words.mappings import (
     ListColumn,
     Mapping,
     TagColumn,
+    Value,
     ValueColumn,
+    cell_value,
+    check_mapping,
+    check_mode,
     level_of,
     parse_mapping,
     parse_mapping_toml,
+    record_attributes,
     record_person,
     record_tags,
 )
 from tagloom.words.problems import LineInvalid, MappingInvalid, PersonIdInvalid
 
 NAMES = ("user", "a", "b")
-cells = st.sampled_from(["", " ", "1", "2.5", "9", "yes", "no", "x", "X y", "a/b", "p;q", "p; ;q", "N/A", "é"])
+cells = st.sampled_from(
+    [
+        "",
+        " ",
+        "1",
+        "2.5",
+        "9",
+        "yes",
+        "no",
+        "x",
+        "X y",
+        "a/b",
+        "p;q",
+        "p; ;q",
+        "N/A",
+        "é",
+        "2026-01-31",
+        "9007199254740993",
+    ]
+)
 steps = st.lists(st.sampled_from(["trim", "lowercase", "slug"]), max_size=3).map(tuple)
 
 
@@ -54,6 +82,13 @@ def columns(name: str) -> st.SearchStrategy[Column]:
         ),
         st.builds(FlagColumn, column=st.just(name), yes=st.just("on"), no=st.sampled_from(["", "off"])),
         st.builds(BandsColumn, column=st.just(name), bands=bands, blank=st.sampled_from([None, "", "none"])),
+        st.builds(
+            AttributeColumn,
+            column=st.just(name),
+            attribute=st.just(f"of {name}"),
+            value_type=st.sampled_from([None, *ATTRIBUTE_TYPES]),
+            steps=steps,
+        ),
     )
 
 
@@ -68,11 +103,15 @@ rows = st.lists(st.tuples(st.sampled_from(["u1", "u2", ""]), cells, cells), max_
 
 
 def said(parts: list[Part]) -> dict[int, tuple[str, tuple[str, ...]]]:
-    """For each line its person and its different tags; of a line that cannot be one, nobody."""
+    """For each line its person, and its different tags and values; of a line that cannot be one, nobody."""
     found: dict[int, tuple[str, tuple[str, ...]]] = {}
     for part in parts:
         for place, number in enumerate(part.lines.tolist()):
             tags = {part.texts[text] for text in part.tagging_text[part.tagging_line == place].tolist()}
+            if (values := part.attributes) is not None:
+                of_line = values.line == place
+                for name, value in zip(values.name[of_line].tolist(), values.value[of_line].tolist(), strict=True):
+                    tags.add(f"{values.names[name]}={values.values[value]!r}")
             # An empty tag is rejected by the engine, with its whole line.
             found[number] = ("", ()) if "" in tags else (part.key_list()[place][1:].decode(), tuple(sorted(tags)))
         for rejected in part.rejected:
@@ -80,15 +119,20 @@ def said(parts: list[Part]) -> dict[int, tuple[str, tuple[str, ...]]]:
     return found
 
 
-def meant(mapping: Mapping, lines: dict[int, dict[str, Cell]]) -> dict[int, tuple[str, tuple[str, ...]]]:
+def meant(
+    mapping: Mapping, lines: dict[int, dict[str, Cell]], *, blank_removes: bool = False
+) -> dict[int, tuple[str, tuple[str, ...]]]:
     """The same by the meaning itself."""
     found: dict[int, tuple[str, tuple[str, ...]]] = {}
     for number, record in lines.items():
         try:
             _, person = record_person(mapping, record)
-            tags = record_tags(mapping, record)
+            tags = set(record_tags(mapping, record))
+            for name, value in record_attributes(mapping, record).items():
+                if value is not None or blank_removes:
+                    tags.add(f"{name}={value!r}")
         except (LineInvalid, PersonIdInvalid):
-            person, tags = "", ("",)
+            person, tags = "", {""}
         found[number] = ("", ()) if "" in tags else (person, tuple(sorted(tags)))
     return found
 
@@ -97,24 +141,46 @@ def quoted(cell: str) -> str:
     return f'"{cell}"' if cell.strip() != cell or ";" in cell or not cell else cell
 
 
-@given(mapping=mappings, rows=rows)
-def test_csv_is_read_as_the_mapping_means_it(mapping: Mapping, rows: list[tuple[str, str, str]]) -> None:
+@given(mapping=mappings, rows=rows, blank_removes=st.booleans())
+def test_csv_is_read_as_the_mapping_means_it(
+    mapping: Mapping, rows: list[tuple[str, str, str]], blank_removes: bool
+) -> None:
     text = "".join(",".join(map(quoted, row)) + "\n" for row in [NAMES, *rows])
     with TemporaryDirectory() as folder:
         path = Path(folder, "file")
         path.write_text(text, encoding="utf-8")
-        found = said(list(read_mapped(path, "csv", "none", mapping)))
-    assert found == meant(mapping, {n: dict(zip(NAMES, row, strict=True)) for n, row in enumerate(rows, 2)})
+        found = said(list(read_mapped(path, "csv", "none", mapping, blank_removes=blank_removes)))
+    records = {n: dict(zip(NAMES, row, strict=True)) for n, row in enumerate(rows, 2)}
+    assert found == meant(mapping, records, blank_removes=blank_removes)
 
 
-@given(mapping=mappings, rows=rows)
-def test_parquet_is_read_as_the_mapping_means_it(mapping: Mapping, rows: list[tuple[str, str, str]]) -> None:
+@given(mapping=mappings, rows=rows, blank_removes=st.booleans())
+def test_parquet_is_read_as_the_mapping_means_it(
+    mapping: Mapping, rows: list[tuple[str, str, str]], blank_removes: bool
+) -> None:
     with TemporaryDirectory() as folder:
         path = Path(folder, "file")
         columns = {name: pa.array([row[place] for row in rows], pa.string()) for place, name in enumerate(NAMES)}
         pq.write_table(pa.table(columns), path)
-        found = said(list(read_mapped(path, "parquet", "none", mapping)))
-    assert found == meant(mapping, {n: dict(zip(NAMES, row, strict=True)) for n, row in enumerate(rows, 1)})
+        found = said(list(read_mapped(path, "parquet", "none", mapping, blank_removes=blank_removes)))
+    records = {n: dict(zip(NAMES, row, strict=True)) for n, row in enumerate(rows, 1)}
+    assert found == meant(mapping, records, blank_removes=blank_removes)
+
+
+values_of_json = st.one_of(cells, st.sampled_from([None, True, False, 3, 0.5, 1e-7, 2**60, [], ["p", 1, " "], [True]]))
+objects = st.lists(st.tuples(st.sampled_from(["u1", "u2", "", None]), values_of_json, values_of_json), max_size=8)
+
+
+@given(mapping=mappings, rows=objects, blank_removes=st.booleans())
+@pytest.mark.parametrize("format", ["ndjson", "json"])
+def test_objects_are_read_as_the_mapping_means_them(
+    format: Text, mapping: Mapping, rows: list[tuple[object, ...]], blank_removes: bool
+) -> None:
+    records = [dict(zip(NAMES, row, strict=True)) for row in rows]
+    body = json.dumps(records) if format == "json" else "".join(f"{json.dumps(each)}\n" for each in records)
+    found = said(list(read_text(iter([body.encode()]), format, mapping, blank_removes=blank_removes)))
+    cells = {n: {name: cell_of(value) for name, value in record.items()} for n, record in enumerate(records, 1)}
+    assert found == meant(mapping, cells, blank_removes=blank_removes)
 
 
 def test_ids_of_parquet_may_be_numbers_beside_a_column_of_tags(tmp_path: Path) -> None:
@@ -358,7 +424,7 @@ def test_a_mapping_that_cannot_be_carried_out_is_refused(form: str, says: str) -
         ('user = "id"\n[columns]', "columns that become tags"),
         ('user = "id"\nusers = 1\n[columns]', "unknown field `users`"),
         ('user = "id"\n[columns.a]\nvalues = { x = 1 }', "Expected `str`, got `int`"),
-        ('user = "id"\n[columns.a]', "needs a type, values or bands"),
+        ('user = "id"\n[columns.a]', "needs a type, values, bands or an attribute"),
         ('user = "id"\n[columns.a]\nvalues = {}\nbands = []', "unknown field `values`"),
         ('user = "id"\n[columns.a]\nvalues = {}\nblank = ""', "unknown field `blank`"),
         ('user = "id"\n[columns.a]\nbands = [{ tag = "x" }, { to = 1, tag = "y" }]', "in all but the last"),
@@ -471,3 +537,123 @@ def test_columns_that_are_not_mapped_may_be_called_anything(tmp_path: Path, text
     parts = list(read_mapped(path, "csv", "none", Mapping(user="id", columns=(TagColumn(column="plan"),))))
 
     assert said(parts) == {2: ("u1", ("Gold",))}
+
+
+# Attributes.
+
+DAY = 86_400_000
+
+
+@pytest.mark.parametrize(
+    ("type", "cell", "value"),
+    [
+        ("boolean", "Yes", AttributeValue("boolean", True)),
+        ("boolean", "0", AttributeValue("boolean", False)),
+        ("boolean", OddCell("true", "a boolean"), AttributeValue("boolean", True)),
+        ("number", " 3 ", AttributeValue("number", 3)),
+        ("number", "3.00", AttributeValue("number", 3)),
+        ("number", "-0.5", AttributeValue("number", -0.5)),
+        ("number", OddCell("2.5", "a number with a fraction"), AttributeValue("number", 2.5)),
+        ("text", " Gold ", AttributeValue("text", "Gold")),
+        ("text", "1", AttributeValue("text", "1")),
+        ("text", "1970-01-02", AttributeValue("text", "1970-01-02")),
+        ("time", "1970-01-02", AttributeValue("time", DAY)),
+        ("time", "1970-01-02 01:00:00+01:00", AttributeValue("time", DAY)),
+        ("time", OddCell("1970-01-02", "a date"), AttributeValue("time", DAY)),
+        ("list", "a; ;b", AttributeValue("list", ("a", "b"))),
+        ("list", ("a", " b "), AttributeValue("list", ("a", "b"))),
+        (None, "1", "1"),
+        (None, OddCell("2.5", "a number with a fraction"), "2.5"),
+        (None, "1970-01-02", "1970-01-02"),
+        (None, OddCell("false", "a boolean"), False),
+        (None, ("a", "1"), ("a", "1")),
+        ("number", " ", None),
+        ("boolean", "", None),
+        ("text", (), None),
+        ("list", ";", None),
+        (None, "", None),
+    ],
+)
+def test_a_cell_becomes_a_value_of_its_type(type: AttributeType | None, cell: Cell, value: Value | None) -> None:
+    found = cell_value(AttributeColumn(column="a", attribute="x", value_type=type), cell)
+
+    assert repr(found) == repr(value)
+
+
+@pytest.mark.parametrize(
+    ("type", "cell", "says"),
+    [
+        ("boolean", "maybe", "Column 'a': 'maybe' is neither yes nor no."),
+        ("number", "1,5", "Column 'a': '1,5' is not a number."),
+        ("number", "9" * 16 + ".0", "which is not exact. Send it as a text."),
+        ("number", "9" * 500, "is a number beyond 2^53, which is not exact."),
+        ("number", "9" * 500 + ".5", "is beyond the greatest number."),
+        ("time", "31.01.2026", "is neither a date such as 2026-01-31 nor a time with a zone"),
+        ("time", "2026-01-31 10:00", "is neither a date such as 2026-01-31 nor a time with a zone"),
+        ("text", "x" * 1_025, "Column 'a': The text has 1,025 bytes; at most 1,024 are allowed."),
+        ("list", ";".join(map(str, range(101))), "Column 'a': A list has at most 100 items"),
+        ("text", ("a", "b"), "Column 'a': 'a, b' is a list, and the mapping expects a text."),
+        (None, OddCell("", "a structure of fields"), "Column 'a' holds a structure of fields."),
+    ],
+)
+def test_a_cell_that_cannot_be_a_value_is_told_with_its_column(
+    type: AttributeType | None, cell: Cell, says: str
+) -> None:
+    with pytest.raises(LineInvalid) as caught:
+        cell_value(AttributeColumn(column="a", attribute="x", value_type=type), cell)
+
+    assert says in caught.value.detail
+    assert caught.value.members["column"] == "a"
+
+
+def test_a_row_with_a_bad_value_is_rejected_alone_and_its_person_held(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("user,a\nu1,3\nu2,three\nu3,4\n")
+    column = AttributeColumn(column="a", attribute="seats", value_type="number")
+
+    (part,) = read_mapped(path, "csv", "none", Mapping(user="user", columns=(column,)))
+
+    assert part.lines.tolist() == [2, 4]
+    assert [(each.line, each.problem, each.value) for each in part.rejected] == [(3, "line-invalid", "u2,three")]
+    assert list(part.held) == [b"uu2"]
+
+
+def test_each_different_cell_of_a_column_is_one_value_of_the_part(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("user,a\n" + "".join(f"u{n},{n % 3}\n" for n in range(3_000)))
+    column = AttributeColumn(column="a", attribute="seats", value_type="number")
+
+    (part,) = read_mapped(path, "csv", "none", Mapping(user="user", columns=(column,)))
+
+    assert part.attributes is not None
+    assert (part.attributes.names, len(part.attributes.line)) == (("seats",), 3_000)
+    assert list(part.attributes.values) == [AttributeValue("number", n) for n in (0, 1, 2)]
+
+
+def test_a_table_of_toml_with_an_attribute_needs_no_type() -> None:
+    mapping = parse_mapping_toml('user = "id"\n[columns.Plan]\nattribute = "plan"\nvalue_type = "text"', "mapping.toml")
+
+    assert mapping.columns == (AttributeColumn(column="Plan", attribute="plan", value_type="text"),)
+
+
+@pytest.mark.parametrize(
+    ("columns", "says"),
+    [
+        ([AttributeColumn(column="a", attribute="")], "is not the name of an attribute"),
+        ([AttributeColumn(column="a", attribute="cafe\u0301")], "is not in NFC"),
+        ([AttributeColumn(column=name, attribute="x") for name in "ab"], "Two columns are the attribute 'x'."),
+        ([AttributeColumn(column="a", attribute=f"x{n}") for n in range(201)], "at most 200 attributes"),
+        ([AttributeColumn(column="a", attribute="x", separator="")], "needs a separator"),
+    ],
+)
+def test_a_mapping_of_attributes_that_cannot_be_used_says_why(columns: list[AttributeColumn], says: str) -> None:
+    with pytest.raises(MappingInvalid, match=says):
+        check_mapping(Mapping(user="id", columns=tuple(columns)))
+
+
+def test_mode_remove_refuses_a_mapping_with_attributes() -> None:
+    mapping = Mapping(user="id", columns=(TagColumn(column="t"), AttributeColumn(column="Plan", attribute="plan")))
+
+    check_mode(mapping, "mirror")
+    with pytest.raises(MappingInvalid, match=r"column 'Plan' is an attribute\. Use a mapping without attributes\."):
+        check_mode(mapping, "remove")

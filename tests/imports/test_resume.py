@@ -21,7 +21,7 @@ from tagloom.imports.parts import parts_of
 from tagloom.imports.resume import rest_of, shifted
 from tagloom.ports.imports import Import, ImportState
 from tagloom.ports.writes import Apply, Part, WriteOptions
-from tagloom.words.mappings import ListColumn, Mapping, TagColumn
+from tagloom.words.mappings import AttributeColumn, ListColumn, Mapping, TagColumn
 from tagloom.words.receipts import Receipt, Rejected
 from tests.files.reading import lines_of
 from tests.imports.conftest import Desk
@@ -30,6 +30,7 @@ MAPPINGS = [
     None,
     Mapping(user="user", columns=(TagColumn(column="tag"),)),
     Mapping(user="user", columns=(ListColumn(column="tag"),), tags=("always",)),
+    Mapping(user="user", columns=(ListColumn(column="tag"), AttributeColumn(column="tag", attribute="tag"))),
 ]
 ids = st.sampled_from(["u1", "u2", "", "x" * 300, 'a""b'])
 tags = st.sampled_from(["a", "b/c", "", "two\nlines", "A", "a,b"])
@@ -59,7 +60,7 @@ def behind(parts: Sequence[Part], through: int) -> Lines:
     """The lines behind one, good and rejected, in plain values."""
     found: Lines = []
     for part in parts:
-        found += [(line.number, (line.key, line.add)) for line in lines_of(part)]
+        found += [(line.number, (line.key, line.add, line.attributes)) for line in lines_of(part)]
         found += [(each.line, (each.problem, each.detail, each.value)) for each in part.rejected]
     return sorted((line for line in found if line[0] > through), key=lambda line: line[0])
 
@@ -100,7 +101,10 @@ def test_ndjson_goes_on_behind_any_line(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]], mapping: Mapping | None, end: str
 ) -> None:
     field = "tags" if mapping is None else "tag"
-    body = "".join(f'{{"user": "{user[:40]}", "{field}": ["{tag[:3].strip()}"]}}{end}' for user, tag in rows)
+    body = "".join(
+        f'{{"user": "{user[:40]}", "{field}": ["{tag[:3].strip()}"], "attributes": {{"n": {number}}}}}{end}'
+        for number, (user, tag) in enumerate(rows)
+    )
     path = tmp_path_factory.mktemp("rest") / "file"
     path.write_text(body + "no JSON\n")
 

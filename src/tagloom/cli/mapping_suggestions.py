@@ -16,7 +16,7 @@ from tagloom.files.json_body import lines_of_json
 from tagloom.files.problems import ColumnsInvalid
 from tagloom.imports.folder import chunks_of, compression_at
 from tagloom.imports.mapping_inference import InferredMapping, ReadRow, beginning_in, beginning_of, infer
-from tagloom.words.mappings import BandsColumn, Column, FlagColumn, ListColumn, TagColumn, ValueColumn
+from tagloom.words.mappings import AttributeColumn, BandsColumn, Column, FlagColumn, ListColumn, TagColumn, ValueColumn
 
 _PLAIN = "user"
 # The options that a mapping replaces, and the token, which is never printed.
@@ -100,6 +100,8 @@ def _meaning(column: Column, rows: Iterable[ReadRow]) -> str:
             return f"tags {above}…" + ("" if found is None else f", such as {found}")
         case BandsColumn():
             return f"tags for bands of numbers, such as {column.bands[0].tag}"
+        case AttributeColumn():
+            return f"the attribute {printable(column.attribute)}"
         case _:
             assert_never(column)
 

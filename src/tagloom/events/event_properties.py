@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from tagloom.events import limits
-from tagloom.files.json_objects import fields_and_levels
+from tagloom.files.json_values import fields_and_levels
 
 
 def in_one_line(properties: bytes) -> bytes:

@@ -31,6 +31,7 @@ def read_parts(
     visitor_column: str = "visitor",
     tag_column: str = "tag",
     allow_change: bool = False,
+    allow_attributes: bool = True,
     now: float | None = None,
     compression: str | None = None,
     encoding: Encoding = "utf-8",
@@ -39,11 +40,11 @@ def read_parts(
     """Yields the parts of a body that comes in chunks of any size. Memory is bounded, whatever the body's size.
 
     From the third part on, a thread reads ahead. Close the iterator before you close the resource that `source` reads
-    from. A bad line is rejected alone. With `allow_change`, lines have `add` and `remove` instead of `tags`. The column
-    names are used only for CSV and Parquet. `now`, in Unix seconds, is the time from which relative expiries count; by
-    default, the time of the call. `compression` and `encoding` are the ones that the sender declares. They are used if
-    the text itself does not show them. `remark` is called with a sentence for each step that was taken to decode a
-    text.
+    from. A bad line is rejected alone. With `allow_change`, lines have `add` and `remove` instead of `tags`. Without
+    `allow_attributes`, a line with `attributes` is rejected. The column names are used only for CSV and Parquet.
+    `now`, in Unix seconds, is the time from which relative expiries count; by default, the time of the call.
+    `compression` and `encoding` are the ones that the sender declares. They are used if the text itself does not show
+    them. `remark` is called with a sentence for each step that was taken to decode a text.
 
     Raises, while it is iterated:
         BodyInvalid, ColumnsInvalid, BodyTooLarge, and the errors that `source` raises.
@@ -55,12 +56,12 @@ def read_parts(
             "Mode 'change' needs lines with 'add' and 'remove', which only JSON and NDJSON have.", rule="JSON or NDJSON"
         )
     text = opened(source, encoding=encoding, compression=compression, remark=remark)
+    reader = LineReader(allow_change=allow_change, allow_attributes=allow_attributes, now=now)
     match format:
         case "json":
-            return read_json(text, LineReader(allow_change=allow_change, now=now))
+            return read_json(text, reader)
         case "ndjson":
-            lines = partial(read_ndjson, allow_change=allow_change, now=now)
-            return read_ahead(lines, text)
+            return read_ahead(partial(read_ndjson, reader=reader), text)
         case "csv":
             mapping = plain_mapping(user_column, visitor_column, tag_column)
             rows = partial(read_delimited, selection=Selection(mapping, is_plain=True))
@@ -77,21 +78,25 @@ def read_text(
     format: Text,
     mapping: Mapping,
     *,
+    blank_removes: bool = False,
     compression: str | None = None,
     remark: Remark | None = None,
 ) -> Generator[Part, None, None]:
     """Yields the parts of a text body that a mapping reads. `remark` is called with a sentence for each decoding step.
+
+    With `blank_removes`, a blank cell of an attribute removes its value. Otherwise, it changes nothing.
 
     Raises, while it is iterated: the errors of `read_parts`.
     """
     text = opened(source, encoding=mapping.encoding, compression=compression, remark=remark)
     match format:
         case "json":
-            return read_json(text, ObjectReader(mapping))
+            return read_json(text, ObjectReader(mapping, blank_removes=blank_removes))
         case "ndjson":
-            return read_ahead(partial(read_objects, mapping=mapping), text)
+            return read_ahead(partial(read_objects, mapping=mapping, blank_removes=blank_removes), text)
         case "csv":
-            return read_ahead(partial(read_delimited, selection=Selection(mapping)), text)
+            rows = partial(read_delimited, selection=Selection(mapping), blank_removes=blank_removes)
+            return read_ahead(rows, text)
         case _:
             assert_never(format)
 

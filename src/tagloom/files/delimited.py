@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+from msgspec import UNSET, UnsetType
 from numpy.typing import NDArray
 
 from tagloom.base.problems import Problem
@@ -22,11 +23,12 @@ from tagloom.files import limits
 from tagloom.files.delimited_records import Broken, Record, read_record
 from tagloom.files.doubtful_people import keys_in_row
 from tagloom.files.headers import Selection, Table, open_table
-from tagloom.files.mapped_values import ColumnMeaning, Meaning, key_of_record
+from tagloom.files.mapped_values import ColumnMeaning, Meaning, NewValue, key_of_record
 from tagloom.files.part_columns import REJECTED_PER_PART_MAX, Building, Line, LineFault, Mask, key_of, merged
 from tagloom.files.scanner import Cut, Places, Rows, cut
-from tagloom.ports.writes import Part
+from tagloom.ports.writes import AttributeCells, Part
 from tagloom.words import limits as words_limits
+from tagloom.words.mappings import Value
 from tagloom.words.people import Kind
 from tagloom.words.problems import LineInvalid, LineTooLong, PersonIdInvalid
 
@@ -40,25 +42,31 @@ _BLANK = (b"\n", b"\r\n", b"\r")
 _VALUE_BYTES = 1_000  # This is more than VALUE_CHARACTERS_MAX of any script.
 
 
-def read_delimited(source: Iterator[bytes], selection: Selection) -> Iterator[Part]:
+def read_delimited(source: Iterator[bytes], selection: Selection, *, blank_removes: bool = False) -> Iterator[Part]:
     """Yields the parts of a CSV body. The header names the columns, and shows the delimiter and the quote.
+
+    With `blank_removes`, a blank cell of an attribute removes its value. Otherwise, it changes nothing.
 
     Raises: BodyInvalid, ColumnsInvalid.
     """
-    yield from _Reader(open_table(source, selection), Meaning(selection.mapping)).parts()
+    meaning = Meaning(selection.mapping, blank_removes=blank_removes)
+    yield from _Reader(open_table(source, selection), meaning).parts()
 
 
-class _Tags(NamedTuple):
-    """The tags of one mapped column.
+class _Cells(NamedTuple):
+    """The meaning of the cells of one mapped column.
 
     `cell` has the number of the cell of each row. The tags of cell `i` are numbers of texts, which `flat` has from
-    `starts[i]` to `starts[i + 1]`. `is_faulty` shows which cells have a fault.
+    `starts[i]` to `starts[i + 1]`. `values[i]` is the value of the column's attribute in cell `i`. `is_faulty` shows
+    which cells have a fault.
     """
 
     cell: NDArray[np.int32]
     starts: NDArray[np.int64]
     flat: NDArray[np.int32]
     is_faulty: Mask
+    attribute: str | None
+    values: Sequence[NewValue]
 
 
 class _Reader:
@@ -107,7 +115,7 @@ class _Reader:
         is_plain = ~(rows.is_odd | rows.is_blank)
         plain = rows if is_plain.all() else rows.where(is_plain)
         texts: dict[str, int] = {tag: number for number, tag in enumerate(self._meaning.constant)}
-        columns = [self._tags(place, plain, texts) for place in range(len(self._form.columns))]
+        columns = [self._cells(place, plain, texts) for place in range(len(self._form.columns))]
         is_faulty = np.zeros(len(plain.line), np.bool_)
         for column in columns:
             is_faulty |= column.is_faulty[column.cell]
@@ -154,8 +162,8 @@ class _Reader:
             suspicious = suspicious[data[rows.key_begin[suspicious] + np.int32(offset)] == byte]
         rows.is_odd[suspicious] = True
 
-    def _tags(self, place: int, rows: Rows, texts: dict[str, int]) -> _Tags:
-        """Returns the tags of one mapped column. `texts` numbers the tags of all columns."""
+    def _cells(self, place: int, rows: Rows, texts: dict[str, int]) -> _Cells:
+        """Returns the meaning of one mapped column. `texts` numbers the tags of all columns."""
         begin, end = rows.cells[place]
         count = len(begin)
         # The text between two cells is null, because dictionary encoding skips null.
@@ -166,30 +174,39 @@ class _Reader:
         found = [meaning.find(cell) for cell in cells.dictionary.cast(pa.string()).to_pylist()]
         # Cells with a line end are also read again. See `_take`.
         is_faulty = np.fromiter(
-            (isinstance(each, Problem) or any(map(_holds_line_end, each)) for each in found),
+            (isinstance(each, Problem) or any(map(_holds_line_end, each.tags)) for each in found),
             np.bool_,
             len(found),
         )
-        tags: list[Sequence[str]] = [() if isinstance(each, Problem) else each for each in found]
+        tags: list[Sequence[str]] = [() if isinstance(each, Problem) else each.tags for each in found]
         lengths = np.fromiter(map(len, tags), np.int64, len(tags))
         flat = [texts.setdefault(tag, len(texts)) for each in tags for tag in each]
         starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
-        return _Tags(np.ascontiguousarray(number[: 2 * count : 2]), starts, np.array(flat, np.int32), is_faulty)
+        return _Cells(
+            np.ascontiguousarray(number[: 2 * count : 2]),
+            starts,
+            np.array(flat, np.int32),
+            is_faulty,
+            meaning.attribute,
+            [UNSET if isinstance(each, Problem) else each.value for each in found] if meaning.attribute else (),
+        )
 
-    def _plain_part(self, rows: Rows, columns: Sequence[_Tags], texts: Sequence[str]) -> Part:
+    def _plain_part(self, rows: Rows, columns: Sequence[_Cells], texts: Sequence[str]) -> Part:
         buffer, count = self._stream.buffer, len(rows.line)
         # The byte before an id ends another cell or opens this one. No code reads the byte again, so it can hold the
         # kind.
         letter = np.where(rows.is_user, np.uint8(ord("u")), np.uint8(ord("v")))
         np.frombuffer(buffer, np.uint8)[rows.key_begin - 1] = letter
         keys = _every_other(pa.py_buffer(buffer), rows.key_begin - np.int32(1), rows.key_end, None)
-        tagging_line, tagging_text = _taggings(columns, count, len(self._meaning.constant))
+        tagged = [column for column in columns if column.attribute is None]
+        tagging_line, tagging_text = _taggings(tagged, count, len(self._meaning.constant))
         return Part(
             lines=rows.line + self._line,
             keys=keys.take(pa.array(np.arange(0, 2 * count, 2, dtype=np.int32))),
             tagging_line=tagging_line,
             tagging_text=tagging_text,
             texts=texts,
+            attributes=_attributes([column for column in columns if column.attribute is not None]),
         )
 
     # Record by record.
@@ -320,7 +337,32 @@ def _before_many_odd(found: Cut) -> Cut | None:
     return found.first(int(odd[REJECTED_PER_PART_MAX])) if len(odd) > REJECTED_PER_PART_MAX else None
 
 
-def _taggings(columns: Sequence[_Tags], count: int, constant: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+def _attributes(columns: Sequence[_Cells]) -> AttributeCells | None:
+    """Returns the values of the attributes of plain rows, in the order of the lines, and then of the columns."""
+    lines, names, numbers = list[Places](), list[Places](), list[Places]()
+    values: list[Value | None] = []
+    for place, column in enumerate(columns):
+        is_given = np.fromiter((each is not UNSET for each in column.values), np.bool_, len(column.values))
+        line = np.flatnonzero(is_given[column.cell]).astype(np.int32)
+        lines.append(line)
+        names.append(np.full(len(line), place, np.int32))
+        numbers.append(column.cell[line] + np.int32(len(values)))
+        # A value that no row sets keeps its number, so that the numbers stay those of the cells.
+        values += (None if isinstance(each, UnsetType) else each for each in column.values)
+    if not any(map(len, lines)):
+        return None
+    line = np.concatenate(lines)
+    order = np.argsort(line, kind="stable")
+    return AttributeCells(
+        line=line[order],
+        name=np.concatenate(names)[order],
+        value=np.concatenate(numbers)[order],
+        names=tuple(column.attribute or "" for column in columns),
+        values=values,
+    )
+
+
+def _taggings(columns: Sequence[_Cells], count: int, constant: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Returns the line and the text of each tagging of plain rows, in the order of the lines.
 
     Within a line, the tags of every row come first, then the tags of each column.

@@ -15,7 +15,16 @@ from msgspec import UNSET, UnsetType
 from tagloom.base.text import printable
 from tagloom.files import limits
 from tagloom.files.doubtful_people import keys_in_object
-from tagloom.files.json_values import DIGITS_MAX, Unfit, decimal_of, id_of
+from tagloom.files.json_values import (
+    DIGITS_MAX,
+    LEVELS_MAX,
+    Unfit,
+    attributes_of,
+    decimal_of,
+    fields_and_levels,
+    id_of,
+    long_number,
+)
 from tagloom.files.part_columns import Line, LineFault, key_of
 from tagloom.words import limits as words_limits
 from tagloom.words.expiry import Expiry, ExpiryInvalid, expiry_of
@@ -31,6 +40,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _PERSON = re.compile(rb'"(user|visitor)"\s*:\s*("(?:[^"\\]|\\.)*")', re.DOTALL)
 _KINDS: tuple[Kind, Kind] = ("user", "visitor")
 _EXPIRY_FIELDS = ("expires_at", "ttl")
+_ATTRIBUTES = "attributes"
 # The errors of msgspec for a line that it cannot decode.
 DECODE_ERRORS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
@@ -38,10 +48,11 @@ DECODE_ERRORS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 # Programs that write tables as JSON write null for a blank cell.
 Id: TypeAlias = str | int | UnsetType | None
 Text: TypeAlias = str | UnsetType | None
+Attributes: TypeAlias = dict[str, Any] | UnsetType | None
 
 
 class Tagged(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    """A line of any mode except `change`. It has a list of tags, or one tag like a row of a table."""
+    """A line of any mode except `change`. It has attributes, and a list of tags or one tag like a row of a table."""
 
     tags: list[str] | UnsetType = UNSET
     user: Id = UNSET
@@ -49,6 +60,7 @@ class Tagged(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     tag: str | UnsetType = UNSET
     expires_at: Text = UNSET
     ttl: Text = UNSET
+    attributes: Attributes = UNSET
     # The reason of an earlier rejection; see REASON_FIELD.
     tagloom_rejected: msgspec.Raw | UnsetType = UNSET
 
@@ -62,6 +74,7 @@ class Changed(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     remove: list[str] | UnsetType = UNSET
     expires_at: Text = UNSET
     ttl: Text = UNSET
+    attributes: Attributes = UNSET
     tagloom_rejected: msgspec.Raw | UnsetType = UNSET
 
 
@@ -69,12 +82,16 @@ Decoded: TypeAlias = Tagged | Changed
 
 
 class LineReader:
-    """A reader of the lines of one body. `allow_change` selects mode `change`. `now` is in Unix seconds."""
+    """A reader of the lines of one body. `allow_change` selects mode `change`. `now` is in Unix seconds.
 
-    def __init__(self, *, allow_change: bool, now: float) -> None:
+    Without `allow_attributes`, a line with attributes is rejected.
+    """
+
+    def __init__(self, *, allow_change: bool, now: float, allow_attributes: bool = True) -> None:
         self._now = now
+        self._allow_attributes = allow_attributes
         self._lists = ("add", "remove") if allow_change else ("tags",)
-        self._known = (*_KINDS, *self._lists, *(() if allow_change else ("tag",)), *_EXPIRY_FIELDS)
+        self._known = (*_KINDS, *self._lists, *(() if allow_change else ("tag",)), *_EXPIRY_FIELDS, _ATTRIBUTES)
         form: Any = Changed if allow_change else Tagged
         self.decoder: msgspec.json.Decoder[Decoded] = msgspec.json.Decoder(form)
 
@@ -89,7 +106,8 @@ class LineReader:
             return self._slow_line(text, number)
         lists = _lists(decoded)
         # If there are more colons than fields, a field occurs twice or a text contains a colon after a quote.
-        is_sure = len(FIELD.findall(text)) == _fields(decoded) and len(lists) == 1 + (len(self._lists) == 2)
+        is_sure = len(FIELD.findall(text)) == _fields(decoded) and len(lists) == len(self._lists)
+        is_sure &= self._allow_attributes or not isinstance(decoded.attributes, dict)
         user, visitor = decoded.user, decoded.visitor
         is_sure &= (isinstance(user, str) and visitor is UNSET) or (isinstance(visitor, str) and user is UNSET)
         if not is_sure:
@@ -98,7 +116,14 @@ class LineReader:
             return self._slow_line(text, number)
         key = _key("user", user) if isinstance(user, str) else _key("visitor", str(visitor))
         expiry = self._expiry(decoded.expires_at, decoded.ttl, key)
-        return Line(number, key, lists[0], lists[1] if len(lists) > 1 else (), expiry)
+        removed = lists[1] if len(lists) > 1 else ()
+        if not isinstance(decoded.attributes, dict):
+            return Line(number, key, lists[0], removed, expiry)
+        try:
+            attributes = attributes_of(decoded.attributes)
+        except Unfit:
+            return self._slow_line(text, number)
+        return Line(number, key, lists[0], removed, expiry, attributes)
 
     def _slow_line(self, text: bytes, number: int) -> Line:
         """Reads a line with the slower reader. Raises: LineFault."""
@@ -108,7 +133,8 @@ class LineReader:
         if "tag" in fields:
             tags = [[str(fields["tag"])]]
         expires_at, ttl = (said if isinstance(said := fields.get(name), str) else None for name in _EXPIRY_FIELDS)
-        return Line(number, key, tags[0], tags[1] if len(tags) > 1 else (), self._expiry(expires_at, ttl, key))
+        removed, expiry = tags[1] if len(tags) > 1 else (), self._expiry(expires_at, ttl, key)
+        return Line(number, key, tags[0], removed, expiry, checked.attributes(allowed=self._allow_attributes))
 
     def _expiry(self, expires_at: Text, ttl: Text, key: bytes) -> Expiry:
         """Returns the expiry of the tags that a line adds. Raises: LineFault."""
@@ -143,7 +169,7 @@ class LineReader:
             raise said.fault("names both a user and a visitor" if kinds else "names neither a user nor a visitor", None)
         if "tag" in fields and "tags" in fields:
             raise said.fault("has both 'tag' and 'tags'", None)
-        if not any(name in fields for name in ("tag", *self._lists)):
+        if not any(name in fields for name in ("tag", *self._lists)) and fields.get(_ATTRIBUTES) is None:
             raise said.fault("lacks " + " and ".join(f"'{name}'" for name in self._lists), None)
         said.key()
         for name in _EXPIRY_FIELDS:
@@ -153,6 +179,7 @@ class LineReader:
             _check_tags(said, "tag", [fields["tag"]])
         for name in self._lists:
             _check_tags(said, name, fields.get(name, []))
+        said.attributes(allowed=self._allow_attributes)
         return said
 
 
@@ -175,6 +202,21 @@ class _Said(NamedTuple):
                     except LineFault as fault:
                         raise LineFault(fault.problem, fault.value, (), keys_in_object(self.text)) from fault
         raise self.fault("names neither a user nor a visitor", None)
+
+    def attributes(self, *, allowed: bool) -> dict[str, Any]:
+        """Returns the attributes of the line, with the names of nested fields joined. Raises: LineFault."""
+        for name, found in self.pairs:
+            if name == _ATTRIBUTES and found is not None:
+                if not isinstance(found, _Pairs):
+                    raise self.fault(f"has '{_ATTRIBUTES}' that is no object", found)
+                if not allowed:
+                    says = f"has '{_ATTRIBUTES}', which mode 'remove' does not read. To remove a value, set it to null"
+                    raise self.fault(f"{says} in mode 'add'", _ATTRIBUTES)
+                try:
+                    return attributes_of(_plain(found))
+                except Unfit as unfit:
+                    raise self.fault(str(unfit), None) from unfit
+        return {}
 
     def fault(self, says: str, value: object, **members: str | None) -> LineFault:
         """Returns a fault of the line. If `value` is None, the fault shows the beginning of the line."""
@@ -199,6 +241,32 @@ def _value(found: object) -> object:
         raise Unfit("is a number beyond 2^53, whose last digits may be lost; export ids as text")
     text = found.decode("ascii")
     return int(text) if text.lstrip("-").isdigit() else decimal_of(text)
+
+
+def _plain(value: object, levels: int = LEVELS_MAX) -> Any:
+    """Converts a value of the slower reader to plain values. Raises: Unfit: a field occurs twice, or a limit."""
+    if isinstance(value, bytes):
+        return _number(value)
+    if not isinstance(value, list):
+        return value
+    if not levels:
+        raise Unfit(f"has attributes of more than {LEVELS_MAX} levels")
+    if not isinstance(value, _Pairs):
+        return [_plain(each, levels - 1) for each in value]
+    found: dict[str, Any] = {}
+    for name, each in value:
+        if name in found:
+            raise Unfit(f"has the field '{printable(name)}' more than once")
+        found[name] = _plain(each, levels - 1)
+    return found
+
+
+def _number(text: bytes) -> int | float:
+    if not text.lstrip(b"-").isdigit():
+        return float(text)
+    if len(text.lstrip(b"-")) > DIGITS_MAX:
+        raise long_number()
+    return int(text)
 
 
 class _Pairs(list[tuple[str, object]]):
@@ -279,22 +347,26 @@ def _key(kind: Kind, id: str) -> bytes:
 def _lists(decoded: Decoded) -> list[list[str]]:
     """Returns the lists of tags of a line: two in mode `change` (tags to add, tags to remove), otherwise one.
 
-    Returns no list if the line has neither field of tags, or has both `tags` and `tag`.
+    Returns no list if the line has both `tags` and `tag`, or has neither field of tags and no attributes.
     """
+    has_attributes = isinstance(decoded.attributes, dict)
     if isinstance(decoded, Changed):
-        if decoded.add is UNSET and decoded.remove is UNSET:
+        if decoded.add is UNSET and decoded.remove is UNSET and not has_attributes:
             return []
         return [[] if isinstance(each, UnsetType) else each for each in (decoded.add, decoded.remove)]
     if isinstance(decoded.tags, UnsetType):
-        return [] if isinstance(decoded.tag, UnsetType) else [[decoded.tag]]
+        if isinstance(decoded.tag, UnsetType):
+            return [[]] if has_attributes else []
+        return [[decoded.tag]]
     return [decoded.tags] if isinstance(decoded.tag, UnsetType) else []
 
 
 def _fields(decoded: Decoded) -> int:
-    """Counts the fields of a line, without the reason of an earlier rejection."""
-    common = (decoded.user, decoded.visitor, decoded.expires_at, decoded.ttl)
+    """Counts the fields of a line and of its attributes, without the reason of an earlier rejection."""
+    common = (decoded.user, decoded.visitor, decoded.expires_at, decoded.ttl, decoded.attributes)
     lists = (decoded.tags, decoded.tag) if isinstance(decoded, Tagged) else (decoded.add, decoded.remove)
-    return sum(each is not UNSET for each in (*common, *lists))
+    inner = fields_and_levels(decoded.attributes)[0] if isinstance(decoded.attributes, dict) else 0
+    return inner + sum(each is not UNSET for each in (*common, *lists))
 
 
 def head(text: bytes) -> str:

@@ -10,7 +10,7 @@ import msgspec
 from tagloom.base.text import printable
 from tagloom.files.doubtful_people import keys_in_object
 from tagloom.files.json_lines import DECODE_ERRORS, FIELD, HALF, head, line_fault, pairs_of, too_long
-from tagloom.files.json_values import Unfit, cell_of, decoder, finder_of, id_of
+from tagloom.files.json_values import Unfit, cell_of, decoder, fields_and_levels, finder_of, id_of
 from tagloom.files.mapped_values import Meaning, key_of_record
 from tagloom.files.ndjson import lines_in
 from tagloom.files.part_columns import Building, Line, LineFault
@@ -25,9 +25,9 @@ from tagloom.words.problems import LineInvalid
 _LINES_PER_PART = 65_536
 
 
-def read_objects(source: Iterator[bytes], mapping: Mapping) -> Iterator[Part]:
+def read_objects(source: Iterator[bytes], mapping: Mapping, *, blank_removes: bool = False) -> Iterator[Part]:
     """Yields the parts of an NDJSON body, read by a mapping; skips blank lines."""
-    reader, building = ObjectReader(mapping), Building()
+    reader, building = ObjectReader(mapping, blank_removes=blank_removes), Building()
     for number, text in lines_in(Stream(source)):
         if not text.strip(b" \t\r"):
             continue
@@ -45,9 +45,9 @@ def read_objects(source: Iterator[bytes], mapping: Mapping) -> Iterator[Part]:
 class ObjectReader:
     """A reader of the objects of one body."""
 
-    def __init__(self, mapping: Mapping) -> None:
+    def __init__(self, mapping: Mapping, *, blank_removes: bool = False) -> None:
         self._decoder = decoder()
-        self._meaning = Meaning(mapping)
+        self._meaning = Meaning(mapping, blank_removes=blank_removes)
         places: tuple[tuple[Kind, str | None], ...] = (("user", mapping.user), ("visitor", mapping.visitor))
         self._people = [(kind, name, finder_of(name)) for kind, name in places if name]
         self._kinds = [kind for kind, _, _ in self._people]
@@ -116,27 +116,6 @@ def object_of(
     ):
         raise line_fault(text, number, f"has the field '{printable(twice)}' more than once")
     return found
-
-
-def fields_and_levels(value: dict[str, Any] | list[Any]) -> tuple[int, int]:
-    """Returns the number of fields of all objects in a value, and the number of levels of objects and lists.
-
-    >>> fields_and_levels({"a": [{"b": 1}, {"b": 2}]})
-    (3, 3)
-    """
-    fields, levels = 0, 0
-    waiting: list[dict[str, Any] | list[Any]] = [value]
-    while waiting:
-        below: list[dict[str, Any] | list[Any]] = []
-        for each in waiting:
-            if isinstance(each, dict):
-                fields += len(each)
-            for found in each.values() if isinstance(each, dict) else each:
-                # In this loop, `isinstance` takes three times as long.
-                if type(found) is dict or type(found) is list:
-                    below.append(found)
-        waiting, levels = below, levels + 1
-    return fields, levels
 
 
 def _repeated(pairs: Any) -> str | None:

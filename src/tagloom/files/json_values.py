@@ -6,12 +6,14 @@ from typing import Any, Final
 
 import msgspec
 
-from tagloom.words import cells
+from tagloom.words import cells, limits
+from tagloom.words.attributes import flattened
 from tagloom.words.cells import VALUES, Cell, OddCell
 
 WHOLE_MAX: Final = 2**53 - 1  # Above this, programs that read numbers as doubles confuse two of them.
 DIGITS_MAX: Final = 40  # A number with more digits, before or after the point, is a mistake.
-_LEVELS_MAX = 16  # Mapping inference names the fields of nested objects to this depth.
+_TOO_LONG = 10**DIGITS_MAX
+LEVELS_MAX: Final = 16  # Attributes, and the columns that mapping inference names, are nested at most this deep.
 
 
 class Unfit(Exception):
@@ -77,6 +79,67 @@ def cell_of(value: Any) -> Cell:
     return found
 
 
+# Objects and attributes.
+
+
+def fields_and_levels(value: dict[str, Any] | list[Any]) -> tuple[int, int]:
+    """Returns the number of fields of all objects in a value, and the number of levels of objects and lists.
+
+    >>> fields_and_levels({"a": [{"b": 1}, {"b": 2}]})
+    (3, 3)
+    """
+    fields, levels = 0, 0
+    waiting: list[dict[str, Any] | list[Any]] = [value]
+    while waiting:
+        below: list[dict[str, Any] | list[Any]] = []
+        for each in waiting:
+            if isinstance(each, dict):
+                fields += len(each)
+            for found in each.values() if isinstance(each, dict) else each:
+                # In this loop, `isinstance` takes three times as long.
+                if type(found) is dict or type(found) is list:
+                    below.append(found)
+        waiting, levels = below, levels + 1
+    return fields, levels
+
+
+def attributes_of(values: dict[str, Any]) -> dict[str, Any]:
+    """Returns the attributes in an object, with the fields of nested objects as `outer.inner`. Raises: Unfit.
+
+    >>> attributes_of({"plan": "gold", "company": {"size": 3}})
+    {'plan': 'gold', 'company.size': 3}
+    """
+    found, count, kinds = values, len(values), set(map(type, values.values()))
+    if dict in kinds or list in kinds:
+        found, count = _flattened(values)
+        kinds = set(map(type, found.values()))
+    if count > limits.ATTRIBUTES_PER_PERSON_MAX:
+        raise Unfit(f"has {count} attributes; at most {limits.ATTRIBUTES_PER_PERSON_MAX} are allowed")
+    if int in kinds and any(type(each) is int and abs(each) >= _TOO_LONG for each in found.values()):
+        raise long_number()
+    return found
+
+
+def long_number() -> Unfit:
+    """Returns the fault of a line with a whole number of more than DIGITS_MAX digits in its attributes."""
+    return Unfit(f"has a number of more than {DIGITS_MAX} digits in its attributes; send it as a text")
+
+
+def _flattened(values: dict[str, Any]) -> tuple[dict[str, Any], int]:
+    """Returns the fields of nested objects as fields of one level, and their number. Raises: Unfit."""
+    if fields_and_levels(values)[1] > LEVELS_MAX:
+        raise Unfit(f"has attributes of more than {LEVELS_MAX} levels")
+    count, waiting = 0, [values]
+    while waiting:
+        below = [each for one in waiting for each in one.values() if isinstance(each, dict) and each]
+        count += sum(map(len, waiting)) - len(below)
+        waiting = below
+    found = flattened(values)
+    if len(found) != count:
+        raise Unfit("has an attribute more than once: a name with a dot is also the name of a nested field")
+    return found, count
+
+
 # Paths into objects.
 
 
@@ -106,7 +169,7 @@ def finder_of(path: str) -> Callable[[Any], Any]:
 
 def paths_in(value: dict[str, Any]) -> Iterator[str]:
     """Yields the paths to texts, numbers and lists in an object, to a limited depth."""
-    yield from _paths(value, "", _LEVELS_MAX)
+    yield from _paths(value, "", LEVELS_MAX)
 
 
 def _paths(value: dict[str, Any], above: str, levels: int) -> Iterator[str]:

@@ -7,6 +7,7 @@ is mapped once.
 
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,30 +18,37 @@ from tagloom.base.text import printable
 from tagloom.files import read_parts, read_text
 from tagloom.files.decoding import Remark
 from tagloom.files.decompression import FileFormat, Row, Squeezed, holds_texts, read_bytes
+from tagloom.files.mapped_values import Meaning
 from tagloom.files.part_columns import Building, Line, LineFault, key_of
 from tagloom.files.problems import ColumnsInvalid
 from tagloom.files.record_reader import read_records
 from tagloom.ports.writes import Part
 from tagloom.words.cells import Cell, OddCell, shown_cells
-from tagloom.words.mappings import REASON_PREFIX, Column, Mapping, TagColumn, cell_tags, record_person
+from tagloom.words.mappings import REASON_PREFIX, Mapping, TagColumn, cell_tags, record_person
 from tagloom.words.people import Kind
 from tagloom.words.problems import LineInvalid, PersonIdInvalid
 
 ROWS_PER_PART = 65_536
-CELLS_KNOWN_MAX = 65_536  # The distinct cells of a column that are cached. A column with more has ids or free text.
 
 
 def read_mapped(
-    path: Path, format: FileFormat, squeezed: Squeezed, mapping: Mapping, remark: Remark | None = None
+    path: Path,
+    format: FileFormat,
+    squeezed: Squeezed,
+    mapping: Mapping,
+    remark: Remark | None = None,
+    *,
+    blank_removes: bool = False,
 ) -> Generator[Part, None, None]:
     """Yields the parts of a file. A bad line is rejected alone, and holds the people that it names or may name.
 
-    `remark` is called with a sentence for each decoding step. Raises: BodyInvalid, ColumnsInvalid.
+    `remark` is called with a sentence for each decoding step. With `blank_removes`, a blank cell of an attribute
+    removes its value. Otherwise, it changes nothing. Raises: BodyInvalid, ColumnsInvalid.
     """
     if format != "parquet":
         with (
             closing(read_bytes(path, squeezed)) as chunks,
-            closing(read_text(chunks, format, mapping, remark=remark)) as parts,
+            closing(read_text(chunks, format, mapping, blank_removes=blank_removes, remark=remark)) as parts,
         ):
             yield from parts
         return
@@ -49,7 +57,7 @@ def read_mapped(
         _check_names(read_records(path, format, squeezed).names, mapping)
         yield from _long_parts(path, format, squeezed, mapping)
     else:
-        yield from _record_parts(path, format, squeezed, mapping)
+        yield from _record_parts(path, format, squeezed, mapping, blank_removes=blank_removes)
 
 
 def _people_there(path: Path, mapping: Mapping) -> Mapping:
@@ -140,12 +148,14 @@ def _retagged(part: Part, mapping: Mapping, column: TagColumn) -> Part:
     )
 
 
-def _record_parts(path: Path, format: FileFormat, squeezed: Squeezed, mapping: Mapping) -> Iterator[Part]:
+def _record_parts(
+    path: Path, format: FileFormat, squeezed: Squeezed, mapping: Mapping, *, blank_removes: bool
+) -> Iterator[Part]:
     # All columns are checked when the mapping must name every column.
     named = tuple(dict.fromkeys(mapping.names()))
     _check_names(read_records(path, format, squeezed).names, mapping)
     records = read_records(path, format, squeezed, named)
-    reader = _Reader(mapping, named)
+    reader = _Reader(mapping, named, blank_removes=blank_removes)
     building = Building()
     with closing(records.rows):
         for row in records.rows:
@@ -163,42 +173,30 @@ def _record_parts(path: Path, format: FileFormat, squeezed: Squeezed, mapping: M
 class _Reader:
     """A reader of the records of one file by a mapping."""
 
-    def __init__(self, mapping: Mapping, names: Sequence[str]) -> None:
+    def __init__(self, mapping: Mapping, names: Sequence[str], *, blank_removes: bool) -> None:
         self._mapping = mapping
         self._names = names
-        self._constant = tuple(map(mapping.prefixed, mapping.tags))
         places = {name: place for place, name in enumerate(names)}
         self._people: list[tuple[Kind, int]] = []
         if mapping.user:
             self._people.append(("user", places[mapping.user]))
         if mapping.visitor:
             self._people.append(("visitor", places[mapping.visitor]))
-        self._columns = [(places[column.column], column, dict[Cell, tuple[str, ...]]()) for column in mapping.columns]
+        self._meaning = Meaning(mapping, blank_removes=blank_removes)
+        self._columns = [places[column.column] for column in mapping.columns]
 
     def line(self, row: Row) -> Line:
         """Reads one record. Raises: LineFault."""
         cells = row.cells
         if row.fault is not None:
-            raise LineFault(LineInvalid(row.fault), self._shown(cells), self._held(cells))
-        tags = list(self._constant)
+            raise LineFault(LineInvalid(row.fault), shown_cells(cells), self._held(cells))
         try:
             kind, id = record_person(self._mapping, dict(zip(self._names, cells, strict=True)))
             key = key_of(kind, id)
-            for place, column, known in self._columns:
-                cell = cells[place]
-                found = known.get(cell)
-                if found is None:
-                    found = self._understood(column, cell, known)
-                tags.extend(found)
         except Problem as problem:
-            raise LineFault(problem, self._shown(cells), self._held(cells)) from problem
-        return Line(row.number, key, tuple(dict.fromkeys(tags)))
-
-    def _understood(self, column: Column, cell: Cell, known: dict[Cell, tuple[str, ...]]) -> tuple[str, ...]:
-        if len(known) > CELLS_KNOWN_MAX:
-            known.clear()
-        found = known[cell] = tuple(map(self._mapping.prefixed, cell_tags(column, cell)))
-        return found
+            raise LineFault(problem, shown_cells(cells), self._held(cells)) from problem
+        mapped = [cells[place] for place in self._columns]
+        return self._meaning.line(row.number, key, mapped, partial(shown_cells, cells))
 
     def _held(self, cells: Sequence[Cell]) -> tuple[bytes, ...]:
         """Returns the people that a bad row seems to name, who keep their tags in a mirror."""
@@ -211,6 +209,3 @@ class _Reader:
                 except PersonIdInvalid:
                     continue
         return tuple(held)
-
-    def _shown(self, cells: Sequence[Cell]) -> str:
-        return shown_cells(cells)

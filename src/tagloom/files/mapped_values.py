@@ -1,39 +1,53 @@
-"""Finds the tags of a record by a mapping, and maps each distinct cell once.
+"""Finds the tags and attributes of a record by a mapping, and maps each distinct cell once.
 
 The rules are in `tagloom.words.mappings`. The text readers that read by row and by column share this cache.
 """
 
 from collections.abc import Callable, Sequence
 from collections.abc import Mapping as ByName
+from typing import NamedTuple, TypeAlias
+
+from msgspec import UNSET, UnsetType
 
 from tagloom.base.problems import Problem
 from tagloom.base.text import printable
 from tagloom.files.part_columns import Line, LineFault, key_of
 from tagloom.words.cells import Cell
-from tagloom.words.mappings import Column, Mapping, TagColumn, cell_tags
+from tagloom.words.mappings import AttributeColumn, Column, Mapping, TagColumn, Value, cell_tags, cell_value
 from tagloom.words.people import Kind
 from tagloom.words.problems import LineInvalid, PersonIdInvalid, TagIsEmpty
 
 CELLS_KNOWN_MAX = 65_536  # The distinct cells of a column that are cached. A column with more has ids or free text.
 
 Tags = tuple[str, ...]
+NewValue: TypeAlias = Value | UnsetType | None
+"""A value to set, None to remove the value, or UNSET to change nothing."""
+
+
+class CellMeaning(NamedTuple):
+    """What a cell means: tags with the prefix of the mapping, and the value of the column's attribute."""
+
+    tags: Tags = ()
+    value: NewValue = UNSET
 
 
 class ColumnMeaning:
-    """The tags of the cells of one column, with the prefix of the mapping."""
+    """The meaning of the cells of one column. With `blank_removes`, a blank cell removes the value of an attribute."""
 
-    def __init__(self, column: Column, mapping: Mapping) -> None:
+    def __init__(self, column: Column, mapping: Mapping, *, blank_removes: bool = False) -> None:
         self._column = column
         self._mapping = mapping
-        self._known: dict[Cell, Tags | Problem] = {}
+        self._blank: NewValue = None if blank_removes else UNSET
+        self._known: dict[Cell, CellMeaning | Problem] = {}
+        self.attribute = column.attribute if isinstance(column, AttributeColumn) else None
 
     @property
     def name(self) -> str:
         """The name of the column."""
         return self._column.column
 
-    def find(self, cell: Cell) -> Tags | Problem:
-        """Returns the tags of a cell, or the problem of a cell that cannot be mapped."""
+    def find(self, cell: Cell) -> CellMeaning | Problem:
+        """Returns the meaning of a cell, or the problem of a cell that cannot be mapped."""
         found = self._known.get(cell)
         if found is None:
             if len(self._known) >= CELLS_KNOWN_MAX:
@@ -41,8 +55,11 @@ class ColumnMeaning:
             found = self._known[cell] = self._understood(cell)
         return found
 
-    def _understood(self, cell: Cell) -> Tags | Problem:
+    def _understood(self, cell: Cell) -> CellMeaning | Problem:
         try:
+            if isinstance(self._column, AttributeColumn):
+                value = cell_value(self._column, cell)
+                return CellMeaning(value=self._blank if value is None else value)
             tags = cell_tags(self._column, cell)
         except LineInvalid as problem:
             return problem
@@ -54,28 +71,30 @@ class ColumnMeaning:
                 position=0,
                 column=printable(self.name),
             )
-        return tuple(map(self._mapping.prefixed, tags))
+        return CellMeaning(tuple(map(self._mapping.prefixed, tags)))
 
 
 class Meaning:
-    """The tags of the records of one file: the constant tags, and the tags of each mapped column."""
+    """The meaning of the records of one file: the constant tags, and the meaning of each mapped column."""
 
-    def __init__(self, mapping: Mapping) -> None:
+    def __init__(self, mapping: Mapping, *, blank_removes: bool = False) -> None:
         self.constant: Tags = tuple(dict.fromkeys(map(mapping.prefixed, mapping.tags)))
-        self.columns = [ColumnMeaning(column, mapping) for column in mapping.columns]
+        self.columns = [ColumnMeaning(column, mapping, blank_removes=blank_removes) for column in mapping.columns]
 
     def line(self, number: int, key: bytes, cells: Sequence[Cell], shown: Callable[[], str]) -> Line:
         """Returns the line of a record about the person `key`. A fault shows the text of `shown()`.
 
         Raises: LineFault.
         """
-        tags = list(self.constant)
+        tags, attributes = list(self.constant), dict[str, Value | None]()
         for column, cell in zip(self.columns, cells, strict=True):
             found = column.find(cell)
             if isinstance(found, Problem):
                 raise LineFault(found, "" if isinstance(found, TagIsEmpty) else shown(), [key])
-            tags.extend(found)
-        return Line(number, key, tuple(dict.fromkeys(tags)))
+            tags.extend(found.tags)
+            if column.attribute is not None and not isinstance(found.value, UnsetType):
+                attributes[column.attribute] = found.value
+        return Line(number, key, tuple(dict.fromkeys(tags)), attributes=attributes)
 
 
 def key_of_record(number: int, people: ByName[Kind, str], shown: Callable[[], str]) -> bytes:

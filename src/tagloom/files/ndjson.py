@@ -32,9 +32,9 @@ _NO_TAGS: tuple[str, ...] = ("",)  # This marks a line for the slow reader. An e
 _FAULTY = np.iinfo(np.int64).min  # No line can have this value.
 
 
-def read_ndjson(source: Iterator[bytes], *, allow_change: bool, now: float) -> Iterator[Part]:
+def read_ndjson(source: Iterator[bytes], reader: LineReader) -> Iterator[Part]:
     """Yields the parts of an NDJSON body; skips blank lines."""
-    stream, reader = Stream(source), LineReader(allow_change=allow_change, now=now)
+    stream = Stream(source)
     line = 1
     while True:
         stream.top_up()

@@ -1,7 +1,7 @@
 """Reads a Parquet column of any type as texts. Each distinct value is converted once."""
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -21,6 +21,7 @@ from tagloom.words.cells import (
     FLOAT32_EXACT_BELOW,
     FLOAT_EXACT_BELOW,
     NOT_UTF8,
+    TIME,
     Cell,
     OddCell,
     bytes_text,
@@ -150,6 +151,8 @@ def texts_of(column: pa.Array) -> Texts:
         return _each(column.cast(pa.int32()), _date)
     if pa.types.is_date64(kind):
         return _each(pc.divide(column.cast(pa.int64()), 86_400_000), _date)
+    if pa.types.is_timestamp(kind):
+        return _each(column.cast(pa.int64()), _time_reader(kind))
     if pa.types.is_null(kind):
         return Texts(np.full(len(column), -1), pa.array([], pa.binary()), {})
     is_null = column.is_null().to_numpy(zero_copy_only=False)
@@ -262,6 +265,21 @@ def _date(days: int) -> str:
     if not _DAYS[0] <= days <= _DAYS[1]:
         return OddCell("", "a date outside of the years 1 to 9999")
     return OddCell(date.fromordinal(_EPOCH + days).isoformat(), DATE)
+
+
+def _time_reader(kind: pa.TimestampType) -> Callable[[int], str]:
+    """Returns a function that finds the text of a time, which counts from 1970 in the unit of this type."""
+    per_second = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}[kind.unit]
+    begin = datetime(1970, 1, 1, tzinfo=None if kind.tz is None else UTC)
+
+    def text(value: int) -> str:
+        seconds, rest = divmod(value, per_second)
+        if not _DAYS[0] <= seconds // 86_400 <= _DAYS[1]:
+            return OddCell("", "a time outside of the years 1 to 9999")
+        moment = begin + timedelta(seconds=seconds, microseconds=rest * 1_000_000 // per_second)
+        return OddCell(moment.isoformat(), TIME)
+
+    return text
 
 
 __all__ = ["Indices", "Texts", "column_cells", "is_list", "is_text", "list_lengths", "may_name", "texts_of"]

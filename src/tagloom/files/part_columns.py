@@ -1,15 +1,17 @@
 """Builds parts: good lines become columns, and bad lines become entries of the receipt."""
 
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from tagloom.base.problems import Problem
 from tagloom.base.text import printable
+from tagloom.files.attribute_columns import CellsBuilding, merged_cells
 from tagloom.ports.writes import Doubt, Part
 from tagloom.words import limits
 from tagloom.words.expiry import Expiry
@@ -24,13 +26,15 @@ Positions = NDArray[np.int64]
 # too.
 REJECTED_PER_PART_MAX = 20_000
 SUSPECTS_PER_PART_MAX = 500_000  # A part also ends early with this many possible people, at 60 bytes each.
+VALUES_PER_PART_MAX = 1_000_000  # A part also ends early with this many values of attributes, at 12 bytes each.
 KEYS_LISTED_MAX = 64  # Up to this many keys are looked up one by one, more keys in columns.
 
 
 class Line(NamedTuple):
     """A good line: its number, the key of its person, the tags to add, and the tags to remove.
 
-    `expiry` is the expiry of the tags that the line adds.
+    `expiry` is the expiry of the tags that the line adds. `attributes` has the values of attributes by name, in the
+    form of `AttributeCells`.
     """
 
     number: int
@@ -38,6 +42,7 @@ class Line(NamedTuple):
     add: Sequence[str] = ()
     remove: Sequence[str] = ()
     expiry: Expiry = 0
+    attributes: Mapping[str, Any] = {}
 
 
 class LineFault(Exception):
@@ -92,6 +97,7 @@ class Building:
         self._doubts: list[Doubt] = []
         self._suspects = 0
         self._expiries: list[Expiry] = []
+        self._attributes = CellsBuilding()
 
     def __len__(self) -> int:
         """Returns the number of lines, good and bad."""
@@ -99,8 +105,12 @@ class Building:
 
     @property
     def is_full(self) -> bool:
-        """True if the part should end, because it has many rejected lines or many people whom these lines may name."""
-        return len(self._rejected) >= REJECTED_PER_PART_MAX or self._suspects >= SUSPECTS_PER_PART_MAX
+        """True if the part should end: it has many rejected lines, people whom they may name, or values."""
+        return (
+            len(self._rejected) >= REJECTED_PER_PART_MAX
+            or self._suspects >= SUSPECTS_PER_PART_MAX
+            or len(self._attributes) >= VALUES_PER_PART_MAX
+        )
 
     def add(self, line: Line) -> None:
         """Adds a good line."""
@@ -113,6 +123,8 @@ class Building:
         if line.remove or self._removals:
             self._removals.extend([False] * (len(self._tagging_text) - len(self._removals)))
             self._removals[len(self._removals) - len(line.remove) :] = [True] * len(line.remove)
+        if line.attributes:
+            self._attributes.add(len(self._lines), line.attributes)
         self._lines.append(line.number)
         self._keys.append(line.key)
         self._expiries.append(line.expiry)
@@ -156,6 +168,7 @@ class Building:
             held=tuple(self._held),
             doubts=tuple(self._doubts),
             expiries=np.array(self._expiries, np.int64) if any(self._expiries) else None,
+            attributes=self._attributes.cells(),
         )
 
 
@@ -165,18 +178,7 @@ def merged(one: Part, other: Part) -> Part:
     held = [*one.held, *other.held]
     doubts = [*one.doubts, *other.doubts]
     if not len(other.lines):
-        return Part(
-            one.lines,
-            one.keys,
-            one.tagging_line,
-            one.tagging_text,
-            one.texts,
-            one.is_removal,
-            rejected,
-            held,
-            one.expiries,
-            doubts,
-        )
+        return replace(one, rejected=rejected, held=held, doubts=doubts)
     lines = np.concatenate([one.lines, other.lines])
     order = np.argsort(lines, kind="stable")
     place = np.empty(len(order), np.int32)
@@ -201,6 +203,7 @@ def merged(one: Part, other: Part) -> Part:
         held=held,
         expiries=expiries,
         doubts=doubts,
+        attributes=merged_cells(one.attributes, other.attributes, place, len(one.lines)),
     )
 
 

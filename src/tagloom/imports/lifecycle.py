@@ -39,7 +39,7 @@ from tagloom.ports.writes import Undo, WriteOptions
 from tagloom.tagging.undo import undone_by
 from tagloom.words.changes import Origin, Version
 from tagloom.words.expiry import expiry_texts
-from tagloom.words.mappings import Mapping, check_mapping
+from tagloom.words.mappings import Mapping, check_mapping, check_mode
 from tagloom.words.receipts import Done, Mode, Rejected
 from tagloom.words.source_addresses import Remote
 from tagloom.words.tags import parse_tag
@@ -632,6 +632,7 @@ def _check(run: Import) -> None:
         parse_tag(run.prefix)
     if run.mapping is not None:
         check_mapping(run.mapping)
+        check_mode(run.mapping, run.mode)
     if run.mode == "change" and (run.mapping is not None or run.format != "ndjson"):
         raise ContentTypeUnsupported(
             "Mode 'change' needs NDJSON lines of the plain form, with 'add' and 'remove'.", rule="NDJSON"

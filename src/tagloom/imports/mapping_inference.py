@@ -12,7 +12,7 @@ from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -30,7 +30,8 @@ from tagloom.imports.folder import compression_at
 from tagloom.imports.personal_data import EMAIL, are_personal, is_id_name, is_personal_name
 from tagloom.ports.imports import Compression, ImportFormat
 from tagloom.words import limits as words_limits
-from tagloom.words.cells import Cell
+from tagloom.words.attributes import parse_value, plain
+from tagloom.words.cells import Cell, OddCell
 from tagloom.words.mappings import (
     FALSE,
     NUMBER,
@@ -47,6 +48,7 @@ from tagloom.words.mappings import (
     ValueColumn,
     Way,
     level_of,
+    record_attributes,
     record_person,
     record_tags,
     stepped,
@@ -77,7 +79,10 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReadRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A row as a mapping reads it: its person and tags, or the reason of its rejection."""
+    """A row as a mapping reads it: its person, tags and values of attributes, or the reason of its rejection.
+
+    `attributes` is plain JSON. It lacks blank cells, which remove a value only in the modes `set` and `mirror`.
+    """
 
     line: int
     user: str | None = None
@@ -86,6 +91,7 @@ class ReadRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     problem: str | None = None
     detail: str | None = None
     suggestion: str | None = None
+    attributes: dict[str, Any] = {}
 
 
 class InferredMapping(msgspec.Struct, frozen=True, kw_only=True):
@@ -257,6 +263,8 @@ def _row_read(names: Sequence[str], row: FirstRow, mapping: Mapping) -> ReadRow:
         record = dict(zip(names, row.cells, strict=True))
         kind, id = record_person(mapping, record)
         tags = tuple(map(parse_tag, record_tags(mapping, record)))
+        values = record_attributes(mapping, record)
+        attributes = {name: plain(parse_value(value)) for name, value in values.items() if value is not None}
     except Problem as problem:
         suggestion = problem.members.get("suggestion")
         return ReadRow(
@@ -266,7 +274,11 @@ def _row_read(names: Sequence[str], row: FirstRow, mapping: Mapping) -> ReadRow:
             suggestion=suggestion if isinstance(suggestion, str) else None,
         )
     return ReadRow(
-        line=row.line, user=id if kind == "user" else None, visitor=id if kind == "visitor" else None, tags=tags
+        line=row.line,
+        user=id if kind == "user" else None,
+        visitor=id if kind == "visitor" else None,
+        tags=tags,
+        attributes=attributes,
     )
 
 
@@ -307,9 +319,14 @@ def _people(columns: dict[str, list[Cell]]) -> tuple[str | None, str | None]:
     user = next((by_name[name] for name in USER_NAMES if name in by_name), None)
     visitor = next((by_name[name] for name in VISITOR_NAMES if name in by_name), None)
     if user is None and visitor is None:
-        keys = [name for name, cells in columns.items() if all(cells) and len(set(cells)) == len(cells)]
+        keys = [name for name, cells in columns.items() if _are_keys(cells)]
         user = next((name for name in keys if is_id_name(snake(name))), next(iter(keys), next(iter(columns))))
     return user, visitor
+
+
+def _are_keys(cells: Sequence[Cell]) -> bool:
+    """Returns whether each cell may be an id, and no cell occurs twice."""
+    return all(cell and not isinstance(cell, OddCell) for cell in cells) and len(set(cells)) == len(cells)
 
 
 def _proposed_column(name: str, branch: str, cells: Sequence[Cell]) -> Column | None:

@@ -26,9 +26,17 @@ def parts_of(path: Path, run: Import, remark: Remark | None = None) -> Generator
     if not path.exists():
         raise ImportFileGone("The file is not here. Upload it again.")
     if run.mapping is not None:
-        yield from read_mapped(path, run.format, run.compression, run.mapping, remark)
+        blank_removes = run.mode in ("set", "mirror")
+        yield from read_mapped(path, run.format, run.compression, run.mapping, remark, blank_removes=blank_removes)
         return
     with closing(read_bytes(path, run.compression)) as chunks:
         # Relative times count from the upload, so that a second reading after a crash returns the same parts.
         now = seconds_of(run.created_at)
-        yield from read_parts(chunks, run.format, allow_change=run.mode == "change", now=now, remark=remark)
+        yield from read_parts(
+            chunks,
+            run.format,
+            allow_change=run.mode == "change",
+            allow_attributes=run.mode != "remove",
+            now=now,
+            remark=remark,
+        )

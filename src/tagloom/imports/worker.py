@@ -17,6 +17,7 @@ from tagloom.base import limits as base_limits
 from tagloom.base.problems import Problem
 from tagloom.base.text import plural
 from tagloom.base.times import rfc3339
+from tagloom.files.attribute_columns import cells_from
 from tagloom.files.decoding import Remark
 from tagloom.files.suspicious_ids import OddIds
 from tagloom.imports import limits
@@ -418,6 +419,7 @@ def _sliced(part: Part, first: int, rejected: tuple[object, ...]) -> Part:
         tagging_text=part.tagging_text[is_kept],
         is_removal=None if part.is_removal is None else part.is_removal[is_kept],
         expiries=None if part.expiries is None else part.expiries[first:],
+        attributes=cells_from(part.attributes, first),
         rejected=rejected,
         # Only modes with a single step protect the people of rejected lines from losing tags.
         held=(),

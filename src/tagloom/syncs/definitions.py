@@ -25,6 +25,8 @@ from tagloom.words.accounts import AuditEntry
 from tagloom.words.changes import Origin
 from tagloom.words.emails import parse_email
 from tagloom.words.expiry import expiry_of
+from tagloom.words.mappings import check_mode
+from tagloom.words.problems import MappingInvalid
 from tagloom.words.syncs import PushSource, SqlSource, Sync, SyncDraft, SyncRun, owner_name
 from tagloom.words.tags import TagPath, is_at_or_below, parse_tag
 from tagloom.words.tenants import Environment
@@ -186,6 +188,10 @@ class Syncs:
 
     def _check(self, environment: Environment, draft: SyncDraft) -> None:
         mapping = self._control.get_mapping(environment.space, draft.mapping).mapping
+        try:
+            check_mode(mapping, draft.mode)
+        except MappingInvalid as problem:
+            raise invalid(problem.detail, field="$.mode") from problem
         if draft.prefix and not is_at_or_below(TagPath(mapping.prefix), parse_tag(draft.prefix)):
             raise invalid(
                 f"The mapping '{draft.mapping}' adds tags below '{mapping.prefix or '(nothing)'}', but the sync owns "

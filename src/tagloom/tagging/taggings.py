@@ -178,6 +178,7 @@ def _applied(population: Population, body: Iterator[bytes], order: Order, finger
             visitor_column=order.visitor_column,
             tag_column=order.tag_column,
             allow_change=order.mode == "change",
+            allow_attributes=order.mode != "remove",
             now=now,
             compression=order.compression,
             encoding=order.encoding,

@@ -8,6 +8,7 @@
 | nothing (null) | the empty text |
 | a UUID | its usual form, with hyphens |
 | a boolean, a number with a fraction, a date | `true`, `0.00005`, `2026-01-31`: a value, never an id or a tag |
+| a time | `2026-01-31T09:00:00+00:00`, without the zone if it has none: only a value of an attribute |
 | a list | its items, each by this table |
 | anything else | no text: the row is rejected if a mapping reads the cell |
 
@@ -34,6 +35,7 @@ FLOAT16_EXACT_BELOW: Final = 2**11
 BOOLEAN: Final = "a boolean"
 FRACTION: Final = "a number with a fraction"
 DATE: Final = "a date"
+TIME: Final = "a time"
 NOT_UTF8: Final = "binary that is not UTF-8"
 TOO_LONG: Final = f"more than {limits.LINE_BYTES_MAX:,} bytes"
 INEXACT: Final = "a float too large to be exact"
@@ -76,6 +78,11 @@ def text_of_value(cell: str, column: str) -> str:
             raise refused(cell.found, str(cell), column)
         return str(cell)
     return cell
+
+
+def text_of_attribute(cell: str, column: str) -> str:
+    """Returns the text of a cell that is read as a value of an attribute. Raises: LineInvalid, as `text_of_value`."""
+    return str(cell) if isinstance(cell, OddCell) and cell.found == TIME else text_of_value(cell, column)
 
 
 def text_of_name(cell: str, column: str) -> str:
@@ -130,7 +137,7 @@ def _text_of(value: Any) -> str:
         case bytes() | bytearray() | memoryview():
             return bytes_text(bytes(value))
         case datetime():
-            return OddCell("", "a time")
+            return OddCell(value.isoformat(), TIME)
         case date():
             return OddCell(value.isoformat(), DATE)
         case UUID():

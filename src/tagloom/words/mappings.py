@@ -1,7 +1,8 @@
-"""The mapping language: how a record of a file becomes the tags of one person.
+"""The mapping language: how a record of a file becomes the tags and the attributes of one person.
 
-The language is a closed union that may only grow. `record_tags` defines its meaning for one record. Readers of whole
-columns are faster, because the tags of a cell depend only on this cell. They return the same tags.
+The language is a closed union that may only grow. `record_tags` and `record_attributes` define its meaning for one
+record. Readers of whole columns are faster, because the meaning of a cell depends only on this cell. They return the
+same tags and values.
 """
 
 import re
@@ -11,15 +12,25 @@ from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as ByName
 from decimal import Decimal
 from itertools import pairwise
+from math import isfinite
 from typing import Any, Literal, NoReturn, TypeAlias, assert_never
 
 import msgspec
 
 from tagloom.base.text import printable
 from tagloom.words import limits
-from tagloom.words.cells import Cell, OddCell, text_of_name, text_of_value
+from tagloom.words.attributes import AttributeType, AttributeValue, parse_attribute_name, parse_value, time_of
+from tagloom.words.cells import BOOLEAN, Cell, OddCell, text_of_attribute, text_of_name, text_of_value
 from tagloom.words.people import Kind
-from tagloom.words.problems import LineInvalid, MappingInvalid, PersonIdInvalid, TagProblem
+from tagloom.words.problems import (
+    AttributeNameInvalid,
+    AttributeValueInvalid,
+    LineInvalid,
+    MappingInvalid,
+    PersonIdInvalid,
+    TagProblem,
+)
+from tagloom.words.receipts import Mode
 from tagloom.words.tags import is_at_or_below, parse_tag
 
 Way = Literal["trim", "lowercase", "slug"]
@@ -98,11 +109,28 @@ class BandsColumn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     blank: str | None = None
 
 
-Column: TypeAlias = TagColumn | ListColumn | ValueColumn | FlagColumn | BandsColumn
+class AttributeColumn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="attribute"):
+    """Each cell is a value of the attribute with the name `attribute`. A blank cell has no value.
+
+    `value_type` says how a cell is read. Without it, true and false that are no texts are booleans, a list is a list of
+    texts, and any other cell is a text. The type of the attribute then decides whether a text can be a time.
+    `separator` divides the text of a list. `steps` change a text, and each text of a list.
+    """
+
+    column: str
+    attribute: str
+    value_type: AttributeType | None = None
+    separator: str = ";"
+    steps: tuple[Way, ...] = ("trim",)
+
+
+Column: TypeAlias = TagColumn | ListColumn | ValueColumn | FlagColumn | BandsColumn | AttributeColumn
+Value: TypeAlias = AttributeValue | bool | str | tuple[str, ...]
+"""The value of an attribute in a cell. Without a `value_type`, it is plain JSON, and the engine finds the type."""
 
 
 class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """The rules by which records become taggings.
+    """The rules by which records become taggings and values of attributes.
 
     A column is a name in the header, or a path into objects, such as `profile.plan` or `tags[*]`. `user` and `visitor`
     are the columns of ids. Every tag begins with `prefix`. `tags` are added to all people. If `unnamed` is "refuse", a
@@ -159,6 +187,8 @@ def stepped(text: str, steps: Sequence[Way]) -> str:
 
 def cell_tags(column: Column, cell: Cell) -> tuple[str, ...]:
     """Returns the tags of one cell, without the prefix. Raises: LineInvalid, which has `column`, `value` and `rule`."""
+    if isinstance(column, AttributeColumn):
+        return ()
     read = text_of_name if isinstance(column, TagColumn | ListColumn) else text_of_value
     texts = tuple(read(text, column.column) for text in ((cell,) if isinstance(cell, str) else cell))
     match column:
@@ -184,6 +214,81 @@ def record_tags(mapping: Mapping, record: ByName[str, Cell]) -> tuple[str, ...]:
     for column in mapping.columns:
         found.extend(cell_tags(column, record[column.column]))
     return tuple(dict.fromkeys(mapping.prefixed(tag) for tag in found))
+
+
+def record_attributes(mapping: Mapping, record: ByName[str, Cell]) -> dict[str, Value | None]:
+    """Returns the values of the attributes of a record by name, None for a blank cell. Raises: LineInvalid."""
+    return {
+        column.attribute: cell_value(column, record[column.column])
+        for column in mapping.columns
+        if isinstance(column, AttributeColumn)
+    }
+
+
+def cell_value(column: AttributeColumn, cell: Cell) -> Value | None:
+    """Returns the value of an attribute in a cell, or None for a blank cell.
+
+    Raises: LineInvalid, which has `column`, `value` and `rule`.
+    """
+    name, type = column.column, column.value_type
+    texts = tuple(text_of_attribute(text, name) for text in ((cell,) if isinstance(cell, str) else cell))
+    if not any(text.strip() for text in texts):
+        return None
+    if type == "list" or (type is None and not isinstance(cell, str)):
+        parts = texts[0].split(column.separator) if isinstance(cell, str) else texts
+        items = tuple(filter(None, (stepped(text, column.steps) for text in parts)))
+        return (items if type is None else _checked_value(name, items, type)) if items else None
+    if not isinstance(cell, str):
+        _refuse_cell(
+            name, ", ".join(texts), f"is a list, and the mapping expects a {type}", "one value, or the value_type list"
+        )
+    text = stepped(texts[0], column.steps) if type in (None, "text") else texts[0].strip()
+    match type:
+        case None:
+            is_boolean = isinstance(cell, OddCell) and cell.found == BOOLEAN
+            return cell == OddCell("true", BOOLEAN) if is_boolean else text or None
+        case "text":
+            return _checked_value(name, text, type) if text else None
+        case "boolean":
+            folded = text.casefold()
+            if folded not in TRUE and folded not in FALSE:
+                _refuse_cell(name, text, "is neither yes nor no", "yes or no")
+            return AttributeValue("boolean", folded in TRUE)
+        case "number":
+            return _checked_value(name, _number_of(name, text), type)
+        case "time":
+            moment = time_of(text)
+            if moment is None:
+                says = "is neither a date such as 2026-01-31 nor a time with a zone such as 2026-01-31T09:00:00Z"
+                _refuse_cell(name, text, says, "an ISO 8601 date, or a time with a zone")
+            return AttributeValue("time", moment)
+        case _:
+            assert_never(type)
+
+
+def _number_of(column: str, text: str) -> int | float:
+    """Returns the number of a cell, as an int if it has no fraction. Raises: LineInvalid."""
+    if not NUMBER.fullmatch(text):
+        _refuse_cell(column, text, "is not a number", "a number")
+    whole, _, fraction = text.partition(".")
+    if fraction.strip("0"):
+        number = float(text)
+        if not isfinite(number):
+            _refuse_cell(column, text[:64], "is beyond the greatest number", "a number")
+        return number
+    if len(whole.lstrip("+-0")) > len(str(limits.ATTRIBUTE_WHOLE_NUMBER_MAX)):
+        _refuse_cell(
+            column, text[:64], "is a number beyond 2^53, which is not exact", "a number, or the value_type text"
+        )
+    return int(whole)
+
+
+def _checked_value(column: str, value: int | float | str | tuple[str, ...], type: AttributeType) -> AttributeValue:
+    try:
+        return parse_value(value, type)
+    except AttributeValueInvalid as problem:
+        shown, rule = str(problem.members.get("value", "")), problem.title().rstrip(".")
+        raise LineInvalid(f"Column '{column}': {problem.detail}", column=column, value=shown, rule=rule) from problem
 
 
 def record_person(mapping: Mapping, record: ByName[str, Cell]) -> tuple[Kind, str]:
@@ -286,10 +391,13 @@ def _typed(column: str, table: dict[str, Any], name: str) -> dict[str, Any]:
     """Returns the table of a column with its type. The shorter form of a table has no type."""
     if "type" in table:
         return {"column": column, **table}
+    if "attribute" in table:
+        return {"column": column, "type": "attribute", **table}
     if "bands" in table:
         return {"column": column, "type": "bands", **table}
     if "values" not in table:
-        _refuse(f"{name}: column '{column}' needs a type, values or bands", column, "a type, values or bands")
+        rule = "a type, values, bands or an attribute"
+        _refuse(f"{name}: column '{column}' needs {rule}", column, rule)
     return {"column": column, "type": "value", "others": "reject", **table}
 
 
@@ -298,7 +406,7 @@ def check_mapping(mapping: Mapping) -> Mapping:
     if not (mapping.user or mapping.visitor):
         _refuse("Name the column of the user id or of the visitor id", "", "a user or visitor column")
     if not (mapping.columns or mapping.tags):
-        _refuse("Name the columns that become tags", "", "a column or a constant tag")
+        _refuse("Name the columns that become tags or attributes", "", "a column or a constant tag")
     if len(mapping.columns) > limits.COLUMNS_PER_MAPPING_MAX:
         _refuse(f"A mapping has at most {limits.COLUMNS_PER_MAPPING_MAX} columns", "", "fewer columns")
     ignored = [name for name in mapping.ignore if name in mapping.names()]
@@ -308,14 +416,43 @@ def check_mapping(mapping: Mapping) -> Mapping:
         _refuse(f"Column '{name}' is named more than once", name, "each column once")
     for column in mapping.columns:
         _check_column(column)
+    _check_attributes(mapping)
     for tag in (mapping.prefix, *mapping.tags):
         if tag or tag in mapping.tags:
             _check_tag(tag, "prefix and constant tags")
     return mapping
 
 
+def check_mode(mapping: Mapping, mode: Mode) -> None:
+    """Checks that the columns of a mapping fit the mode. Raises: MappingInvalid: mode `remove`, and attributes."""
+    names = [column.column for column in mapping.columns if isinstance(column, AttributeColumn)]
+    if mode == "remove" and names:
+        _refuse(
+            f"Mode 'remove' removes tags, but column '{names[0]}' is an attribute. Use a mapping without attributes",
+            names[0],
+            "no attribute in mode remove",
+        )
+
+
+def _check_attributes(mapping: Mapping) -> None:
+    names = [column.attribute for column in mapping.columns if isinstance(column, AttributeColumn)]
+    for name in names:
+        try:
+            valid = parse_attribute_name(name)
+        except AttributeNameInvalid as problem:
+            _refuse(problem.detail.rstrip("."), name, problem.title())
+        if valid != name:
+            _refuse(f"The attribute '{name}' is not in NFC", name, "NFC")
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        _refuse(f"Two columns are the attribute '{twice}'", twice, "each attribute once")
+    if len(names) > limits.ATTRIBUTES_PER_PERSON_MAX:
+        rule = f"at most {limits.ATTRIBUTES_PER_PERSON_MAX} attributes"
+        _refuse(f"A mapping has {rule}", str(len(names)), rule)
+
+
 def _check_column(column: Column) -> None:
-    if isinstance(column, ListColumn) and not column.separator:
+    if isinstance(column, ListColumn | AttributeColumn) and not column.separator:
         _refuse(f"Column '{column.column}' needs a separator", column.column, "a separator")
     if isinstance(column, BandsColumn):
         _check_bands(column)
@@ -346,7 +483,7 @@ def touches(mapping: Mapping, tag: str) -> bool:
 
 def _named_tags(column: Column) -> Iterator[str]:
     match column:
-        case TagColumn() | ListColumn():
+        case TagColumn() | ListColumn() | AttributeColumn():
             return
         case ValueColumn():
             yield from (column.branch, *column.values.values())

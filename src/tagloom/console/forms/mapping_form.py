@@ -9,8 +9,10 @@ import msgspec
 from tagloom.base.problems import ParameterInvalid
 from tagloom.files.problems import ColumnsInvalid
 from tagloom.imports.mapping_inference import Beginning, bands_at, bounds_of, levels_of, rows_read, separator_of
+from tagloom.words.attributes import ATTRIBUTE_TYPES, shown_value
 from tagloom.words.mappings import (
     NUMBER,
+    AttributeColumn,
     BandsColumn,
     Column,
     Encoding,
@@ -24,7 +26,7 @@ from tagloom.words.mappings import Mapping as Meaning
 from tagloom.words.problems import MappingInvalid
 
 ROWS_SHOWN = 5
-Use = Literal["ignore", "user", "visitor", "tag", "list", "value", "flag", "bands"]
+Use = Literal["ignore", "user", "visitor", "tag", "list", "value", "flag", "bands", "attribute"]
 USES: dict[Use, str] = {
     "ignore": "nothing",
     "user": "the user id",
@@ -34,6 +36,15 @@ USES: dict[Use, str] = {
     "value": "a value: branch/value",
     "flag": "yes or no",
     "bands": "a number in bands",
+    "attribute": "an attribute",
+}
+TYPES: dict[str, str] = {
+    "": "as it is",
+    "text": "text",
+    "number": "number",
+    "boolean": "yes or no",
+    "time": "date or time",
+    "list": "list of texts",
 }
 STEPS: dict[str, str] = {
     "": "as they are",
@@ -47,7 +58,8 @@ class ColumnFields(msgspec.Struct, frozen=True, kw_only=True):
     """One column in the form. Only the fields of its use count; the others have proposals.
 
     `below` is the branch of values and bands, `nothing` the cells without a tag, separated by `;`, `bounds` the upper
-    bounds of bands. `kept` is the saved column as JSON.
+    bounds of bands. `attribute` and `value_type` are the name and the type of an attribute. `kept` is the saved column
+    as JSON.
     """
 
     column: str
@@ -59,6 +71,8 @@ class ColumnFields(msgspec.Struct, frozen=True, kw_only=True):
     no: str = ""
     bounds: str = ""
     steps: str = "slug"
+    attribute: str = ""
+    value_type: str = ""
     kept: str = ""
 
 
@@ -76,6 +90,7 @@ def fields_of(mapping: Meaning, beginning: Beginning) -> tuple[ColumnFields, ...
             yes=level,
             separator=separator_of(texts),
             bounds=", ".join(map(str, bounds_of(texts))),
+            attribute=name.strip(),
         )
         found.extend(_fields_named(mapping, name, plain) or [plain])
     for name in dict.fromkeys(mapping.names()):
@@ -97,6 +112,9 @@ def shown_meaning(mapping: Meaning, beginning: Beginning) -> dict[str, Any]:
         "read": read,
         "uses": USES,
         "steps": STEPS,
+        "types": TYPES,
+        "shown_value": shown_value,
+        "has_values": any(row.attributes for row in read),
     }
 
 
@@ -125,6 +143,14 @@ def _shown(column: Column, plain: ColumnFields) -> ColumnFields:
             bounds = ", ".join(str(band.to) for band in column.bands if band.to is not None)
             below = column.bands[0].tag.rpartition("/")[0]
             return msgspec.structs.replace(shown, use="bands", below=below, bounds=bounds)
+        case AttributeColumn():
+            return msgspec.structs.replace(
+                shown,
+                use="attribute",
+                attribute=column.attribute,
+                value_type=column.value_type or "",
+                separator=column.separator,
+            )
         case _:
             assert_never(column)
 
@@ -136,6 +162,8 @@ def read_fields(form: Mapping[str, Sequence[str]]) -> tuple[ColumnFields, ...]:
     for each in found:
         if each.use not in get_args(Use):
             raise ParameterInvalid("A column has an unknown use.", parameter="use")
+        if each.value_type not in TYPES:
+            raise ParameterInvalid("A column has an unknown type.", parameter="value_type")
     return found
 
 
@@ -192,7 +220,7 @@ def _kept(fields: ColumnFields) -> Column | None:
 
 
 def _made(fields: ColumnFields, kept: Column | None) -> Column:
-    """Returns a column that was edited. A value column keeps its tags of single cells."""
+    """Returns a column that was edited. A value column keeps its tags of single cells, and an attribute its steps."""
     steps: tuple[Way, ...] = _steps(fields.steps)
     match fields.use:
         case "tag":
@@ -211,8 +239,19 @@ def _made(fields: ColumnFields, kept: Column | None) -> Column:
             bands = bands_at(fields.below.strip(), _bounds(fields))
             blank = kept.blank if isinstance(kept, BandsColumn) else ""
             return BandsColumn(column=fields.column, bands=bands, blank=blank)
+        case "attribute":
+            wanted = next((type for type in ATTRIBUTE_TYPES if type == fields.value_type), None)
+            # The form does not show the steps of an attribute.
+            kept_steps = kept.steps if isinstance(kept, AttributeColumn) else ("trim",)
+            return AttributeColumn(
+                column=fields.column,
+                attribute=fields.attribute.strip(),
+                value_type=wanted,
+                separator=fields.separator,
+                steps=kept_steps,
+            )
         case "ignore" | "user" | "visitor":
-            raise AssertionError("only columns with tags are made")
+            raise AssertionError("only columns with a meaning are made")
         case _:
             assert_never(fields.use)
 

@@ -118,9 +118,10 @@ class PersonBody(_Body, frozen=True, kw_only=True):
 
 
 class TaggingLine(_Body, frozen=True, kw_only=True):
-    """One person and their tags. Mode change has `add` and `remove` instead of `tags`.
+    """One person, their tags, and values of their attributes. Mode change has `add` and `remove` instead of `tags`.
 
-    The added taggings expire at `expires_at`, or after `ttl`.
+    The added taggings expire at `expires_at`, or after `ttl`. In `attributes`, null removes a value, and the fields of
+    nested objects get names such as `company.size`. Mode remove has no attributes.
     """
 
     user: IdText | UnsetType = UNSET
@@ -130,6 +131,7 @@ class TaggingLine(_Body, frozen=True, kw_only=True):
     remove: list[TagText] | UnsetType = UNSET
     expires_at: TimeText | UnsetType = UNSET
     ttl: TtlText | UnsetType = UNSET
+    attributes: dict[str, Any] | UnsetType | None = UNSET
 
 
 class TaggingsBody(_Body, frozen=True, kw_only=True):
