@@ -15,13 +15,15 @@ from tagloom.ports.problems import TagNotFound
 from tagloom.tribes import limits
 from tagloom.tribes.definitions import Tribes, check, check_has_members
 from tagloom.words import rule_lints
+from tagloom.words.attribute_lints import attribute_hints
+from tagloom.words.attribute_rules import HasAttribute
 from tagloom.words.changes import Version
 from tagloom.words.context_rules import NO_CONTEXT, Context, HasContext
 from tagloom.words.decisions import Because, Decision
 from tagloom.words.people import Person, PersonRecord
 from tagloom.words.problems import TribeNeedsContext
 from tagloom.words.rule_lints import Hint
-from tagloom.words.rules import Definition, Not, Rule, bound, reaches, resolved, tags_named, tribes_named
+from tagloom.words.rules import Definition, Not, Rule, bound, reaches, resolved, tags_named, tribes_named, walk
 from tagloom.words.tenants import Environment
 from tagloom.words.tribes import Count, MakeUp, OverlapRegion
 
@@ -167,6 +169,8 @@ class Targeting:
     def examine(self, environment: Environment, wanted: Definition, tribe: str | None) -> tuple[Hint, ...]:
         """Returns the lints of a rule: it never or always matches, or it equals the rule of another tribe.
 
+        Also returns lints about attributes that the environment does not have, or that have another type.
+
         `tribe` is the saved tribe whose rule is edited, or None for a new tribe. The rule is not compared with that
         tribe.
 
@@ -175,9 +179,13 @@ class Targeting:
         definitions = self._checked(environment, wanted, tribe)
         population = self._population_of(environment)
         today = {name: _today(each, population) for name, each in definitions.items()}
-        return rule_lints.examine(
+        hints = rule_lints.examine(
             _today(wanted, population), today, itself=tribe, exclusive_branches=population.exclusive_branches
         )
+        if any(isinstance(node, HasAttribute) for node, _, _ in walk(wanted.rule)):
+            types = {each.name: each.type for each in population.list_attributes()}
+            hints += attribute_hints(wanted.rule, types)
+        return hints
 
     def unknown_tags(self, environment: Environment, rule: Rule) -> tuple[UnknownInRule, ...]:
         """Returns the tags of a rule that the catalogue does not have, with similar tags."""

@@ -246,7 +246,7 @@ def flattened(values: Mapping[str, Any]) -> dict[str, Any]:
     {'company.name': 'Acme', 'company.address.city': 'Bonn', 'age': 3}
     """
     found: dict[str, Any] = {}
-    waiting: list[tuple[str, Any]] = [(name, values[name]) for name in reversed(list(values))]
+    waiting: list[tuple[str, Any]] = [*values.items()][::-1]
     while waiting:
         name, value = waiting.pop()
         if isinstance(value, Mapping) and value:
