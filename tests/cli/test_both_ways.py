@@ -66,6 +66,8 @@ def test_each_command_says_the_same_on_a_directory_and_on_a_server(twins: Twins,
     ios = '{"type":"context","field":"platform","op":"is","value":"ios"}'
     say("tribe", "create", "No iOS", f'{{"type":"not","of":{ios}}}', "--json")
     say("tribe", "create", "All", '{"type":"percent","of":100,"salt":"spring"}', "--json")
+    gold = '{"type":"attribute","attribute":"plan","op":"is","value":"gold"}'
+    say("tribe", "create", "Not gold", f'{{"type":"not","of":{gold}}}', "--json")
     assert say("tribe", "count", "no-ios").code == 1
     assert [tribe["count"] for tribe in say("tribe", "list", "--json").json if tribe["id"] == "no-ios"] == [None]
     assert "by request" in say("tribe", "list").out
@@ -74,7 +76,8 @@ def test_each_command_says_the_same_on_a_directory_and_on_a_server(twins: Twins,
         shown = run("show", "u1", *where).out
         assert "no-ios: has no context in which 'platform' is 'ios'" in shown
         assert "all: is in the 0 to 100 percent of 'spring'" in shown
-    for id in ("no-ios", "all"):
+        assert "not-gold: is not a person whose attribute 'plan' is 'gold'  [no value]" in shown
+    for id in ("no-ios", "not-gold", "all"):
         say("tribe", "delete", id)
     for format in ("csv", "ndjson", "parquet"):
         say("export", "tribe", "ball-games", "--format", format)

@@ -4,6 +4,8 @@ from tagloom_client import models, problems, rules
 from tagloom_client.client import AsyncTagloom, Tagloom
 from tagloom_client.models import (
     Alias,
+    AttributeChange,
+    AttributeOp,
     Because,
     Change,
     Context,
@@ -56,6 +58,8 @@ __all__ = [
     "Alias",
     "AnswerInvalid",
     "AsyncTagloom",
+    "AttributeChange",
+    "AttributeOp",
     "Because",
     "Change",
     "ConnectionFailed",

@@ -51,13 +51,17 @@ class Person(msgspec.Struct, frozen=True, order=True):
 
 
 class PersonRecord(msgspec.Struct, frozen=True):
-    """A person with their tags as of `version`. `expires_at` has the tags that expire, with their time."""
+    """A person with their tags as of `version`. `expires_at` has the tags that expire, with their time.
+
+    `attributes` has values by name. A list of people has none.
+    """
 
     kind: Kind
     id: str
     tags: tuple[str, ...]
     version: int
     expires_at: dict[str, str] = {}
+    attributes: dict[str, Any] = {}
 
 
 class PersonTags(msgspec.Struct, frozen=True):
@@ -107,6 +111,9 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     renewed: int = 0
     events: int = 0
     repeats: int = 0
+    attributes: int = 0
+    new_attributes: int = 0
+    ignored: tuple[Rejected, ...] = ()
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -325,8 +332,19 @@ class Overlap(msgspec.Struct, frozen=True):
     version: int
 
 
+class AttributeChange(msgspec.Struct, frozen=True, kw_only=True):
+    """The change of one value of a person. None is no value."""
+
+    attribute: str
+    before: Any
+    after: Any
+
+
 class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """A version: the action, its actor and source, and its effect."""
+    """A version: the action, its actor and source, and its effect.
+
+    `attributes` counts the values of attributes that changed. A list for one person has them as `attribute_changes`.
+    """
 
     version: int
     at: str
@@ -344,6 +362,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     tags_renewed: tuple[str, ...] = ()
     is_compacted: bool = False
     events: int = 0
+    attributes: int = 0
+    attribute_changes: tuple[AttributeChange, ...] = ()
 
 
 class Organization(msgspec.Struct, frozen=True):
