@@ -19,8 +19,9 @@ from tagloom.ports.problems import IdempotencyKeyReused
 from tagloom.ports.writes import Apply, ErasePerson, MoveTag, Undo, WriteOptions
 from tagloom.tribes.definitions import Draft, Tribes
 from tagloom.words.changes import Origin
-from tagloom.words.mappings import FlagColumn, ListColumn, Mapping, TagColumn, ValueColumn
+from tagloom.words.mappings import AttributeColumn, FlagColumn, ListColumn, Mapping, TagColumn, ValueColumn
 from tagloom.words.people import Person
+from tagloom.words.problems import MappingInvalid
 from tagloom.words.receipts import Receipt
 from tagloom.words.rules import AnyOf, HasTag
 from tagloom.words.tags import TagPath
@@ -654,3 +655,15 @@ def test_an_import_whose_versions_are_undone_one_by_one_is_undone(desk: Desk) ->
     assert desk.get(done).undone == (second, first)
     undo(first)
     assert desk.get(done).undone == ()
+
+
+def test_mode_remove_refuses_attributes_in_a_mapping_and_in_a_line(desk: Desk) -> None:
+    mapping = Mapping(user="id", columns=(AttributeColumn(column="plan", attribute="plan"),))
+
+    with pytest.raises(MappingInvalid, match="column 'plan' is an attribute"):
+        desk.bring(b"id,plan\nu1,gold\n", mode="remove", mapping=mapping)
+
+    line = b'{"user":"u1","tags":["a"],"attributes":{"plan":"gold"}}\n'
+    run = desk.run(line + b'{"user":"u2","tags":["a"]}\n', "crm.ndjson", mode="remove", share_removed_max=None)
+    (rejected,) = desk.population.rejected_in(run.id)
+    assert "which mode 'remove' does not read" in rejected.detail

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tagloom.base.problems import BodyInvalid
 from tagloom.imports import limits as imports_limits
@@ -19,7 +20,7 @@ from tagloom.imports.problems import ImportFileGone
 from tagloom.imports.rejected_rows import read_rejected_rows
 from tagloom.ports.imports import Import
 from tagloom.words import limits as words_limits
-from tagloom.words.mappings import ListColumn, Mapping, TagColumn, ValueColumn
+from tagloom.words.mappings import AttributeColumn, ListColumn, Mapping, TagColumn, ValueColumn
 from tagloom.words.receipts import Rejected
 from tests.files.test_parquet import KINDS, any_array
 from tests.files.workbooks import workbook
@@ -162,6 +163,27 @@ def test_objects_come_back_as_they_were_written(desk: Desk) -> None:
     mended = twice.replace(b'"A"', b'"a"').replace(b'"u3"', b'"u3","tags":["x"]}').replace(b'"C"', b'"c"')
     assert desk.run(mended, "crm.ndjson").tally.rejected_count == 0
     assert [desk.tags(f"u{number}") for number in (1, 2, 3, 4)] == [("a",), ("b",), ("x",), ("c",)]
+
+
+def test_objects_with_attributes_come_back_as_they_were_written(desk: Desk) -> None:
+    body = b'{"user":"u1","attributes":{"a":{"b":1.50},"a.b":9007199254740993},"tags":["x"]}\n'
+    run = desk.run(body, "crm.ndjson")
+
+    found = rows_of(desk, run)
+
+    assert found.startswith(body.strip()[:-1] + b',"tagloom_rejected":{"line":1,"problem":"line-invalid"')
+    assert desk.run(found.replace(b'"a.b"', b'"c"'), "crm.ndjson").tally.rejected_count == 0
+    assert desk.tags("u1") == ("x",)
+
+
+def test_rows_with_a_value_that_cannot_be_read_come_back_with_its_column(desk: Desk) -> None:
+    mapping = replace(LONG, columns=(*LONG.columns, AttributeColumn(column="n", attribute="n", value_type="number")))
+    run = desk.run(b"id,segment,n\nu1,a,1\nu2,a,one\n", mapping=mapping)
+
+    (_, row) = read_csv(rows_of(desk, run))
+
+    assert row[:5] == ["u2", "a", "one", "3", "line-invalid"]
+    assert row[5] == "Column 'n': 'one' is not a number."
 
 
 def test_mapped_objects_are_mended_by_their_mapping(desk: Desk) -> None:

@@ -28,7 +28,7 @@ from tagloom.syncs.sources import Sources
 from tagloom.tagging.preview import Previews
 from tagloom.tribes.definitions import Tribes
 from tagloom.words.expiry import ExpiryInvalid, ExpiryPast
-from tagloom.words.mappings import Mapping, ValueColumn
+from tagloom.words.mappings import AttributeColumn, Mapping, ValueColumn
 from tagloom.words.people import Person
 from tagloom.words.source_addresses import SCHEMES
 from tagloom.words.syncs import Alerts, FilesSource, PushSource, Schedule, SqlSource, SyncDraft, SyncRun, UrlSource
@@ -541,6 +541,17 @@ def test_what_could_not_run_is_refused_with_its_field(world: World, draft: SyncD
     with pytest.raises(SyncInvalid) as caught:
         world.syncs.create_sync(world.environment, "crm", draft, by="ada")
     assert caught.value.members["field"] == field
+
+
+def test_mode_remove_refuses_a_mapping_with_attributes(world: World) -> None:
+    mapping = Mapping(user="id", prefix="crm", columns=(AttributeColumn(column="plan", attribute="plan"),))
+    kept = SavedMapping(name="facts", version=1, at="2026-03-01T00:00:00Z", by="ada", mapping=mapping)
+    world.installation.control.put_mapping("main", kept)
+
+    world.syncs.create_sync(world.environment, "facts", replace(CRM, mapping="facts", owns=False), by="ada")
+    with pytest.raises(SyncInvalid, match="Use a mapping without attributes") as caught:
+        world.syncs.create_sync(world.environment, "crm", replace(CRM, mapping="facts", mode="remove"), by="ada")
+    assert caught.value.members["field"] == "$.mode"
 
 
 def test_changing_a_sync_sets_its_next_time_and_pausing_takes_it(world: World) -> None:

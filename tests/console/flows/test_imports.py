@@ -210,6 +210,27 @@ def test_a_mapping_that_cannot_be_carried_out_says_why_and_keeps_what_was_typed(
     expect(page.locator(".error")).to_contain_text("Only one column can be the user id")
 
 
+def test_a_column_becomes_an_attribute_and_the_first_rows_show_its_values(open_page: Open, tmp_path: Path) -> None:
+    file = tmp_path / "crm.csv"
+    file.write_text("user,Seats,Labels\nu1,3,a|b\nu2,,c\nu3,many,d\n")
+    page = open_page("developer")
+    upload(page, file)
+    for column, type in (("Seats", "number"), ("Labels", "list")):
+        page.get_by_label(f"What {column} means").select_option("attribute")
+        page.get_by_label(f"Type of the values in {column}").select_option(type)
+    page.get_by_label("Name of the attribute in Seats").fill("seats")
+    expect(page.get_by_label("Separator of the list in Seats")).to_be_hidden()
+    expect(page.get_by_label("Spelling of the tags of Labels")).to_be_hidden()
+    page.get_by_label("Separator of the list in Labels").fill("|")
+    page.get_by_role("button", name="Read the first rows").click()
+
+    expect(page.locator("tr", has_text="u1")).to_contain_text('Labels ["a","b"]')
+    expect(page.locator("tr", has_text="u1")).to_contain_text("seats 3")
+    expect(page.locator("tr", has_text="u2")).not_to_contain_text("seats")
+    expect(page.locator("tr", has_text="'many' is not a number")).to_be_visible()
+    expect(page.get_by_label("Type of the values in Seats")).to_have_value("number")
+
+
 def test_a_large_import_shows_its_progress_through_a_reload_and_may_be_paused(
     open_page: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

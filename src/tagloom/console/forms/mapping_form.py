@@ -54,6 +54,20 @@ STEPS: dict[str, str] = {
 }
 
 
+# The values that a page of a mapping needs, for a page without a mapping.
+NO_MEANING: dict[str, Any] = {
+    "columns": (),
+    "samples": {},
+    "mapping": None,
+    "read": (),
+    "has_values": False,
+    "uses": USES,
+    "steps": STEPS,
+    "types": TYPES,
+    "shown_value": shown_value,
+}
+
+
 class ColumnFields(msgspec.Struct, frozen=True, kw_only=True):
     """One column in the form. Only the fields of its use count; the others have proposals.
 
@@ -106,14 +120,11 @@ def shown_meaning(mapping: Meaning, beginning: Beginning) -> dict[str, Any]:
     except ColumnsInvalid:
         read = ()
     return {
+        **NO_MEANING,
         "columns": fields_of(mapping, beginning),
         "samples": {each.column: each.samples for each in beginning.seen()},
         "mapping": mapping,
         "read": read,
-        "uses": USES,
-        "steps": STEPS,
-        "types": TYPES,
-        "shown_value": shown_value,
         "has_values": any(row.attributes for row in read),
     }
 

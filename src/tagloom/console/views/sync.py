@@ -5,7 +5,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from tagloom.base.problems import Problem
-from tagloom.console.forms.mapping_form import STEPS, USES, mapping_of, read_fields, shown_meaning
+from tagloom.console.forms.mapping_form import NO_MEANING, mapping_of, read_fields, shown_meaning
 from tagloom.console.forms.sync_form import (
     SOURCE_KINDS,
     SYNC_MODES,
@@ -23,8 +23,6 @@ from tagloom.imports.mapping_inference import Beginning, beginning_in, infer
 from tagloom.syncs.problems import SyncInvalid
 from tagloom.words.mappings import Mapping, check_mapping
 from tagloom.words.syncs import Sync
-
-NO_MEANING: dict[str, Any] = {"columns": (), "samples": {}, "mapping": None, "read": (), "uses": USES, "steps": STEPS}
 
 
 def ask_new(request: PageRequest) -> Answer:
