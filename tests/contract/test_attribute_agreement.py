@@ -32,12 +32,11 @@ from tests.contract.attribute_portrait import (
     lines,
     nodes,
 )
+from tests.contract.conftest import ADAPTERS
 from tests.contract.portrait import PEOPLE, outcome, portrait
 from tests.contract.test_agreement import Agreement, origins, rarely
 from tests.writing import Batch, submit_parts, write_parts
 
-# The adapters that have attributes. With ADAPTERS of the conftest, every adapter is compared.
-ADAPTERS = ("memory",)
 ADA = Origin("ada", "crm.csv")
 names = st.sampled_from(NAMES)
 batch_modes: st.SearchStrategy[Mode] = st.sampled_from(["add", "add", "add", "change", "set", "mirror"])

@@ -110,7 +110,7 @@ def _changes_of_person(
             if change.row not in rows:
                 expiries.add(change.row)
             elif rows[change.row].kind in ("attribute", "bit"):
-                is_changed |= wanted is None
+                is_changed |= wanted is None and version > horizon
             elif wanted is None or change.row in wanted:
                 is_changed = True
                 if rows[change.row].kind == "tag":
@@ -161,7 +161,8 @@ def _with_attributes(environment: EnvironmentState, person: Person, changes: tup
             )
             for attribute, value in after.items()
         ]
-        found[version] = tuple(sorted(listed, key=lambda each: each.attribute))
+        # An undo can remove a value, and return that of a deleted attribute with the same name.
+        found[version] = tuple(sorted(listed, key=lambda each: (each.attribute, each.after is not None)))
     return tuple(msgspec.structs.replace(change, attribute_changes=found.get(change.version, ())) for change in changes)
 
 

@@ -17,7 +17,7 @@ from tagloom.base.problems import Problem
 from tagloom.engine.bitmaps import BitMap, bitmap_of, per_tag
 from tagloom.engine.keys.hashing import Hashed, Keyed, KeyHash, KeyTable, binary_array
 from tagloom.engine.storage import State
-from tagloom.engine.write.attribute_cells import AttributeLookups, Cells, ReadCells, ResolvedAttribute
+from tagloom.engine.write.attribute_cells import REMOVED, AttributeLookups, Cells, ReadCells, ResolvedAttribute
 from tagloom.ports.writes import BatchRules, Doubt, Part
 from tagloom.words import rejections
 from tagloom.words.attributes import AttributeType
@@ -212,6 +212,7 @@ class Aggregator:
 
     def add(self, part: Part) -> None:
         """Aggregates one part."""
+        assert part.attributes is None or self._rules.mode != "remove", "lines of mode remove have no attributes"
         self._reject(part.rejected)
         if self._rules.mode != "remove" and (part.expiries is not None or self._expiries):
             line_expiries = np.zeros(len(part.lines), np.int64) if part.expiries is None else part.expiries
@@ -253,9 +254,9 @@ class Aggregator:
         if cells is not None:
             kept = cells.of_lines(~bad_line)
             self._cells.keep(kept, part.lines, ordinals)
-            # A line with an attribute names a person, whatever tags it removes.
+            # A line that sets a value creates its person, also if it only removes tags.
             with_cells = np.zeros(len(part.lines), np.bool_)
-            with_cells[kept.line] = True
+            with_cells[kept.line[kept.place != REMOVED]] = True
             self._bare |= bitmap_of(np.unique(ordinals[with_cells & good_line]))
         # A line without a tag still names a person, who is `bare`. The taggings name the people of the other lines.
         if not is_plain:

@@ -142,8 +142,8 @@ class Cells:
         self._columns.append(_Columns(line_numbers[read.line], ordinals[read.line], read.number, read.place))
 
     def people_of_lines(self, lines: NDArray[np.int64]) -> BitMap:
-        """Returns the people of those of these lines, by number, that have cells."""
-        found = (each.ordinal[np.isin(each.line, lines)] for each in self._columns)
+        """Returns the people of those of these lines, by number, that set a value."""
+        found = (each.ordinal[np.isin(each.line, lines) & (each.place != REMOVED)] for each in self._columns)
         return BitMap.union(BitMap(), *(bitmap_of(np.unique(ordinals)) for ordinals in found))
 
     def finish(self, out: NDArray[np.int64]) -> tuple[ResolvedAttribute, ...]:

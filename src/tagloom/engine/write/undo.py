@@ -18,6 +18,7 @@ from tagloom.engine.write.expire import ACTION as SWEEP
 from tagloom.engine.write.expiry_rows import set_expiry
 from tagloom.ports import limits
 from tagloom.ports.problems import ChangeNotFound, UndoConflict
+from tagloom.words import limits as words_limits
 from tagloom.words import rejections
 from tagloom.words.changes import EVENTS
 from tagloom.words.tags import TagPath, branches_above
@@ -346,7 +347,10 @@ def _attribute_entries(entries: dict[tuple[str, str], _Origin], view: View) -> d
 
 
 def _put_attributes_back(attributes: dict[int, tuple[Row | None, Row]], view: View, draft: Draft) -> None:
-    """Restores the attributes. Raises: UndoConflict: another attribute has the name of one now."""
+    """Restores the attributes.
+
+    Raises: UndoConflict: another attribute has the name of one now; TooManyAttributes.
+    """
     names = {row.path: row.id for row in view.attributes().values() if row.id not in attributes}
     for row in wanted_rows(attributes, view, draft):
         if row.is_live and names.setdefault(row.path, row.id) != row.id:
@@ -355,6 +359,8 @@ def _put_attributes_back(attributes: dict[int, tuple[Row | None, Row]], view: Vi
             )
         if row != view.attribute(row.id):
             view.put_attribute(row, draft)
+    if attributes and len(view.attributes()) > words_limits.ATTRIBUTES_PER_ENVIRONMENT_MAX:
+        raise rejections.too_many_attributes()
 
 
 def _update_facts(candidates: BitMap, view: View, draft: Draft) -> None:

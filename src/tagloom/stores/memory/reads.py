@@ -462,7 +462,7 @@ class Answers:
                 after=None if after is None else plain(after),
             )
             for (whose, n), (before, after) in record.effect.values.items()
-            if whose == ordinal
+            if whose == ordinal and record.version > self._horizon
         ]
         undoing = [each.version for each in self._history if record.version in each.undoes]
         return Change(
@@ -520,7 +520,8 @@ class Answers:
             taggings = any(n in numbers and ordinal in (None, o) for o, n in touched)
             taggings |= any(n in numbers and ordinal == o for o, n in effect.expiries)
             entries = ordinal is None and not numbers.isdisjoint(effect.entries)
-            changed = effect.came | effect.went | {o for o, _ in effect.values}
+            with_values = {o for o, _ in effect.values} if record.version > self._horizon else set[Ordinal]()
+            changed = effect.came | effect.went | with_values
             itself = named is None and (ordinal is None or ordinal in changed)
             if taggings or entries or itself:
                 found.append(self._change(state, record, ordinal, numbers))
