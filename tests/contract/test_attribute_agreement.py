@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 import pytest
@@ -39,6 +40,7 @@ from tests.writing import Batch, submit_parts, write_parts
 
 ADA = Origin("ada", "crm.csv")
 names = st.sampled_from(NAMES)
+good_bodies = st.lists(st.lists(good_lines, min_size=1, max_size=4), min_size=1, max_size=4)
 batch_modes: st.SearchStrategy[Mode] = st.sampled_from(["add", "add", "add", "change", "set", "mirror"])
 
 
@@ -63,14 +65,16 @@ class AttributeAgreement(Agreement):
     apply_ending = sweep = change = tag_tribe = preview_events = merge_event_blocks = None
     move_tag = edit_tag = merge_tags = delete_tag = drop_alias = None
 
-    @initialize(lines=st.lists(good_lines, min_size=2, max_size=6))
-    def begin_with_attributes(self, lines: Sequence[Line]) -> None:
-        self.set_values(lines, ADA)
+    @initialize(bodies=good_bodies)
+    def begin_with_attributes(self, bodies: Sequence[Sequence[Line]]) -> None:
+        self.set_values(bodies, ADA)
 
-    @rule(lines=st.lists(good_lines, min_size=1, max_size=4), origin=origins)
-    def set_values(self, lines: Sequence[Line], origin: Origin) -> None:
-        request = Batch(mode="add", origin=origin)
-        self._both(lambda population: write_parts(population, parts(lines, lines_per_part=2), request))
+    @rule(bodies=good_bodies, origin=origins)
+    def set_values(self, bodies: Sequence[Sequence[Line]], origin: Origin) -> None:
+        """Sets values by several versions in turn, so that there is much to undo."""
+        for body in bodies:
+            cut, request = list(parts(body, lines_per_part=2)), Batch(mode="add", origin=origin)
+            self._both(partial(write_parts, parts=cut, batch=request))
 
     @rule(
         lines=st.lists(lines | good_lines, max_size=8),
