@@ -99,7 +99,7 @@ ALL_TRIBES = TRIBES | BY_ATTRIBUTES
 
 def exact(answer: Any) -> bytes:
     """An answer as JSON, because 1, 1.0 and True are equal in Python."""
-    return msgspec.json.encode(answer)
+    return msgspec.json.encode(answer, order="sorted")
 
 
 def _values(of: Population) -> Iterator[Any]:

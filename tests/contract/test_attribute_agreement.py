@@ -221,7 +221,7 @@ class AttributeAgreement(Agreement):
 @pytest.mark.parametrize("adapter", ADAPTERS)
 def test_every_answer_agrees_with_the_oracle_after_any_history_of_attributes(adapter: str) -> None:
     machine = type("AttributeAgreement", (AttributeAgreement,), {"adapter": adapter})
-    examples = settings().max_examples // {"postgres": 3, "citus": 6}.get(adapter, 1)
+    examples = settings().max_examples // {"sqlite": 2, "postgres": 4, "citus": 8}.get(adapter, 1)
 
     run_state_machine_as_test(machine, settings=settings(max_examples=examples))
 

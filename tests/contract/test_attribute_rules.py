@@ -110,11 +110,11 @@ def test_a_tribe_by_attributes_can_be_tagged(crowd: Population) -> None:
     assert (receipt.added, receipt.attributes, tags_of(crowd, "u1")) == (2, 0, ("a", "adult"))
 
 
-def test_erased_people_are_counted_by_the_rules_about_the_past(crowd: Population) -> None:
+def test_the_attributes_of_erased_people_do_not_count_in_the_past(crowd: Population) -> None:
     crowd.write(ErasePerson(user_of("u1")), WriteOptions(ADA))
     gold = definition(attribute("plan", "is", "gold"))
 
-    assert [crowd.count(gold, {}, as_of=version).count for version in (1, 2)] == [1, 0]
+    assert [crowd.count(gold, {}, as_of=version).count for version in (1, 2)] == [0, 0]
     assert [person for chunk in crowd.members(gold, {}, as_of=1)[1] for person in chunk] == []
 
 

@@ -40,7 +40,7 @@ def list_changes(
     """
     if person is not None:
         found = tuple(itertools.islice(_changes_of_person(environment, person, tag, span), span.limit))
-        return _with_attributes(environment, person, found) if tag is None else found
+        return _with_attributes(environment, person, found)
     snapshot = environment.snapshot()
     horizon = snapshot.state().horizon
     if tag is None:
