@@ -22,6 +22,7 @@ ROOMS = (
     "accounts",
     "tribes",
     "tagging",
+    "people",
     "events",
     "history",
     "tracking",

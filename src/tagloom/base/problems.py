@@ -17,6 +17,7 @@ class Problem(Exception):
     status: ClassVar[int] = 400
 
     def __init__(self, detail: str, **members: Member) -> None:
+        assert members.keys().isdisjoint(("type", "title", "status")), "a member hides a field of the document"
         super().__init__(detail)
         self.detail = detail
         self.members = members

@@ -23,6 +23,10 @@ class Unfit(Exception):
     """
 
 
+class TooMany(Unfit):
+    """Raised if an object has too many attributes."""
+
+
 def decimal_of(text: str) -> Decimal:
     """Parses a number of JSON exactly. Raises: ValueError."""
     try:
@@ -114,7 +118,7 @@ def attributes_of(values: dict[str, Any]) -> dict[str, Any]:
         found, count = _flattened(values)
         kinds = set(map(type, found.values()))
     if count > limits.ATTRIBUTES_PER_PERSON_MAX:
-        raise Unfit(f"has {count} attributes; at most {limits.ATTRIBUTES_PER_PERSON_MAX} are allowed")
+        raise TooMany(f"has {count} attributes; at most {limits.ATTRIBUTES_PER_PERSON_MAX} are allowed")
     if int in kinds and any(type(each) is int and abs(each) >= _TOO_LONG for each in found.values()):
         raise long_number()
     return found

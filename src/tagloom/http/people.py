@@ -7,11 +7,11 @@ import msgspec
 from tagloom.http.framework.bodies import read_json
 from tagloom.http.framework.context import Answer, Call
 from tagloom.http.framework.schemas import PeoplePage, PersonBody, PersonTags, TagsBody
-from tagloom.tagging.taggings import check_single
 from tagloom.words.catalogue import Match
 from tagloom.words.expiry import Expiry
 from tagloom.words.people import Kind, Person, PersonRecord
 from tagloom.words.receipts import Mode, Receipt
+from tagloom.words.rejections import check_single
 
 
 class PeopleHandlers:

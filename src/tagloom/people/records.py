@@ -1,15 +1,24 @@
-"""Users and visitors of an environment, with their tags."""
+"""Users and visitors of an environment, with their tags and attributes."""
 
-from collections.abc import Callable, Iterator, Sequence
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from typing import Any
 
+from tagloom.base.problems import BodyInvalid
+from tagloom.files import Line, key_of, lines_part
+from tagloom.files.json_values import TooMany, Unfit, attributes_of
 from tagloom.ports.pages import Page
 from tagloom.ports.population import Population
 from tagloom.ports.problems import PersonNotFound
-from tagloom.ports.writes import ErasePerson, PutPerson, WriteOptions
+from tagloom.ports.writes import Apply, BatchRules, ErasePerson, PutPerson, WriteOptions
+from tagloom.words import limits
 from tagloom.words.catalogue import Match
 from tagloom.words.changes import Origin, Version
 from tagloom.words.people import Kind, Person, PersonRecord
+from tagloom.words.problems import TooManyAttributes
 from tagloom.words.receipts import Receipt
+from tagloom.words.rejections import check_single
 from tagloom.words.tags import TagPath
 from tagloom.words.tenants import Environment
 
@@ -80,6 +89,51 @@ class People:
         """Creates the person. Changes nothing for a person who exists."""
         return self._population_of(environment).write(PutPerson(person), WriteOptions(origin))
 
+    def submit_attributes(
+        self,
+        environment: Environment,
+        person: Person,
+        values: Mapping[str, Any],
+        origin: Origin,
+        *,
+        is_replacing: bool = False,
+        dry_run: bool = False,
+        idempotency_key: str | None = None,
+    ) -> "Future[Receipt]":
+        """Submits attributes of one person as a batch of one line, which creates the person.
+
+        `values` is JSON. Null removes a value, and nested fields get names such as `company.size`. If `is_replacing`,
+        the person loses all attributes that `values` does not name. `check_single` checks the receipt.
+
+        Raises: TooManyAttributes; BodyInvalid: too many levels, a name twice, or a number with too many digits.
+        """
+        part = lines_part([Line(1, key_of(person.kind, person.id), attributes=_flat(values))])
+        write = Apply([part], BatchRules(mode="add", replaces_attributes=is_replacing))
+        fingerprint = ""
+        if idempotency_key is not None:
+            asked = repr((person.kind, person.id, values, is_replacing)).encode("utf-8", "surrogatepass")
+            fingerprint = hashlib.blake2b(asked, digest_size=32).hexdigest()
+        options = WriteOptions(origin, dry_run, idempotency_key, fingerprint)
+        return self._population_of(environment).submit(write, options)
+
+    def set_attributes(
+        self,
+        environment: Environment,
+        person: Person,
+        values: Mapping[str, Any],
+        origin: Origin,
+        *,
+        is_replacing: bool = False,
+        dry_run: bool = False,
+    ) -> Receipt:
+        """Sets attributes of one person, and waits for the commit.
+
+        Raises: the errors of `submit_attributes`; AttributeNameInvalid, AttributeValueInvalid, AttributeTypeConflict,
+        UnknownAttribute, TooManyAttributes.
+        """
+        future = self.submit_attributes(environment, person, values, origin, is_replacing=is_replacing, dry_run=dry_run)
+        return check_single(future.result())
+
     def erase_person(self, environment: Environment, person: Person, origin: Origin) -> Receipt:
         """Erases the person from the tags, the history, the events and the receipts. Cannot be undone.
 
@@ -88,3 +142,14 @@ class People:
         # First, so that a failure is repeated with the erasure, and for people who have nothing else.
         self._delete_messages(environment.key, person)
         return self._population_of(environment).write(ErasePerson(person), WriteOptions(origin))
+
+
+def _flat(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Returns the attributes of a body. Raises: TooManyAttributes, BodyInvalid."""
+    try:
+        return attributes_of(dict(values))
+    except TooMany as fault:
+        most = limits.ATTRIBUTES_PER_PERSON_MAX
+        raise TooManyAttributes(f"The body {fault}.", attributes_max=most) from fault
+    except Unfit as fault:
+        raise BodyInvalid(f"The body {fault}.", field="$.attributes") from fault

@@ -8,7 +8,7 @@ from concurrent.futures import Future
 import msgspec
 
 from tagloom.base import limits as base_limits
-from tagloom.base.problems import ContentTypeUnsupported, all_problems
+from tagloom.base.problems import ContentTypeUnsupported
 from tagloom.files import Format, Line, ids_mapping, key_of, lines_part, read_parts, read_text
 from tagloom.files import limits as files_limits
 from tagloom.ports import limits as ports_limits
@@ -19,7 +19,6 @@ from tagloom.words.changes import Origin, Version
 from tagloom.words.expiry import Expiry, expiry_of
 from tagloom.words.mappings import Encoding
 from tagloom.words.people import Person
-from tagloom.words.problems import LineInvalid
 from tagloom.words.receipts import Mode, Receipt, TribeMode
 from tagloom.words.tags import TagPath
 from tagloom.words.tenants import Environment
@@ -202,16 +201,3 @@ def _parts_of_people(body: Iterator[bytes], order: Order, tag: TagPath) -> Gener
     people = ids_mapping(tag, order.user_column, order.visitor_column)
     mapping = msgspec.structs.replace(people, encoding=order.encoding)
     return read_text(body, order.format, mapping, compression=order.compression)
-
-
-def check_single(receipt: Receipt) -> Receipt:
-    """Checks that the line of a batch of one line was not rejected. Returns the receipt.
-
-    Raises: the problem of the rejected line.
-    """
-    for rejected in receipt.rejected:
-        for problem in all_problems():
-            if problem.slug() == rejected.problem:
-                raise problem(rejected.detail, value=rejected.value, suggestion=rejected.suggestion)
-        raise LineInvalid(rejected.detail, value=rejected.value, suggestion=rejected.suggestion)
-    return receipt

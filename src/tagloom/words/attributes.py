@@ -123,7 +123,7 @@ def parse_value(value: Any, type: AttributeType | None = None) -> AttributeValue
     if type is not None and found.type != type:
         shown = shown_value(plain(found) if isinstance(value, AttributeValue) else value)
         raise AttributeTypeConflict(
-            f"The attribute has the type {type}, and {shown} has the type {found.type}.", value=shown, type=type
+            f"The attribute has the type {type}, and {shown} has the type {found.type}.", value=shown, value_type=type
         )
     return found
 

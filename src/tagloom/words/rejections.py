@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
-from tagloom.base.problems import Problem
+from tagloom.base.problems import Problem, all_problems
 from tagloom.base.text import printable
 from tagloom.words import limits
 from tagloom.words.problems import (
     AddedAndRemoved,
     ExclusiveBranch,
+    LineInvalid,
     MirrorEmpty,
     TagOutsidePrefix,
     TagOwned,
@@ -16,7 +17,7 @@ from tagloom.words.problems import (
     UnknownAttribute,
     UnknownTag,
 )
-from tagloom.words.receipts import Rejected
+from tagloom.words.receipts import Receipt, Rejected
 from tagloom.words.tags import TagPath
 
 
@@ -30,6 +31,19 @@ def rejected(line: int, text: str, problem: Problem) -> Rejected:
         problem.detail,
         suggestion if isinstance(suggestion, str) else None,
     )
+
+
+def check_single(receipt: Receipt) -> Receipt:
+    """Checks that the line of a batch of one line was not rejected. Returns the receipt.
+
+    Raises: the problem of the rejected line.
+    """
+    for line in receipt.rejected:
+        for problem in all_problems():
+            if problem.slug() == line.problem:
+                raise problem(line.detail, value=line.value, suggestion=line.suggestion)
+        raise LineInvalid(line.detail, value=line.value, suggestion=line.suggestion)
+    return receipt
 
 
 class MirrorUnreadable(Problem):

@@ -9,13 +9,13 @@ from tagloom.base.problems import ParameterInvalid, Problem
 from tagloom.console.forms.times import read_moment
 from tagloom.console.framework.context import Answer, Html, PageRequest, Redirect, Toast, toast_of
 from tagloom.ports.problems import PersonNotFound, TagNotFound
-from tagloom.tagging.taggings import check_single
 from tagloom.words.changes import Change, Horizon
 from tagloom.words.decisions import Decision
 from tagloom.words.expiry import Expiry, ExpiryInvalid, expiry_of
 from tagloom.words.people import Kind, Person, PersonRecord
 from tagloom.words.person_ids import parse_id
 from tagloom.words.problems import LineInvalid, TagIsAlias, TagProblem, UnknownTag
+from tagloom.words.rejections import check_single
 from tagloom.words.tags import TagPath, parse_tag
 
 PEOPLE_PER_PAGE = 50

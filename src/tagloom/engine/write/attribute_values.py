@@ -25,7 +25,7 @@ def put_attribute(name: AttributeName, type: AttributeType, description: str | N
         raise AttributeExists(
             f"The attribute '{printable(name)}' has the type {row.type}. Delete it first to give it another type.",
             value=printable(name),
-            type=row.type,
+            value_type=row.type,
         )
     if description is not None and description != row.description:
         view.put_attribute(row._replace(description=description), draft)

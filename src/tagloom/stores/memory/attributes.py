@@ -178,7 +178,7 @@ def attribute_put(state: State, name: AttributeName, type: AttributeType, descri
         raise AttributeExists(
             f"The attribute '{printable(name)}' exists, and has the type {entry.type}.",
             value=printable(name),
-            type=entry.type,
+            value_type=entry.type,
         )
     if description is not None:
         draft.attributes[number] = msgspec.structs.replace(entry, description=description)
