@@ -18,10 +18,12 @@ import pytest
 
 from tagloom.ports.population import Population
 from tagloom.ports.writes import (
+    DeleteAttribute,
     DeleteTag,
     ErasePerson,
     MergeTags,
     MoveTag,
+    PutAttribute,
     PutPerson,
     PutTag,
     RecordEvents,
@@ -29,6 +31,7 @@ from tagloom.ports.writes import (
     Undo,
     WriteOptions,
 )
+from tagloom.words.attributes import AttributeName
 from tagloom.words.changes import Origin, Version
 from tagloom.words.events import DAY_MS, EventType
 from tagloom.words.events import Event as UserEvent
@@ -36,6 +39,7 @@ from tagloom.words.people import Person
 from tagloom.words.receipts import Mode, Receipt
 from tagloom.words.tags import TagPath
 from tests.bodies import Line, parts
+from tests.contract.attribute_portrait import ALL_TRIBES, NAMES, TYPES, VALUES, attribute_portrait
 from tests.contract.conftest import ADAPTERS, Clock, Subject, make_population
 from tests.contract.portrait import PEOPLE, TAGS, TRIBES, outcome, portrait, streamed, sums
 from tests.writing import Batch, submit_parts, tag_members, write_parts
@@ -97,10 +101,12 @@ def body(chance: random.Random, sizes: Sequence[int]) -> Act:
     """A batch of one line, of some, of so many that they are gathered in bulk, or of those that nobody waits with."""
     mode, size = chance.choice(MODES), chance.choice(sizes)
     crowd, lines = max(3, min(CROWD, 2 * size)), []
+    has_values = chance.random() < 0.5
     for _ in range(size):
         tags = chance.sample(TAGS, chance.randrange(1, 4))
         removed = chance.sample(TAGS, 1) if mode == "change" and chance.random() < 0.5 else []
-        lines.append(Line(person_of(chance, crowd), tags, [tag for tag in removed if tag not in tags]))
+        values = attribute_values(chance) if has_values and mode != "remove" else ()
+        lines.append(Line(person_of(chance, crowd), tags, [tag for tag in removed if tag not in tags], values=values))
     prefix = {"mirror": TagPath("b"), "set": chance.choice([None, None, TagPath("a")])}.get(mode)
     lines_per_part, is_submitted = chance.choice([10_000, 50]), chance.random() < 0.5
 
@@ -112,6 +118,13 @@ def body(chance: random.Random, sizes: Sequence[int]) -> Act:
         )
 
     return act
+
+
+def attribute_values(chance: random.Random) -> Sequence[tuple[str, Any]]:
+    """Values of some attributes. Some have another type than the attribute, and some remove the value."""
+    names = chance.sample(sorted(VALUES), chance.randrange(3))
+    others = [None, "gold", f"text {chance.randrange(300)}"]
+    return [(name, chance.choice([*VALUES[name], *VALUES[name], *others])) for name in names]
 
 
 def repeated(chance: random.Random) -> Act:
@@ -151,7 +164,8 @@ def events(chance: random.Random, sizes: Sequence[int]) -> Act:
 def any_write(chance: random.Random) -> Act:
     """Anything that can be written, small enough to be tried again and again."""
     tag, other, person = chance.choice(TAGS), chance.choice(TAGS), person_of(chance, 4)
-    back = chance.randrange(1, 9)
+    back, name = chance.randrange(1, 9), chance.choice(NAMES)
+    type = chance.choice([TYPES[name], "text"])
     acts: list[Act] = [
         lambda population, origin: population.write(PutTag(tag=tag, description=f"of {other}"), WriteOptions(origin)),
         lambda population, origin: population.write(PutTag(tag=tag, exclusive=True), WriteOptions(origin)),
@@ -161,6 +175,8 @@ def any_write(chance: random.Random) -> Act:
         lambda population, origin: population.write(MergeTags(tag, other), WriteOptions(origin)),
         lambda population, origin: population.write(DeleteTag(tag), WriteOptions(origin)),
         lambda population, origin: population.write(ErasePerson(person), WriteOptions(origin)),
+        lambda population, origin: population.write(DeleteAttribute(name), WriteOptions(origin)),
+        lambda population, origin: population.write(PutAttribute(name, type, f"of {tag}"), WriteOptions(origin)),
         lambda population, origin: population.write(Undo((back,)), WriteOptions(origin)),
         lambda population, origin: population.write(Undo((back, back + 1)), WriteOptions(origin)),
         lambda population, origin: population.write(Undo(tuple(range(1, back)), override=True), WriteOptions(origin)),
@@ -191,14 +207,15 @@ def all_writes(chance: random.Random) -> Iterator[Act]:
 
 def question(chance: random.Random) -> Callable[[Population], Any]:
     """Something whose answer names its version."""
-    person, tribe, tag = chance.choice(PEOPLE), TRIBES[chance.choice(sorted(TRIBES))], chance.choice(TAGS)
+    person, tribe, tag = chance.choice(PEOPLE), ALL_TRIBES[chance.choice(sorted(ALL_TRIBES))], chance.choice(TAGS)
     return chance.choice(
         [
-            lambda population: population.decide(person, TRIBES, because=True),
-            lambda population: population.decide(person, TRIBES, because=False),
-            lambda population: population.count(tribe, TRIBES),
+            lambda population: population.decide(person, ALL_TRIBES, because=True),
+            lambda population: population.decide(person, ALL_TRIBES, because=False),
+            lambda population: population.count(tribe, ALL_TRIBES),
             lambda population: population.find_person(person),
-            lambda population: streamed(population.members, tribe, TRIBES),
+            lambda population: population.values_of_attribute(AttributeName("plan"), 9),
+            lambda population: streamed(population.members, tribe, ALL_TRIBES),
             lambda population: streamed(population.people_with, tag, "subtree"),
         ]
     )
@@ -209,7 +226,7 @@ def read(population: Population, chance: random.Random, is_over: Event) -> list[
     told = list[Read]()
     while not is_over.is_set() and len(told) < READS_MAX:
         ask = question(chance)
-        said = ask(population)
+        said = outcome(ask, population)
         if said is not None and not isinstance(said, type):
             told.append(Read(ask, said, said[0] if isinstance(said, tuple) else said.version))
     return told
@@ -279,9 +296,11 @@ def hold_to_account(done: Sequence[Done], told: Sequence[Read], subject: Subject
             between = range(each.before, each.after + 1)
             assert any(each.write.on(at(version)) == each.said for version in between), (each.said, between)
     assert portrait(population) == portrait(oracle)
+    assert attribute_portrait(population) == attribute_portrait(oracle)
     assert sums(population) == sums(oracle)
     subject.reopen()
     assert portrait(subject.population) == portrait(oracle)
+    assert attribute_portrait(subject.population) == attribute_portrait(oracle)
 
 
 @pytest.mark.parametrize("adapter", [name for name in ADAPTERS if name != "memory"])
