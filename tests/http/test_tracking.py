@@ -202,6 +202,60 @@ def test_a_bad_message_is_shown_with_its_reason_and_the_others_are_recorded(sour
     assert source.rejected(3) == ["person-id-invalid", "message-too-large", "message-invalid"]
 
 
+IDENTIFY = {"type": "identify", "userId": "u1", "messageId": "i1", "traits": {"plan": "gold", "company": {"size": 3}}}
+
+
+def test_the_traits_of_a_message_are_attributes_of_the_person(source: Source) -> None:
+    source.app.post("/v1/batch", json={"batch": [IDENTIFY, {**IDENTIFY, "userId": None, "anonymousId": "v1"}]})
+    source.app.post("/v1/identify", json={"userId": "u1", "traits": {"plan": None, "vip": True, "company": {"size": 4}}})
+
+    user = source.http.get(f"{source.place}/users/u1").json()
+    assert user["attributes"] == {"company.size": 4, "vip": True}
+    assert source.events()[0] == ("identity/identified", "u1", IDENTIFY["traits"])
+
+
+def test_traits_are_set_by_a_version_that_can_be_undone(source: Source, tagloom: Tagloom) -> None:
+    source.app.post("/v1/batch", json={"batch": [IDENTIFY]})
+    source.app.post("/v1/batch", json={"batch": [{**IDENTIFY, "messageId": "i2"}, CLICK]})
+
+    (change,) = tagloom.list_changes()
+    assert (change.action, change.actor, change.attributes, change.events) == ("identify", "source web", 2, 0)
+    tagloom.undo(change.version)
+    assert source.http.get(f"{source.place}/users/u1").json()["attributes"] == {}
+    assert len(source.events()) == 3
+
+
+def test_a_repeated_message_sets_no_trait_again(source: Source) -> None:
+    source.app.post("/v1/batch", json={"batch": [IDENTIFY]})
+    source.app.post("/v1/identify", json={"userId": "u1", "traits": {"plan": "silver"}})
+    source.app.post("/v1/batch", json={"batch": [IDENTIFY]})
+
+    assert source.http.get(f"{source.place}/users/u1").json()["attributes"]["plan"] == "silver"
+
+
+def test_a_trait_that_cannot_be_set_is_shown_and_the_others_are_set(source: Source) -> None:
+    source.app.post("/v1/batch", json={"batch": [IDENTIFY]})
+    traits = {"plan": 5, "company": {"size": 9}, "friends": [{"id": 1}], "": "x", **{f"n{n}": n for n in range(210)}}
+    source.app.post("/v1/batch", json={"batch": [CLICK, {"type": "identify", "userId": "u1", "traits": traits}]})
+
+    attributes = source.http.get(f"{source.place}/users/u1").json()["attributes"]
+    assert (attributes["plan"], attributes["company.size"], len(attributes)) == ("gold", 9, 198)
+    assert sorted(source.rejected(4)) == [
+        "attribute-name-invalid",
+        "attribute-type-conflict",
+        "attribute-value-invalid",
+        "too-many-attributes",
+    ]
+    assert len(source.events()) == 3
+
+
+def test_ignored_properties_are_no_attributes(make_source: Callable[..., Source]) -> None:
+    source = make_source(ignored_properties=["plan"])
+    source.app.post("/v1/batch", json={"batch": [IDENTIFY]})
+
+    assert source.http.get(f"{source.place}/users/u1").json()["attributes"] == {"company.size": 3}
+
+
 @pytest.mark.parametrize("body", [b"", b"{", b"[1]", b"\x1f\x8bnonsense"])
 def test_a_body_that_cannot_be_read_is_refused_whole(source: Source, body: bytes) -> None:
     answer = source.app.post("/v1/batch", content=body)
