@@ -4,7 +4,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from bench import commands, console, counts, events, history, http, imports, load, peer_speeds, postgres
+from bench import attributes, commands, console, counts, events, history, http, imports, load, peer_speeds, postgres
 from bench.report import Report
 from bench.run import Bench, Run, Scale
 
@@ -14,6 +14,7 @@ BENCHES: dict[str, Bench] = {
     "imports": imports.measure,
     "counts": counts.measure,
     "events": events.measure,
+    "attributes": attributes.measure,
     "history": history.measure,
     "http": http.measure,
     "console": console.measure,

@@ -448,6 +448,9 @@ class AttributeReads(Protocol):
     def values_from(self, attribute: int, number: int) -> Iterator[tuple[int, str]]:
         """Yields the texts with this number and higher ones, in order."""
 
+    def values_containing(self, attribute: int, number: int, text: str) -> list[int]:
+        """Returns the numbers, from this one on, of the texts that contain a text, in order."""
+
     def values_count(self, attribute: int) -> int:
         """Returns the number that the next text gets."""
 

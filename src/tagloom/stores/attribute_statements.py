@@ -1,6 +1,7 @@
 """SQL statements of the texts of attributes, which SQLite and PostgreSQL share."""
 
 from collections.abc import Iterator, Sequence
+from typing import ClassVar
 
 from tagloom.engine.storage import NumberedText
 from tagloom.stores.event_statements import EventReads, EventWrites
@@ -11,6 +12,9 @@ _ROWS_AT_ONCE = 10_000  # Texts that are read together: ten megabytes at most.
 
 class AttributeReads(EventReads):
     """The reads of the texts of attributes."""
+
+    _POSITION: ClassVar[str]
+    """The function of the database that returns the place of a text in another one, or 0."""
 
     def value_numbers(self, attribute: int, values: Sequence[str]) -> dict[str, NumberedText]:
         found: dict[str, NumberedText] = {}
@@ -43,6 +47,13 @@ class AttributeReads(EventReads):
         while found := self._all(query, attribute, number):
             yield from ((each, value) for each, value in found)
             number = found[-1][0] + 1
+
+    def values_containing(self, attribute: int, number: int, text: str) -> list[int]:
+        query = (
+            "SELECT number FROM attribute_value WHERE attribute=%s AND number>=%s "
+            f"AND {self._POSITION}(value, %s)>0 ORDER BY number"
+        )
+        return [found for (found,) in self._all(query, attribute, number, text)]
 
     def values_count(self, attribute: int) -> int:
         query = "SELECT max(number) FROM attribute_value WHERE attribute=%s"

@@ -30,7 +30,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     version undid. If it undid several versions, `undoes_count` is their number. A compacted version cannot be undone.
     It lists only the tags that somebody still had at the horizon, and no attributes. `events` counts the recorded
     events. `attributes` counts the values of attributes that changed, and `attribute_changes` has those of the person
-    in a list for one, by name. An undo can change two attributes with the same name. Then the removed value comes first.
+    in a list for one, by name. If an undo changes two attributes of one name, the removed value comes first.
     """
 
     version: Version

@@ -11,6 +11,7 @@ from tagloom.engine.attributes.conditions import (
 from tagloom.engine.state.dictionary import attribute_type
 from tagloom.engine.storage import AttributeReads, Row
 from tagloom.words.attribute_rules import HasAttribute
+from tagloom.words.comparisons import values_of
 
 COMPLETE = 2**64
 """No text has this number or a higher one."""
@@ -42,7 +43,8 @@ class TextNumbers:
     def meaning(self, node: HasAttribute, row: Row, snapshot: AttributeReads) -> tuple[Meaning, int]:
         """Returns the meaning of a node for an attribute of texts or lists, and the number below which it is complete.
 
-        Cost: one query for a comparison with whole texts; for `contains`, 0.5 us per text that was not read before.
+        Cost: one query for a comparison with whole texts; for `contains`, 0.1 us per text that was not read before, and
+        5 us per list.
         """
         if node.op == "is-set":
             return ANYTHING, COMPLETE
@@ -59,11 +61,14 @@ class TextNumbers:
             if sum(len(each.numbers) for each in self._found.values()) > _CACHED_MAX:
                 self._found.clear()
             known = self._found[row.id, node] = _Numbers()
-        if known.through < through:
+        if known.through < through and type == "text":
+            (wanted_text,) = values_of(node.value)
+            known.numbers += snapshot.values_containing(row.id, known.through, str(wanted_text))
+        elif known.through < through:
             for number, text in snapshot.values_from(row.id, known.through):
                 if holds_for_text(node, value_of_text(type, text)):
                     known.numbers.append(number)
-            known.through = through
+        known.through = through
         return meaning_of_numbers(known.numbers, is_inverted=is_inverted), through
 
     def copy(self) -> "TextNumbers":

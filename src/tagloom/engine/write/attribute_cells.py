@@ -49,6 +49,7 @@ class _Attribute:
     def __init__(self, name: AttributeName, type: AttributeType | None) -> None:
         self.name = name
         self.type = type
+        self.has_room = True
         self.data: dict[int | str, int] = {}
 
     def place(self, value: AttributeValue) -> int:
@@ -76,9 +77,10 @@ class Cells:
         self._lookups = lookups
         self._known: Mapping[str, AttributeType] | None = None
         self._is_closed = False
+        # By name, and by each text that means the name.
         self._numbers: dict[str, int] = {}
         self._attributes: list[_Attribute] = []
-        self._new_names: set[str] = set()
+        self._new_count = 0
         self._columns: list[_Columns] = []
         self.meanings: dict[str, AttributeType | None] = {}
         """The types of all names that were looked up; None for an unknown attribute."""
@@ -115,27 +117,32 @@ class Cells:
 
     def _understand(self, text: str, value: Any) -> tuple[int, int]:
         """Returns the number of an attribute, and the place of a value. Raises: FAULTS_OF_AN_ATTRIBUTE."""
-        name = parse_attribute_name(text)
+        number = self._numbers.get(text)
+        if number is None:
+            number = self._numbers[text] = self._number(parse_attribute_name(text))
+        attribute = self._attributes[number]
+        if value is None:
+            return number, REMOVED
+        parsed = parse_value(value, attribute.type) if attribute.has_room else None
+        if parsed is not None and attribute.type is None:
+            self._new_count += 1
+            attribute.type = parsed.type
+            attribute.has_room = len(self._known or ()) + self._new_count <= limits.ATTRIBUTES_PER_ENVIRONMENT_MAX
+        if parsed is None or not attribute.has_room:
+            raise rejections.too_many_attributes()
+        return number, attribute.place(parsed)
+
+    def _number(self, name: AttributeName) -> int:
+        """Returns the number of an attribute by its name. Raises: UnknownAttribute."""
         assert self._known is not None, "the cells of a part are being read"
-        known = self._known.get(name)
-        self.meanings[name] = known
+        known = self.meanings[name] = self._known.get(name)
         if known is None and self._is_closed:
             raise rejections.unknown_attribute(name)
         number = self._numbers.get(name)
-        type = known if number is None else self._attributes[number].type
-        parsed = None if value is None else parse_value(value, type)
-        if parsed is not None and type is None:
-            if len(self._known) + len(self._new_names) >= limits.ATTRIBUTES_PER_ENVIRONMENT_MAX:
-                raise rejections.too_many_attributes()
-            self._new_names.add(name)
         if number is None:
             number = self._numbers[name] = len(self._attributes)
             self._attributes.append(_Attribute(name, known))
-        attribute = self._attributes[number]
-        if parsed is None:
-            return number, REMOVED
-        attribute.type = parsed.type
-        return number, attribute.place(parsed)
+        return number
 
     def keep(self, read: "ReadCells", line_numbers: NDArray[np.int64], ordinals: NDArray[np.uint32]) -> None:
         """Keeps the cells of the lines of a part that have no fault. The arrays are those of the lines."""

@@ -12,6 +12,7 @@ from tagloom.stores.postgres.paging import paged
 class CompactingReads(AttributeReads):
     """The reads of a snapshot that a compaction needs."""
 
+    _POSITION = "strpos"
     _wire: Wire
     _environment: int
 

@@ -20,6 +20,7 @@ def with_question_marks(query: str) -> str:
 class CompactingReads(AttributeReads):
     """The reads of a snapshot that a compaction needs."""
 
+    _POSITION = "instr"
     _connection: sqlite3.Connection
     _environment: int
 
