@@ -114,6 +114,56 @@ def test_each_command_says_the_same_on_a_directory_and_on_a_server(twins: Twins,
     assert say("tribe", "list", "--json").json == []
 
 
+def test_commands_about_attributes_say_the_same_on_a_directory_and_on_a_server(twins: Twins) -> None:
+    pair = twins.pair()
+
+    def say(*arguments: object) -> Said:
+        return both(twins, pair, *arguments)
+
+    assert say("attributes", "list").out.split() == ["attribute", "type", "people", "description"]
+    put = ("attributes", "put", "plan", "--type", "text")
+    assert say(*put, "--description", "What they pay.", "--dry-run", "--json").json["dry_run"] is True
+    assert say(*put, "--description", "What they pay.").out == "Attribute plan has the type text.\n"
+    assert say("attributes", "put", "plan", "--type", "number").code == 1
+    assert say("attributes", "put", "plan", "--type", "color").code == 2
+    receipt = say("attributes", "set", "u1", "plan=2026-03-01", "age:=42", 'a/b c:=["x"]', "seen=2026-03-01", "--json")
+    assert (receipt.json["attributes"], receipt.json["new_attributes"], receipt.json["new_people"]) == (4, 3, 1)
+    shown = {"a/b c": ["x"], "age": 42, "plan": "2026-03-01", "seen": "2026-03-01T00:00:00.000Z"}
+    assert say("show", "u1", "--json").json["attributes"] == shown
+    assert '\nattributes\n  a/b c: ["x"]\n  age: 42\n  plan: "2026-03-01"\n' in say("show", "u1").out
+    assert say("attributes", "set", "u1", "plan=free", "age=old").code == 1
+    assert say("attributes", "set", "u1", "plan=free", "plan:=1").code == 2
+    assert say("attributes", "set", "u1", "plan").code == 2
+    assert say("attributes", "set", "u1", "age:=x").code == 2
+    assert say("attributes", "set", "u1").code == 2
+    assert say("attributes", "set", "u1", 'company:={"size": 3}', "--dry-run", "--json").json["attributes"] == 1
+    assert say("attributes", "set", "v1", "age:=7", "--visitor", "--json").json["new_people"] == 1
+    assert "attribute values" in say("attributes", "set", "u1", "age:=43", "plan:=null", "--replace").out
+    assert say("show", "u1", "--json").json["attributes"] == {"age": 43}
+    (change,) = say("history", "--person", "u1", "--limit", "1", "--json").json
+    assert (change["source"], len(change["attribute_changes"])) == ("attributes", 4)
+    for where in pair:
+        assert 'age: 42 -> 43, plan: "2026-03-01" -> none, seen: ' in run("history", "--person", "u1", *where).out
+    assert say("attributes", "list", "--json").json[1] == {
+        "name": "age",
+        "type": "number",
+        "description": "",
+        "people": 2,
+    }
+    assert "from 7 to 43" in say("attributes", "show", "age").out
+    assert "… and 1 more values." in say("attributes", "show", "age", "--limit", "1").out
+    assert say("attributes", "show", "age", "--json").json["distinct"] == 2
+    assert say("attributes", "show", "none").code == 1
+    say("tribe", "create", "Old", '{"type":"attribute","attribute":"age","op":"greater","value":40}', "--json")
+    assert say("attributes", "show", "age", "--json").json["tribes"] == ["old"]
+    assert say("attributes", "delete", "age").code == 1
+    assert say("attributes", "delete", "age", "--force", "--json").json["attributes"] == 2
+    assert "Nothing was deleted." in say("attributes", "delete", "seen").out
+    assert say("attributes", "delete", "age", "--force", "--yes", "--json").json["dry_run"] is False
+    assert say("show", "u1", "--json").json["attributes"] == {}
+    assert say("attributes", "set", "u1", "--replace", "--json").json["attributes"] == 0
+
+
 def test_an_export_from_a_server_that_fails_leaves_no_file(twins: Twins, tmp_path: Path) -> None:
     said = run("export", "tribe", "nope", *twins.pair()[1], "--out", tmp_path / "out.csv")
 

@@ -25,7 +25,7 @@ def test_nothing_is_cut_off_or_wrapped_when_somebody_else_reads(data: Path, tmp_
     said = run_process("history", "--person", "u1", "--data", data)
 
     head, line = said.out.splitlines()
-    assert head.split() == ["version", "at", "(UTC)", "action", "by", "from", "added", "removed", "their", "tags"]
+    assert head.split() == ["version", "at", "(UTC)", "action", "by", "from", "added", "removed", "their", "changes"]
     assert line.endswith(f"+{LONG}")
     assert name in line
     assert "\x1b" not in said.out

@@ -57,6 +57,7 @@ def bring_what_examples_name(url: str, token: str) -> str:
     """Brings the people, tags, tribes and definitions that the examples name; returns the id of an import."""
     with Tagloom(url, token) as client:
         client.add_tag("sports/football", user="u1")
+        client.put_attribute("plan", "text")
         client.create_tribe("Football fans", rules.tag("sports/football"))
         columns = [{"type": "value", "column": "plan", "branch": "plan"}]
         client.put_mapping("crm", {"user": "id", "prefix": "crm", "columns": columns})

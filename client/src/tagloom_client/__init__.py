@@ -4,8 +4,11 @@ from tagloom_client import models, problems, rules
 from tagloom_client.client import AsyncTagloom, Tagloom
 from tagloom_client.models import (
     Alias,
+    Attribute,
     AttributeChange,
+    AttributeDetails,
     AttributeOp,
+    AttributeType,
     Because,
     Change,
     Context,
@@ -47,6 +50,7 @@ from tagloom_client.models import (
     Token,
     Tribe,
     UnknownInRule,
+    ValueCount,
     Why,
 )
 from tagloom_client.problems import AnswerInvalid, ConnectionFailed, ProblemError, TagloomError
@@ -58,8 +62,11 @@ __all__ = [
     "Alias",
     "AnswerInvalid",
     "AsyncTagloom",
+    "Attribute",
     "AttributeChange",
+    "AttributeDetails",
     "AttributeOp",
+    "AttributeType",
     "Because",
     "Change",
     "ConnectionFailed",
@@ -106,6 +113,7 @@ __all__ = [
     "Token",
     "Tribe",
     "UnknownInRule",
+    "ValueCount",
     "Why",
     "models",
     "problems",

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from inspect import Parameter, signature
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, cast, get_args, overload
 
-from tagloom_client import event_sources, events, imports, requests, syncs, tribes
+from tagloom_client import attributes, event_sources, events, imports, requests, syncs, tribes
 from tagloom_client.asking import Ask, Lines, Place
 from tagloom_client.async_sender import AsyncSender
 from tagloom_client.models import Page
@@ -166,6 +166,8 @@ class Methods:
     set_tags_of = One(requests.set_tags_of)
     add_tag = One(requests.add_tag)
     remove_tag = One(requests.remove_tag)
+    set_attributes = One(attributes.set_attributes)
+    replace_attributes = One(attributes.replace_attributes)
 
     # Taggings.
     upload = One(requests.upload)
@@ -204,6 +206,12 @@ class Methods:
     export_people_with = Streamed(requests.export_people_with)
     download_people_with = Bytes(requests.download_people_with)
     list_aliases = Pages(requests.list_aliases)
+
+    # Attributes.
+    list_attributes = Pages(attributes.list_attributes)
+    get_attribute = One(attributes.get_attribute)
+    put_attribute = One(attributes.put_attribute)
+    delete_attribute = One(attributes.delete_attribute)
 
     # Tribes.
     list_tribes = Pages(tribes.list_tribes)

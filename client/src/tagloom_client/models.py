@@ -29,6 +29,7 @@ EventCount = Literal["at-least", "at-most", "exactly"]
 EventFormat = Literal["json", "ndjson"]
 ContextOp = Literal["is", "is-not", "one-of", "contains", "greater", "less", "is-set"]
 AttributeOp = ContextOp | Literal["before", "after", "in-last", "in-next"]
+AttributeType = Literal["boolean", "number", "text", "time", "list"]
 ContextValue = str | int | float | bool
 Context = Mapping[str, ContextValue | None]
 """Values of one request for the context nodes of rules. A field that is None is missing."""
@@ -330,6 +331,39 @@ class Overlap(msgspec.Struct, frozen=True):
 
     regions: tuple[OverlapRegion, ...]
     version: int
+
+
+class Attribute(msgspec.Struct, frozen=True, kw_only=True):
+    """An attribute of the catalogue. `people` is the number of people who have a value."""
+
+    name: str
+    type: AttributeType
+    description: str = ""
+    people: int = 0
+
+
+class ValueCount(msgspec.Struct, frozen=True):
+    """A value of an attribute, and the number of people who have it."""
+
+    value: Any
+    people: int
+
+
+class AttributeDetails(msgspec.Struct, frozen=True, kw_only=True):
+    """The most frequent values of an attribute, and the tribes and mappings that name it.
+
+    `distinct` is the number of different values. It is None, and `values` is empty, if there are too many to count.
+    `least` and `greatest` are those of numbers and times.
+    """
+
+    attribute: Attribute
+    version: int
+    distinct: int | None
+    values: tuple[ValueCount, ...]
+    least: Any = None
+    greatest: Any = None
+    tribes: tuple[str, ...] = ()
+    mappings: tuple[str, ...] = ()
 
 
 class AttributeChange(msgspec.Struct, frozen=True, kw_only=True):

@@ -30,6 +30,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "demo": ("demo", "Load a sample of customers with tags and tribes, and serve it."),
     "import": ("imports", "Tag people from a file; exit 3 if lines were rejected."),
     "tag": ("tags", "Add tags to a person, or remove them."),
+    "attributes": ("attributes", "Attributes, typed facts about people: set, list, show, put, delete."),
     "events": ("events", "Events of people: record, list, recent, export, types."),
     "sources": (
         "event_sources",

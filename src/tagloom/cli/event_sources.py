@@ -17,6 +17,7 @@ from tagloom.cli.options import (
     UrlOption,
     at_site,
     unicode_text,
+    unicode_texts,
 )
 from tagloom.cli.output import say_json, say_table, shown_time, tell
 from tagloom.words.event_sources import EventSourceDraft
@@ -33,19 +34,13 @@ sources_app.add_typer(write_key_app, name="write-key")
 sources_app.add_typer(secret_key_app, name="secret-key")
 
 
-def _unicode_texts(values: list[str] | None) -> list[str] | None:
-    for value in values or ():
-        unicode_text(value)
-    return values
-
-
 SourceArgument = Annotated[str, typer.Argument(help="The id of the event source.", callback=unicode_text)]
 OriginsOption = Annotated[
     list[str] | None,
     typer.Option(
         "--origin",
         help="The origin of pages that can use the write key, such as https://shop.example. Default: all pages.",
-        callback=_unicode_texts,
+        callback=unicode_texts,
     ),
 ]
 EventTypesOption = Annotated[
@@ -54,12 +49,12 @@ EventTypesOption = Annotated[
         "--event-type",
         metavar="NAME=TYPE",
         help="The type of an event name, such as 'Order Completed=order/completed'. Default: by the usual rule.",
-        callback=_unicode_texts,
+        callback=unicode_texts,
     ),
 ]
 IgnoredPropertiesOption = Annotated[
     list[str] | None,
-    typer.Option("--ignore-property", help="A property that is not recorded.", callback=_unicode_texts),
+    typer.Option("--ignore-property", help="A property that is not recorded.", callback=unicode_texts),
 ]
 
 

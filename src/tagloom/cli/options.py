@@ -32,6 +32,13 @@ def unicode_text(value: str | None) -> str | None:
     return value
 
 
+def unicode_texts(values: list[str] | None) -> list[str] | None:
+    """Returns the values of an argument or option unchanged. Raises: typer.BadParameter: a value is not UTF-8."""
+    for value in values or ():
+        unicode_text(value)
+    return values
+
+
 DataOption = Annotated[
     Path | None, typer.Option("--data", help="Data directory of an installation (or set TAGLOOM_DATABASE_URL).")
 ]

@@ -199,12 +199,22 @@ def say_receipt(receipt: Mapping[str, Any], *, title: str, is_all_rejected: bool
         ("new tags", "new_tags"),
         ("skipped", "skipped"),
         ("people removed", "people_removed"),
+        ("attribute values", "attributes"),
+        ("new attributes", "new_attributes"),
     ):
         if receipt.get(field):
             rows.append((label, receipt[field]))
-    is_idle = not any(
-        receipt.get(field) for field in ("added", "removed", "renewed", "new_people", "new_tags", "people_removed")
+    changed = (
+        "added",
+        "removed",
+        "renewed",
+        "new_people",
+        "new_tags",
+        "people_removed",
+        "attributes",
+        "new_attributes",
     )
+    is_idle = not any(receipt.get(field) for field in changed)
     idle = "nothing changed, " if is_idle and not is_all_rejected else ""
     say(f"[bold]{escape(title)}[/]  {idle}version {receipt['version']:,}")
     say_table(("", "count"), rows, numbers=(1,))

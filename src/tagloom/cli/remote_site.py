@@ -16,6 +16,7 @@ from tagloom.events.event_exports import EventQuery
 from tagloom.files.table_encoding import ExportFormat
 from tagloom.ports.imports import FETCHED, WORKED_ON
 from tagloom.tagging.undo import Chosen
+from tagloom.words.attributes import AttributeType
 from tagloom.words.event_sources import EventSourceDraft
 from tagloom.words.people import Person
 from tagloom.words.problems import RuleInvalid
@@ -134,6 +135,32 @@ class RemoteSite:
                 iter([body]), format="json", mode=mode, source_name="tag", expires_at=expires_at, ttl=ttl
             )
             return plain(receipt)
+
+    def set_attributes(self, person: Person, values: Plain, *, is_replacing: bool, dry_run: bool) -> Plain:
+        """Sets attributes of a person. If `is_replacing`, removes all others."""
+        with problems_of_server():
+            set_them = self._client.replace_attributes if is_replacing else self._client.set_attributes
+            return plain(set_them(values, **_who(person), dry_run=dry_run, source_name="attributes"))
+
+    def list_attributes(self) -> list[Plain]:
+        """Returns the attributes by name."""
+        with problems_of_server():
+            return [plain(each) for each in self._client.list_attributes(limit=PAGE_ITEMS_MAX)]
+
+    def get_attribute(self, name: str, *, limit: int) -> Plain:
+        """Returns an attribute with its most frequent values."""
+        with problems_of_server():
+            return plain(self._client.get_attribute(name, limit=limit))
+
+    def put_attribute(self, name: str, type: AttributeType, *, description: str | None, dry_run: bool) -> Plain:
+        """Creates an attribute, or changes its description."""
+        with problems_of_server():
+            return plain(self._client.put_attribute(name, type, description=description, dry_run=dry_run))
+
+    def delete_attribute(self, name: str, *, force: bool, dry_run: bool) -> Plain:
+        """Deletes an attribute, and removes its values from all people."""
+        with problems_of_server():
+            return plain(self._client.delete_attribute(name, force=force, dry_run=dry_run))
 
     def record_events(self, body: Path | BinaryIO, format: EventFormat, *, source: str, dry_run: bool) -> Plain:
         """Records the events of a body as one batch."""

@@ -26,9 +26,11 @@ from tagloom.imports.problems import ImportStateWrong
 from tagloom.people import export as exports
 from tagloom.ports.imports import FETCHED, WORKED_ON, ImportFormat
 from tagloom.ports.pages import Page
+from tagloom.ports.writes import PutAttribute
 from tagloom.services import make_services
 from tagloom.tagging.undo import Chosen
 from tagloom.tribes.definitions import Draft
+from tagloom.words.attributes import AttributeType, parse_attribute_name
 from tagloom.words.changes import Origin
 from tagloom.words.event_sources import EventSourceDraft
 from tagloom.words.expiry import expiry_of
@@ -114,7 +116,17 @@ class EventSourceSite(Protocol):
     def export_events(self, query: EventQuery, format: ExportFormat) -> Iterator[bytes]: ...
 
 
-class Site(ImportSite, EventSourceSite, Protocol):
+class AttributeSite(Protocol):
+    """An environment in which commands change attributes, and the attributes of a person."""
+
+    def list_attributes(self) -> list[Plain]: ...
+    def get_attribute(self, name: str, *, limit: int) -> Plain: ...
+    def put_attribute(self, name: str, type: AttributeType, *, description: str | None, dry_run: bool) -> Plain: ...
+    def delete_attribute(self, name: str, *, force: bool, dry_run: bool) -> Plain: ...
+    def set_attributes(self, person: Person, values: Plain, *, is_replacing: bool, dry_run: bool) -> Plain: ...
+
+
+class Site(ImportSite, EventSourceSite, AttributeSite, Protocol):
     """The environment in which commands work, in a data directory or on a server."""
 
     def version(self) -> int: ...
@@ -280,6 +292,39 @@ class LocalSite:
         expiry = expiry_of(expires_at, ttl, self._services.now())
         origin, taggings = Origin(_ACTOR, "tag"), self._services.taggings
         return plain(taggings.submit_tags(self._environment, person, tags, mode, origin, expiry).result())
+
+    def set_attributes(self, person: Person, values: Plain, *, is_replacing: bool, dry_run: bool) -> Plain:
+        """Sets attributes of a person. If `is_replacing`, removes all others."""
+        set_them = self._services.people.set_attributes
+        return plain(
+            set_them(
+                self._environment,
+                person,
+                values,
+                Origin(_ACTOR, "attributes"),
+                is_replacing=is_replacing,
+                dry_run=dry_run,
+            )
+        )
+
+    def list_attributes(self) -> list[Plain]:
+        """Returns the attributes by name."""
+        return [plain(each) for each in self._services.attributes.list_attributes(self._environment)]
+
+    def get_attribute(self, name: str, *, limit: int) -> Plain:
+        """Returns an attribute with its most frequent values."""
+        found = parse_attribute_name(name)
+        return plain(self._services.attributes.get_attribute(self._environment, found, limit=limit))
+
+    def put_attribute(self, name: str, type: AttributeType, *, description: str | None, dry_run: bool) -> Plain:
+        """Creates an attribute, or changes its description."""
+        write, origin = PutAttribute(parse_attribute_name(name), type, description), Origin(_ACTOR)
+        return plain(self._services.attributes.put_attribute(self._environment, write, origin, dry_run=dry_run))
+
+    def delete_attribute(self, name: str, *, force: bool, dry_run: bool) -> Plain:
+        """Deletes an attribute, and removes its values from all people."""
+        found, delete = parse_attribute_name(name), self._services.attributes.delete_attribute
+        return plain(delete(self._environment, found, Origin(_ACTOR), force=force, dry_run=dry_run))
 
     def record_events(self, body: Path | BinaryIO, format: EventFormat, *, source: str, dry_run: bool) -> Plain:
         """Records the events of a body as one batch."""

@@ -23,6 +23,7 @@ from tagloom.cli.options import (
 )
 from tagloom.cli.output import say, say_json, say_receipt, say_table, shown_time, tell
 from tagloom.tagging.undo import Chosen
+from tagloom.words.attributes import shown_value
 from tagloom.words.receipts import Mode
 
 app = typer.Typer()
@@ -100,7 +101,7 @@ def show_history(
         )
         for change in changes
     ]
-    columns = ("version", "at (UTC)", "action", "by", "from", "added", "removed", *(["their tags"] if who else []))
+    columns = ("version", "at (UTC)", "action", "by", "from", "added", "removed", *(["their changes"] if who else []))
     say_table(columns, rows, numbers=(0, 5, 6), wraps=(3, 4, 7) if who else (3, 4))
     if has_events:
         say("\nAll versions recorded events. List them with: --action events")
@@ -113,9 +114,21 @@ def _undone(change: Mapping[str, Any]) -> str:
 
 
 def signed(change: Mapping[str, Any]) -> str:
-    """Returns the changes of a person's tags in one version as a text such as `+added -removed ~renewed`."""
+    """Returns the changes of a person in one version as a text.
+
+    Tags are `+added -removed ~renewed`. Attributes follow, such as `, plan: "free" -> "gold"`, with `none` for no value.
+    """
     signs = ("+", "tags_added"), ("-", "tags_removed"), ("~", "tags_renewed")
-    return " ".join(f"{sign}{name}" for sign, field in signs for name in change[field])
+    tags = [f"{sign}{name}" for sign, field in signs for name in change[field]]
+    values = [
+        f"{each['attribute']}: {_shown_or_none(each['before'])} -> {_shown_or_none(each['after'])}"
+        for each in change["attribute_changes"]
+    ]
+    return ", ".join([*([" ".join(tags)] if tags else []), *values])
+
+
+def _shown_or_none(value: Any) -> str:
+    return "none" if value is None else shown_value(value)
 
 
 @app.command("undo")

@@ -66,6 +66,10 @@ def show_person(
     expiries = found["expires_at"]
     shown = [f"{tag} (until {expiries[tag]})" if tag in expiries else tag for tag in found["tags"]]
     tell("tags    " + (", ".join(shown) or "none"))
+    if found["attributes"]:
+        tell("attributes")
+        for name, value in found["attributes"].items():
+            tell(f"  {name}: {shown_value(value)}")
     if decision is None:
         return
     tell("tribes  " + (", ".join(decision["tribes"]) or "none"))

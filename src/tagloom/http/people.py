@@ -1,12 +1,14 @@
-"""Users and visitors, and the tags of one of them."""
+"""Users and visitors, and the tags and attributes of one of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
+from msgspec import UNSET
 
 from tagloom.http.framework.bodies import read_json
 from tagloom.http.framework.context import Answer, Call
-from tagloom.http.framework.schemas import PeoplePage, PersonBody, PersonTags, TagsBody
+from tagloom.http.framework.schemas import AttributesBody, PeoplePage, PersonBody, PersonTags, TagsBody
 from tagloom.words.catalogue import Match
 from tagloom.words.expiry import Expiry
 from tagloom.words.people import Kind, Person, PersonRecord
@@ -46,10 +48,23 @@ class PeopleHandlers:
         return Answer(await self._record(call))
 
     async def put_person(self, call: Call) -> Answer:
-        """Creates the person."""
+        """Creates the person, or replaces all attributes of the person."""
         person, origin, environment = call.person(self.kind), call.origin, call.environment
-        await read_json(call, PersonBody, default=b"{}")
-        return Answer(await call.in_thread(lambda: call.services.people.put_person(environment, person, origin)))
+        dry_run, key = call.flag("dry_run"), call.idempotency_key()
+        body = await read_json(call, PersonBody, default=b"{}")
+        if body.attributes is not UNSET:
+            call.principal.require("tags:write", space=environment.space)
+            return Answer(await self._with_attributes(call, person, body.attributes, is_replacing=True))
+        put = call.services.people.put_person
+        return Answer(
+            await call.in_thread(lambda: put(environment, person, origin, dry_run=dry_run, idempotency_key=key))
+        )
+
+    async def patch_person(self, call: Call) -> Answer:
+        """Sets attributes of the person."""
+        person = call.person(self.kind)
+        body = await read_json(call, AttributesBody)
+        return Answer(await self._with_attributes(call, person, body.attributes, is_replacing=False))
 
     async def erase_person(self, call: Call) -> Answer:
         """Erases the person everywhere."""
@@ -85,6 +100,26 @@ class PeopleHandlers:
         future = await call.state.submit(
             environment.key,
             lambda: taggings.submit_tags(environment, person, tags, mode, origin, expiry),
+            organization=call.principal.organization,
+        )
+        return check_single(await call.written(future))
+
+    async def _with_attributes(
+        self, call: Call, person: Person, values: Mapping[str, Any], *, is_replacing: bool
+    ) -> Receipt:
+        environment, origin, submit = call.environment, call.origin, call.services.people.submit_attributes
+        dry_run, key = call.flag("dry_run"), call.idempotency_key()
+        future = await call.state.submit(
+            environment.key,
+            lambda: submit(
+                environment,
+                person,
+                values,
+                origin,
+                is_replacing=is_replacing,
+                dry_run=dry_run,
+                idempotency_key=key,
+            ),
             organization=call.principal.organization,
         )
         return check_single(await call.written(future))

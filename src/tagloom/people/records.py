@@ -85,9 +85,18 @@ class People:
         """
         return self._population_of(environment).people_with(tag, match, as_of=as_of)
 
-    def put_person(self, environment: Environment, person: Person, origin: Origin) -> Receipt:
+    def put_person(
+        self,
+        environment: Environment,
+        person: Person,
+        origin: Origin,
+        *,
+        dry_run: bool = False,
+        idempotency_key: str | None = None,
+    ) -> Receipt:
         """Creates the person. Changes nothing for a person who exists."""
-        return self._population_of(environment).write(PutPerson(person), WriteOptions(origin))
+        options = WriteOptions(origin, dry_run, idempotency_key, _fingerprint(person, idempotency_key))
+        return self._population_of(environment).write(PutPerson(person), options)
 
     def submit_attributes(
         self,
@@ -109,10 +118,7 @@ class People:
         """
         part = lines_part([Line(1, key_of(person.kind, person.id), attributes=_flat(values))])
         write = Apply([part], BatchRules(mode="add", replaces_attributes=is_replacing))
-        fingerprint = ""
-        if idempotency_key is not None:
-            asked = repr((person.kind, person.id, values, is_replacing)).encode("utf-8", "surrogatepass")
-            fingerprint = hashlib.blake2b(asked, digest_size=32).hexdigest()
+        fingerprint = _fingerprint((person, values, is_replacing), idempotency_key)
         options = WriteOptions(origin, dry_run, idempotency_key, fingerprint)
         return self._population_of(environment).submit(write, options)
 
@@ -142,6 +148,12 @@ class People:
         # First, so that a failure is repeated with the erasure, and for people who have nothing else.
         self._delete_messages(environment.key, person)
         return self._population_of(environment).write(ErasePerson(person), WriteOptions(origin))
+
+
+def _fingerprint(asked: object, idempotency_key: str | None) -> str:
+    if idempotency_key is None:
+        return ""
+    return hashlib.blake2b(repr(asked).encode("utf-8", "surrogatepass"), digest_size=32).hexdigest()
 
 
 def _flat(values: Mapping[str, Any]) -> Mapping[str, Any]:

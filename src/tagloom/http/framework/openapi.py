@@ -23,14 +23,16 @@ from tagloom.http.framework.schemas import EventLine, EventsBody, ImportOptions,
 from tagloom.http.problems import AddressTooLong, HeadersTooLarge, VersionNotReached
 from tagloom.ports.problems import EnvironmentNotFound, OrganizationNotFound, SpaceNotFound, StoreUnavailable
 from tagloom.server.multipart import MULTIPART
+from tagloom.words import limits as words_limits
 from tagloom.words.tenants import ENVIRONMENT_NAMES
 from tagloom.words.tribes import Tribe
 
 Json = dict[str, Any]
 
 GROUPS = {
-    "People": "Users and visitors, and the tags of one of them.",
+    "People": "Users and visitors, and the tags and attributes of one of them.",
     "Tags": "The catalogue of an environment.",
+    "Attributes": "Typed facts about people, and the values that people have.",
     "Taggings": "Many people at once: in and out.",
     "Events": "What people did in an app.",
     "Tribes": "Named audiences, and who is in them.",
@@ -48,6 +50,7 @@ PATH_PARAMETERS = {
     "environment": "development, staging or production.",
     "id": "The person's id, percent-encoded: a slash is %2F.",
     TAG: "The tag: its levels as segments, or with its slashes encoded as one segment.",
+    "attribute": "The name of an attribute, percent-encoded: a slash is %2F.",
     "tribe": "A tribe's id.",
     "sync": "A sync's id.",
     "source": "The id of an event source.",
@@ -93,6 +96,7 @@ EXAMPLES: dict[str, str | int] = {
     "environment": "production",
     "id": "u1",
     TAG: "sports/football",
+    "attribute": "plan",
     "tribe": "football-fans",
     "sync": "crm",
     "source": "web",
@@ -174,6 +178,9 @@ def _clean(value: Any) -> Any:
             kinds = [kind for place, kind in enumerate(items) if kind not in items[:place]]
             rest = {key: each for key, each in value.items() if key not in ("prefixItems", "items")}
             return _clean({**rest, "items": kinds[0] if len(kinds) == 1 else {"anyOf": kinds}})
+        case {"type": "object"} if "properties" not in value and "additionalProperties" not in value:
+            # Generators read an object without these fields as an empty one.
+            return _clean({**value, "additionalProperties": True})
         case {"$ref": str(ref)} if (name := ref.rpartition("/")[2]) in RENAMED:
             return {**value, "$ref": ref.removesuffix(name) + RENAMED[name]}
         case dict():
@@ -226,6 +233,8 @@ def _path_parameter(name: str) -> Json:
         schema = {"type": "integer", "minimum": 1, "maximum": 999_999_999_999_999_999}
     elif name == "id":
         schema["maxLength"] = 256
+    elif name == "attribute":
+        schema["maxLength"] = words_limits.CHARACTERS_PER_ATTRIBUTE_NAME_MAX
     found = {
         "name": name,
         "in": "path",

@@ -23,6 +23,7 @@ Handler = Callable[[Call], Awaitable[Answer | Stream | Events]]
 Group = Literal[
     "People",
     "Tags",
+    "Attributes",
     "Taggings",
     "Events",
     "Event sources",

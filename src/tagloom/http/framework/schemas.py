@@ -17,6 +17,7 @@ from tagloom.tagging.catalogue import TagDetails
 from tagloom.tribes import limits as tribes_limits
 from tagloom.words import limits as words_limits
 from tagloom.words.accounts import SCOPES, Scope, Token
+from tagloom.words.attributes import Attribute, AttributeType
 from tagloom.words.catalogue import Tag
 from tagloom.words.changes import Change, Freed, Horizon, Version
 from tagloom.words.decisions import Because
@@ -90,6 +91,14 @@ CategoryText = Annotated[
 DescriptionText = Annotated[
     str, Meta(description="A paragraph.", extra_json_schema={"maxLength": tribes_limits.CHARACTERS_PER_DESCRIPTION_MAX})
 ]
+AttributeValuesBody = Annotated[
+    dict[str, Any],
+    Meta(
+        description="Values by name: a boolean, a number, a text, a time as text, or a list of texts. Null removes a "
+        "value. The fields of nested objects get names such as `company.size`.",
+        examples=[{"plan": "gold", "company": {"size": 3}, "renews_at": None}],
+    ),
+]
 Cursor = Annotated[str | None, Meta(description="The cursor of the next page; null on the last one.")]
 
 
@@ -114,7 +123,22 @@ class TagsBody(_Body, frozen=True, kw_only=True):
 
 
 class PersonBody(_Body, frozen=True, kw_only=True):
-    """A new person: an object without fields, or no body."""
+    """A new person: an object without fields, or no body. With `attributes`, these replace all that the person has."""
+
+    attributes: AttributeValuesBody | UnsetType = UNSET
+
+
+class AttributesBody(_Body, frozen=True, kw_only=True):
+    """Values of attributes of one person. Other attributes of the person do not change."""
+
+    attributes: AttributeValuesBody
+
+
+class AttributeBody(_Body, frozen=True, kw_only=True):
+    """The type of an attribute, and its description. Without a description, it does not change."""
+
+    type: AttributeType
+    description: DescriptionText | UnsetType = UNSET
 
 
 class TaggingLine(_Body, frozen=True, kw_only=True):
@@ -487,6 +511,14 @@ class TagsPage(msgspec.Struct, frozen=True, kw_only=True):
     """Tags in the order of their code points."""
 
     items: tuple[Tag, ...]
+    next_cursor: Cursor
+    version: Version
+
+
+class AttributesPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Attributes by name."""
+
+    items: tuple[Attribute, ...]
     next_cursor: Cursor
     version: Version
 

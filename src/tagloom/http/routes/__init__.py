@@ -55,6 +55,7 @@ from tagloom.http.framework.schemas import (
     UndoBody,
 )
 from tagloom.http.problems import NotAcceptable, PreconditionRequired
+from tagloom.http.routes.attributes import ATTRIBUTES
 from tagloom.http.routes.event_sources import EVENT_SOURCES
 from tagloom.http.routes.events import EVENTS
 from tagloom.http.routes.imports import IMPORTS, MAPPINGS
@@ -686,6 +687,7 @@ ROUTES: tuple[Route, ...] = (
     *EVENTS,
     *EVENT_SOURCES,
     *TAGS,
+    *ATTRIBUTES,
     *TRIBES,
     *DECISIONS,
     *HISTORY,

@@ -20,7 +20,7 @@ from tagloom.http.framework.parameters import (
     Parameter,
 )
 from tagloom.http.framework.routing import Route
-from tagloom.http.framework.schemas import PeoplePage, PersonBody, PersonTags, TagsBody
+from tagloom.http.framework.schemas import AttributesBody, PeoplePage, PersonBody, PersonTags, TagsBody
 from tagloom.http.people import USERS, VISITORS, PeopleHandlers
 from tagloom.http.problems import NotAcceptable
 from tagloom.ports import limits as ports_limits
@@ -35,7 +35,19 @@ from tagloom.ports.problems import (
 from tagloom.tagging.taggings import FORMAT_OF_CONTENT_TYPE
 from tagloom.words.expiry import ExpiryInvalid, ExpiryPast
 from tagloom.words.people import PersonRecord
-from tagloom.words.problems import ExclusiveBranch, MirrorEmpty, PersonIdInvalid, TagIsAlias, TagProblem, UnknownTag
+from tagloom.words.problems import (
+    AttributeNameInvalid,
+    AttributeTypeConflict,
+    AttributeValueInvalid,
+    ExclusiveBranch,
+    MirrorEmpty,
+    PersonIdInvalid,
+    TagIsAlias,
+    TagProblem,
+    TooManyAttributes,
+    UnknownAttribute,
+    UnknownTag,
+)
 from tagloom.words.receipts import Receipt
 from tagloom.words.rejections import MirrorUnreadable
 
@@ -55,6 +67,13 @@ IDEMPOTENCY_KEY = Parameter(
 )
 
 
+ATTRIBUTE_PROBLEMS: tuple[type[Problem], ...] = (
+    AttributeNameInvalid,
+    AttributeValueInvalid,
+    AttributeTypeConflict,
+    UnknownAttribute,
+    TooManyAttributes,
+)
 SEARCH_MATCH = Parameter(
     name="search_match",
     description="How ids are compared with `search`.",
@@ -127,12 +146,30 @@ def _people(door: PeopleHandlers) -> tuple[Route, ...]:
             path=one,
             handler=door.put_person,
             group="People",
-            summary=f"Create a {kind} without tags",
+            summary=f"Create a {kind}, or replace all attributes of a {kind}",
+            description="Without `attributes` in the body, the person is created, or does not change. `attributes` "
+            "also needs the scope tags:write.",
             scopes=("people:write",),
+            parameters=(DRY_RUN, SOURCE),
+            headers=(IDEMPOTENCY_KEY,),
             body=PersonBody,
             is_body_required=False,
             answer=Receipt,
-            problems=other,
+            problems=(*other, IdempotencyKeyReused, *ATTRIBUTE_PROBLEMS),
+        ),
+        Route(
+            method="PATCH",
+            path=one,
+            handler=door.patch_person,
+            group="People",
+            summary=f"Set and remove attributes of a {kind}",
+            description="Creates the person. The first value decides about the type of a new attribute.",
+            scopes=("tags:write",),
+            parameters=(DRY_RUN, SOURCE),
+            headers=(IDEMPOTENCY_KEY,),
+            body=AttributesBody,
+            answer=Receipt,
+            problems=(*other, IdempotencyKeyReused, *ATTRIBUTE_PROBLEMS),
         ),
         Route(
             method="DELETE",
