@@ -7,7 +7,8 @@ import pytest
 from tagloom.base.problems import Problem
 from tagloom.ports.population import Population
 from tagloom.ports.problems import BodyOutdated
-from tagloom.ports.writes import ErasePerson, MergeTags, MoveTag, Part, PutTag, WriteOptions
+from tagloom.ports.writes import DeleteAttribute, ErasePerson, MergeTags, MoveTag, Part, PutTag, WriteOptions
+from tagloom.words.attributes import AttributeName
 from tagloom.words.receipts import Mode, Receipt
 from tagloom.words.tags import TagPath
 from tests.bodies import Line, part, user
@@ -53,6 +54,38 @@ def test_a_set_meets_those_who_came_while_it_was_read(population: Population) ->
 
     assert [tags_of(population, f"late{number}") for number in range(3)] == [("b",), ("before",), ("before",)]
     assert tags_of(population, "new1") == ("b",)
+
+
+@pytest.mark.parametrize("meanwhile", [3, None, "gold"])
+def test_an_attribute_that_others_create_while_a_body_is_read_has_one_type(
+    population: Population, meanwhile: object
+) -> None:
+    """A body that gave it the same type is applied. A body that gave it another type is refused or checked again."""
+
+    def parts() -> Iterator[Part]:
+        yield part([user("u1", plan=1)])
+        apply(population, "add", user("u2", "a", plan=meanwhile), origin=BOB)
+        yield part([user("u1", plan=2), user("u3", plan="2026-03-01")], first_line=2)
+
+    written = outcome(write_parts, population, parts(), Batch(mode="add", origin=ADA))
+
+    if meanwhile != "gold":
+        assert (written.attributes, [each.problem for each in written.rejected]) == (1, ["attribute-type-conflict"])
+        assert [population.find_person(user_of(id)) is None for id in ("u1", "u3")] == [False, True]
+    elif written is not BodyOutdated:
+        assert [each.line for each in written.rejected] == [1, 2]
+
+
+def test_a_value_is_not_given_to_an_attribute_that_is_deleted_while_it_is_read(population: Population) -> None:
+    apply(population, "add", user("u1", plan="gold"))
+
+    def parts() -> Iterator[Part]:
+        yield part([user("u2", plan="2026-03-01")])
+        population.write(DeleteAttribute(AttributeName("plan")), WriteOptions(BOB))
+
+    written = outcome(write_parts, population, parts(), Batch(mode="add", origin=ADA))
+
+    assert written is BodyOutdated or (written.attributes, written.new_attributes) == (1, 1)
 
 
 @pytest.mark.parametrize("count", [2, 65, 100, 999])

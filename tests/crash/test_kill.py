@@ -94,8 +94,14 @@ class Writer(threading.Thread):
     @staticmethod
     def write(client: Tagloom, key: str) -> Receipt:
         """Two people, of whom one is the key's own, under one key."""
-        lines = [{"user": key, "tags": ["load/own", f"load/{key[:3]}"]}, {"user": "shared", "tags": ["load/shared"]}]
-        return client.tag_people(lines, idempotency_key=key)
+        own = {"user": key, "tags": ["load/own", f"load/{key[:3]}"], "attributes": attributes_of(key)}
+        shared = {"user": "shared", "tags": ["load/shared"], "attributes": {"key": key, "vip": len(key) % 2 == 0}}
+        return client.tag_people([own, shared], idempotency_key=key)
+
+
+def attributes_of(key: str) -> dict[str, object]:
+    """The attributes of the own person of a key."""
+    return {"key": key, "writer": key[:3], "number": len(key) / 4, "seen": "2026-03-01"}
 
 
 @pytest.mark.slow
@@ -138,6 +144,7 @@ def test_a_killed_server_keeps_each_acknowledged_receipt_and_applies_no_key_twic
             found = population.find_person(Person("user", key))
             assert found is not None
             assert set(found.tags) == {"load/own", f"load/{key[:3]}"}
+            assert found.attributes == {**attributes_of(key), "seen": "2026-03-01T00:00:00.000Z"}
 
 
 PEOPLE = 20_000

@@ -207,7 +207,9 @@ IDENTIFY = {"type": "identify", "userId": "u1", "messageId": "i1", "traits": {"p
 
 def test_the_traits_of_a_message_are_attributes_of_the_person(source: Source) -> None:
     source.app.post("/v1/batch", json={"batch": [IDENTIFY, {**IDENTIFY, "userId": None, "anonymousId": "v1"}]})
-    source.app.post("/v1/identify", json={"userId": "u1", "traits": {"plan": None, "vip": True, "company": {"size": 4}}})
+    source.app.post(
+        "/v1/identify", json={"userId": "u1", "traits": {"plan": None, "vip": True, "company": {"size": 4}}}
+    )
 
     user = source.http.get(f"{source.place}/users/u1").json()
     assert user["attributes"] == {"company.size": 4, "vip": True}

@@ -17,10 +17,16 @@ from tagloom.base.problems import Problem
 from tagloom.engine.bitmaps import BitMap, bitmap_of, per_tag
 from tagloom.engine.keys.hashing import Hashed, Keyed, KeyHash, KeyTable, binary_array
 from tagloom.engine.storage import State
-from tagloom.engine.write.attribute_cells import REMOVED, AttributeLookups, Cells, ReadCells, ResolvedAttribute
+from tagloom.engine.write.attribute_cells import (
+    REMOVED,
+    AttributeLookups,
+    AttributeMeaning,
+    Cells,
+    ReadCells,
+    ResolvedAttribute,
+)
 from tagloom.ports.writes import BatchRules, Doubt, Part
 from tagloom.words import rejections
-from tagloom.words.attributes import AttributeType
 from tagloom.words.expiry import Expiry
 from tagloom.words.problems import FAULTS_OF_A_TEXT, TagProblem
 from tagloom.words.receipts import Rejected
@@ -68,7 +74,7 @@ class ResolvedBatch(NamedTuple):
     `bare` are people without tags. `expiries` are those of added taggings, for people whose last line for the tag
     has one. `meanings` are the meanings of all written paths, or the error of one without. `begun` is the state of the
     population before the first look-up; None when all look-ups were made in the transaction that applies the batch.
-    `attribute_meanings` has the type of each attribute that was named, None for unknown ones.
+    `attribute_meanings` has the meaning of each attribute that was named.
     """
 
     added: dict[TagPath, BitMap]
@@ -86,7 +92,7 @@ class ResolvedBatch(NamedTuple):
     begun: State | None
     doubtful: Doubtful = NO_DOUBT
     attributes: tuple[ResolvedAttribute, ...] = ()
-    attribute_meanings: Mapping[str, AttributeType | None] = {}
+    attribute_meanings: Mapping[str, AttributeMeaning] = {}
 
 
 class Meaning(NamedTuple):
@@ -463,7 +469,7 @@ class Aggregator:
             begun=self._begun,
             doubtful=self._doubtful(),
             attributes=self._cells.finish(self._contradicting),
-            attribute_meanings=self._cells.meanings,
+            attribute_meanings=self._cells.meanings(),
         )
 
 

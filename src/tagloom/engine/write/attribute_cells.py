@@ -43,6 +43,17 @@ class ResolvedAttribute(NamedTuple):
     values: "Codes | Sequence[str]"
 
 
+class AttributeMeaning(NamedTuple):
+    """The type of a named attribute before a body, None for an unknown one, and the type that the body gives it."""
+
+    known: AttributeType | None
+    decided: AttributeType | None
+
+    def holds(self, now: AttributeType | None) -> bool:
+        """Returns whether the body has the same meaning when the type is this one now."""
+        return now == self.known or (self.known is None and self.decided in (None, now))
+
+
 class _Attribute:
     """One attribute of a body. `data` are its distinct values so far: codes or texts."""
 
@@ -82,8 +93,7 @@ class Cells:
         self._attributes: list[_Attribute] = []
         self._new_count = 0
         self._columns: list[_Columns] = []
-        self.meanings: dict[str, AttributeType | None] = {}
-        """The types of all names that were looked up; None for an unknown attribute."""
+        self._looked_up: dict[str, AttributeType | None] = {}
 
     def read(self, cells: AttributeCells, lines: int) -> "ReadCells":
         """Reads the cells of a part with so many lines."""
@@ -135,7 +145,7 @@ class Cells:
     def _number(self, name: AttributeName) -> int:
         """Returns the number of an attribute by its name. Raises: UnknownAttribute."""
         assert self._known is not None, "the cells of a part are being read"
-        known = self.meanings[name] = self._known.get(name)
+        known = self._looked_up[name] = self._known.get(name)
         if known is None and self._is_closed:
             raise rejections.unknown_attribute(name)
         number = self._numbers.get(name)
@@ -147,6 +157,11 @@ class Cells:
     def keep(self, read: "ReadCells", line_numbers: NDArray[np.int64], ordinals: NDArray[np.uint32]) -> None:
         """Keeps the cells of the lines of a part that have no fault. The arrays are those of the lines."""
         self._columns.append(_Columns(line_numbers[read.line], ordinals[read.line], read.number, read.place))
+
+    def meanings(self) -> dict[str, AttributeMeaning]:
+        """Returns the meanings of all names."""
+        decided: dict[str, AttributeType | None] = {each.name: each.type for each in self._attributes}
+        return {name: AttributeMeaning(known, decided.get(name)) for name, known in self._looked_up.items()}
 
     def people_of_lines(self, lines: NDArray[np.int64]) -> BitMap:
         """Returns the people of those of these lines, by number, that set a value."""

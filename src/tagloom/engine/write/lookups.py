@@ -142,9 +142,9 @@ def holds(batch: ResolvedBatch, view: View) -> bool:
         if any(_understood_or_why_not(path, view) != meaning for path, meaning in batch.meanings.items()):
             return False
         types = view.attribute_types() if batch.attribute_meanings else {}
-        if any(types.get(name) != type for name, type in batch.attribute_meanings.items()):
+        if not all(meaning.holds(types.get(name)) for name, meaning in batch.attribute_meanings.items()):
             return False
-        if begun.is_closed != now.is_closed and None in batch.attribute_meanings.values():
+        if begun.is_closed != now.is_closed and any(each.known is None for each in batch.attribute_meanings.values()):
             return False
     return begun.keys_generation == now.keys_generation or not _names_erased(batch, view)
 
