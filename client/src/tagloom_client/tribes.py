@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import msgspec
@@ -143,10 +144,17 @@ def export_members(
 
 
 def download_members(
-    place: Place, tribe: str, *, format: ExportFormat, as_of: AsOf | None = None, at_least: int | None = None
+    place: Place,
+    tribe: str,
+    *,
+    format: ExportFormat,
+    attributes: Sequence[str] = (),
+    as_of: AsOf | None = None,
+    at_least: int | None = None,
 ) -> Ask[None]:
-    """Downloads the members of a tribe, as the bytes of a file."""
-    return download(place, f"tribes/{segment(tribe)}/users", format, at_least, as_of=as_of)
+    """Downloads the members of a tribe, as the bytes of a file. `attributes` are exported with each person."""
+    asked = download(place, f"tribes/{segment(tribe)}/users", format, at_least, as_of=as_of)
+    return replace(asked, query={**asked.query, **query_of(attributes=",".join(attributes) or None)})
 
 
 def tag_tribe(

@@ -1,7 +1,7 @@
 """The site of a command on a server. It uses the Platform API."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -123,6 +123,11 @@ class RemoteSite:
                     yield from self._client.download_people_with(name, format=format, as_of=as_of)
                 case "taggings":
                     yield from self._client.download_taggings(format=format)
+
+    def export_members(self, tribe: str, attributes: Sequence[str], format: ExportFormat) -> Iterator[bytes]:
+        """Yields the bytes of an export of a tribe's members with some of their attributes."""
+        with problems_of_server():
+            yield from self._client.download_members(tribe, format=format, attributes=attributes)
 
     def change_tags(
         self, person: Person, mode: Mode, tags: list[str], *, expires_at: str | None, ttl: str | None

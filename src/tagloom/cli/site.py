@@ -5,7 +5,7 @@ Both kinds of site return the same JSON values.
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import nullcontext, suppress
 from pathlib import Path
@@ -131,6 +131,7 @@ class Site(ImportSite, EventSourceSite, AttributeSite, Protocol):
 
     def version(self) -> int: ...
     def export(self, kind: ExportKind, name: str, format: ExportFormat, *, as_of: str | None) -> Iterator[bytes]: ...
+    def export_members(self, tribe: str, attributes: Sequence[str], format: ExportFormat) -> Iterator[bytes]: ...
     def change_tags(
         self, person: Person, mode: Mode, tags: list[str], *, expires_at: str | None, ttl: str | None
     ) -> Plain: ...
@@ -284,6 +285,12 @@ class LocalSite:
                 return exports.encode_people(people_with[1], format)
             case "taggings":
                 return exports.encode_taggings(self._services.taggings.list_taggings(self._environment)[1], format)
+
+    def export_members(self, tribe: str, attributes: Sequence[str], format: ExportFormat) -> Iterator[bytes]:
+        """Yields the bytes of an export of a tribe's members with some of their attributes."""
+        names = list(map(parse_attribute_name, attributes))
+        found = self._targeting.members_with_attributes(self._environment, tribe, names)
+        return exports.encode_members(found.chunks, found.types, format)
 
     def change_tags(
         self, person: Person, mode: Mode, tags: list[str], *, expires_at: str | None, ttl: str | None

@@ -21,6 +21,7 @@ from tagloom.cli.options import (
     at_site,
     person_of,
     unicode_text,
+    unicode_texts,
 )
 from tagloom.cli.output import say, say_json, say_receipt, say_table, tell, write_chunks
 from tagloom.cli.site import ExportKind, Plain, TribeDraft
@@ -235,6 +236,10 @@ def export(
     space: SpaceOption = "main",
     environment: EnvironmentOption = "production",
     as_of: AsOfOption = None,
+    attributes: Annotated[
+        list[str] | None,
+        typer.Option("--attribute", help="Export the people of a tribe with this attribute.", callback=unicode_texts),
+    ] = None,
     format: Annotated[str, typer.Option(help="csv, ndjson or parquet.")] = "csv",
     out: Annotated[Path | None, typer.Option(help="The file to write. Default: standard output.")] = None,
 ) -> None:
@@ -245,6 +250,11 @@ def export(
         raise ParameterInvalid("Name the tribe or the tag. Taggings have no name.")
     if as_of is not None and kind == "taggings":
         raise ParameterInvalid("--as-of is for a tribe or a tag. Taggings are exported as of now.")
+    if attributes and (kind != "tribe" or as_of is not None):
+        raise ParameterInvalid("--attribute is for a tribe as of now.")
     with at_site(data, url, token, space, environment) as site:
+        if attributes:
+            write_chunks(site.export_members(name or "", attributes, format), out)  # type: ignore[arg-type]  # Checked.
+            return
         chunks = site.export(kind, name or "", format, as_of=as_of)  # type: ignore[arg-type]  # Checked above.
         write_chunks(chunks, out)

@@ -35,6 +35,7 @@ from tagloom.engine.write.preview import preview_of
 from tagloom.engine.write.tribe_tagging import resolved_batch_of
 from tagloom.engine.write.undo import check_versions, undo_diff
 from tagloom.ports import limits
+from tagloom.ports.audiences import MembersWithAttributes
 from tagloom.ports.events import EventSelection
 from tagloom.ports.pages import Page
 from tagloom.ports.problems import BodyOutdated, IdempotencyKeyReused, PersonNotFound, PlanOutdated
@@ -462,6 +463,12 @@ class BitmapPopulation:
         if as_of is not None:
             return earlier.stream_members(self._environment, tribe, tribes, as_of)
         return queries.stream_members(self._environment, tribe, tribes)
+
+    def members_with_attributes(
+        self, tribe: Definition, tribes: Mapping[str, Definition], names: Sequence[AttributeName]
+    ) -> MembersWithAttributes:
+        """See the port."""
+        return attributes.stream_members(self._environment, tribe, tribes, names)
 
     def people_with(
         self, tag: TagPath, match: Match, *, as_of: Version | None = None

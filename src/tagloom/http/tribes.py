@@ -1,5 +1,7 @@
 """Tribes of a space, and their members."""
 
+from collections.abc import Iterator, Sequence
+
 import msgspec
 from msgspec import UNSET
 
@@ -24,9 +26,11 @@ from tagloom.http.framework.schemas import (
     TribeTagBody,
 )
 from tagloom.http.framework.streams import export_format, export_stream
-from tagloom.people.export import encode_people
+from tagloom.people.export import encode_members, encode_people
 from tagloom.ports.problems import TribeChanged
 from tagloom.tribes.definitions import Draft
+from tagloom.words.attributes import AttributeName, Attributes, AttributeType, parse_attribute_name
+from tagloom.words.changes import Version
 from tagloom.words.context_rules import NO_CONTEXT, Context, checked_context
 from tagloom.words.people import Kind, Person
 from tagloom.words.receipts import TribeMode
@@ -148,6 +152,18 @@ async def get_membership_of_visitor(call: Call) -> Answer:
 
 async def _export_members(call: Call) -> Stream:
     environment, tribe, format = call.environment, call.values["tribe"], export_format(call)
+    names = [parse_attribute_name(name) for name in call.text("attributes").split(",") if name]
+    if names and call.find_text("as_of"):
+        raise ParameterInvalid("attributes are exported as of now, without as_of.", parameter="attributes")
+    if names:
+        types: dict[AttributeName, AttributeType] = {}
+
+        def open_rows() -> tuple[Version, Iterator[Sequence[tuple[Person, Attributes]]]]:
+            found = call.services.targeting.members_with_attributes(environment, tribe, names)
+            types.update(found.types)
+            return found.version, found.chunks
+
+        return await export_stream(call, open_rows, lambda chunks: encode_members(chunks, types, format), format)
     return await export_stream(
         call,
         lambda: call.services.targeting.members(environment, tribe, as_of=call.find_version()),

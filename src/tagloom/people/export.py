@@ -1,17 +1,26 @@
 """Encodes people and taggings as NDJSON, CSV or Parquet, a chunk at a time. An import can read the result."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, TypeVar, assert_never
 
 import pyarrow as pa
 
 from tagloom.files.table_encoding import ExportFormat, encode_csv, encode_ndjson, encode_parquet
+from tagloom.words.attributes import AttributeName, Attributes, AttributeType, AttributeValue, plain, plain_attributes
 from tagloom.words.people import Person, user_and_visitor
 from tagloom.words.tags import TagPath
 
 Item = TypeVar("Item")
 Tagging = tuple[Person, TagPath]
+Member = tuple[Person, Attributes]
+_ARROW_TYPES: dict[AttributeType, pa.DataType] = {
+    "boolean": pa.bool_(),
+    "number": pa.float64(),
+    "text": pa.string(),
+    "time": pa.timestamp("ms", tz="UTC"),
+    "list": pa.list_(pa.string()),
+}
 
 
 def encode_people(chunks: Iterator[Sequence[Person]], format: ExportFormat) -> Iterator[bytes]:
@@ -22,6 +31,49 @@ def encode_people(chunks: Iterator[Sequence[Person]], format: ExportFormat) -> I
     return _encode(
         chunks, format, lambda people: [{each.kind: each.id} for each in people], ("user", "visitor"), user_and_visitor
     )
+
+
+def encode_members(
+    chunks: Iterator[Sequence[Member]], types: Mapping[AttributeName, AttributeType], format: ExportFormat
+) -> Iterator[bytes]:
+    """Yields people with attributes: lines `{"user": id, "attributes": {...}}`, or rows with a column per attribute.
+
+    In CSV, a boolean is `true` or `false`, and the texts of a list are joined by `;`. An attribute that is called user
+    or visitor has the column `attributes.user` or `attributes.visitor`.
+    """
+    names, schema = ["user", "visitor"], [("user", pa.string()), ("visitor", pa.string())]
+    for name, type in types.items():
+        names.append(f"attributes.{name}" if name in ("user", "visitor") else name)
+        schema.append((names[-1], _ARROW_TYPES[type]))
+
+    def lines(people: Sequence[Member]) -> list[dict[str, Any]]:
+        return [{person.kind: person.id, "attributes": plain_attributes(values)} for person, values in people]
+
+    def csv_cells(member: Member) -> Sequence[str | None]:
+        return (*user_and_visitor(member[0]), *(_csv_cell(member[1].get(name)) for name in types))
+
+    def parquet_cells(member: Member) -> Sequence[Any]:
+        values = (member[1].get(name) for name in types)
+        return (*user_and_visitor(member[0]), *(None if value is None else value.data for value in values))
+
+    match format:
+        case "ndjson":
+            return encode_ndjson(chunks, lines)
+        case "csv":
+            return encode_csv(chunks, names, csv_cells)
+        case "parquet":
+            return encode_parquet(chunks, pa.schema(schema), parquet_cells)
+        case _:
+            assert_never(format)
+
+
+def _csv_cell(value: AttributeValue | None) -> str | None:
+    if value is None:
+        return None
+    written = plain(value)
+    if isinstance(written, bool):
+        return "true" if written else "false"
+    return ";".join(written) if isinstance(written, list) else str(written)
 
 
 def encode_taggings(chunks: Iterator[Sequence[Tagging]], format: ExportFormat) -> Iterator[bytes]:

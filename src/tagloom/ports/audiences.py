@@ -1,14 +1,23 @@
 """The port that reads the members of rules."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
+from tagloom.words.attributes import AttributeName, Attributes, AttributeType
 from tagloom.words.changes import Version
 from tagloom.words.context_rules import NO_CONTEXT, Context
 from tagloom.words.decisions import Decision
 from tagloom.words.people import Person
 from tagloom.words.rules import Definition
 from tagloom.words.tribes import Count, Difference, MakeUp, OverlapRegion
+
+
+class MembersWithAttributes(NamedTuple):
+    """Members and their attributes as of a version, a chunk at a time, and the types of the attributes by name."""
+
+    version: Version
+    types: Mapping[AttributeName, AttributeType]
+    chunks: Iterator[Sequence[tuple[Person, Attributes]]]
 
 
 class AudienceReads(Protocol):
@@ -32,6 +41,14 @@ class AudienceReads(Protocol):
         self, tribe: Definition, tribes: Mapping[str, Definition], *, as_of: Version | None = None
     ) -> tuple[Version, Iterator[Sequence[Person]]]:
         """Returns a version, and all members as of that version in the order of their creation, a chunk at a time."""
+
+    def members_with_attributes(
+        self, tribe: Definition, tribes: Mapping[str, Definition], names: Sequence[AttributeName]
+    ) -> MembersWithAttributes:
+        """Returns all members in the order of their creation, with some of their attributes.
+
+        Raises: AttributeNotFound.
+        """
 
     def overlap(
         self, chosen: Sequence[str], tribes: Mapping[str, Definition]

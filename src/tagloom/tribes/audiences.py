@@ -9,6 +9,7 @@ from tagloom.base import limits as base_limits
 from tagloom.base.problems import BodyInvalid, ParameterInvalid
 from tagloom.base.text import printable
 from tagloom.base.times import day_ends, rfc3339
+from tagloom.ports.audiences import MembersWithAttributes
 from tagloom.ports.pages import Page
 from tagloom.ports.population import Population
 from tagloom.ports.problems import TagNotFound
@@ -17,6 +18,7 @@ from tagloom.tribes.definitions import Tribes, check, check_has_members
 from tagloom.words import rule_lints
 from tagloom.words.attribute_lints import attribute_hints
 from tagloom.words.attribute_rules import HasAttribute
+from tagloom.words.attributes import AttributeName
 from tagloom.words.changes import Version
 from tagloom.words.context_rules import NO_CONTEXT, Context, HasContext
 from tagloom.words.decisions import Because, Decision
@@ -234,6 +236,16 @@ class Targeting:
         """
         wanted, others = self._tribes.get_countable(environment.space, tribe)
         return self._population_of(environment).members(wanted, others, as_of=as_of)
+
+    def members_with_attributes(
+        self, environment: Environment, tribe: str, names: Sequence[AttributeName]
+    ) -> MembersWithAttributes:
+        """Returns all members with some of their attributes, a chunk at a time.
+
+        Raises: TribeNotFound, TribeNeedsContext, AttributeNotFound.
+        """
+        wanted, others = self._tribes.get_countable(environment.space, tribe)
+        return self._population_of(environment).members_with_attributes(wanted, others, names)
 
     def list_members(
         self,

@@ -1,15 +1,33 @@
 """Reads of the catalogue of attributes. Call them inside `EnvironmentState.read`."""
 
+from collections.abc import Iterator, Mapping, Sequence
+
 import msgspec
+import numpy as np
 
 from tagloom.engine.attributes.attribute_leaves import rows_of
 from tagloom.engine.attributes.codes import code_of_rank, is_textual, value_of_code, value_of_text
-from tagloom.engine.attributes.conditions import counted, extremes
+from tagloom.engine.attributes.conditions import AttributeRows, counted, decoded, extremes
+from tagloom.engine.bitmaps import BitMap, buckets_of, chunk_of, ordinals_of
+from tagloom.engine.keys.hashing import person_of
+from tagloom.engine.read import rule_bitmaps
 from tagloom.engine.state.dictionary import attribute_type
 from tagloom.engine.state.environment import EnvironmentState
 from tagloom.engine.write.attribute_values import find_attribute
+from tagloom.ports.audiences import MembersWithAttributes
 from tagloom.words import limits
-from tagloom.words.attributes import Attribute, AttributeName, AttributeValues, ValueCount, plain
+from tagloom.words.attributes import (
+    Attribute,
+    AttributeName,
+    Attributes,
+    AttributeValue,
+    AttributeValues,
+    ValueCount,
+    plain,
+)
+from tagloom.words.changes import Version
+from tagloom.words.people import Person
+from tagloom.words.rules import Definition
 
 
 def list_attributes(environment: EnvironmentState) -> tuple[Attribute, ...]:
@@ -54,3 +72,53 @@ def values_of_attribute(environment: EnvironmentState, name: AttributeName, limi
         least=least,
         greatest=greatest,
     )
+
+
+def stream_members(
+    environment: EnvironmentState,
+    tribe: Definition,
+    tribes: Mapping[str, Definition],
+    names: Sequence[AttributeName],
+) -> MembersWithAttributes:
+    """Returns the members of a tribe with some of their attributes, a chunk at a time.
+
+    It takes the read lock itself, for each chunk. Memory: a bitmap for each bit of the attributes.
+    """
+
+    def begin() -> tuple[Version, BitMap, dict[AttributeName, tuple[int, AttributeRows]]]:
+        known = {each: environment.dictionary.rows[row] for each, row in environment.dictionary.attributes.items()}
+        people = BitMap(rule_bitmaps.members(tribe, tribes, environment))
+        found = {}
+        for name in names:
+            row = find_attribute(name, known)
+            # Later commits change the bitmaps in memory, so these are copies.
+            rows = rows_of(row.id, environment.dictionary, lambda each: environment.row(each) & people)
+            found[name] = row.id, rows
+        return environment.stamp.version, people, found
+
+    version, people, attributes = environment.read(begin)
+
+    def chunk(bucket: int) -> list[tuple[Person, Attributes]]:
+        inside = chunk_of(people, bucket)
+        values: dict[int, dict[AttributeName, AttributeValue]] = {ordinal: {} for ordinal in inside}
+        for name, (row, rows) in attributes.items():
+            ordinals, codes = decoded(rows, inside)
+            texts = {}
+            if is_textual(rows.type):
+                texts = environment.snapshot().values_numbered(row, np.unique(codes).tolist())
+            for ordinal, code in zip(ordinals.tolist(), codes.tolist(), strict=True):
+                if not is_textual(rows.type):
+                    values[ordinal][name] = value_of_code(rows.type, code)
+                elif code in texts:
+                    values[ordinal][name] = value_of_text(rows.type, texts[code])
+        found = list[tuple[Person, Attributes]]()
+        for ordinals, keys in environment.directory.keys_of(ordinals_of(inside), environment.snapshot):
+            pairs = zip(ordinals.tolist(), keys.to_pylist(), strict=True)
+            found += [(person_of(key), values[ordinal]) for ordinal, key in pairs if key]
+        return found
+
+    def chunks() -> Iterator[Sequence[tuple[Person, Attributes]]]:
+        for bucket in buckets_of(people):
+            yield environment.read(lambda bucket=bucket: chunk(bucket))  # type: ignore[misc]  # Bound at once.
+
+    return MembersWithAttributes(version, {name: rows.type for name, (_, rows) in attributes.items()}, chunks())

@@ -491,7 +491,8 @@ TRIBES: tuple[Route, ...] = (
         group="Tribes",
         summary="List the people in a tribe, or stream all of them",
         description="With `limit`, `cursor`, `search` or `include` the answer is a page as JSON, in the order in which "
-        "the people were created. Without them it is a stream of everybody, in the format of Accept.",
+        "the people were created. Without them it is a stream of everybody, in the format of Accept. With "
+        "`attributes`, each person has `attributes`, and each row has a column per attribute.",
         scopes=("tribes:read", "people:read"),
         parameters=(
             search_for("ids"),
@@ -505,6 +506,10 @@ TRIBES: tuple[Route, ...] = (
                 most=base_limits.PAGE_ITEMS_MAX,
             ),
             CURSOR,
+            Parameter(
+                name="attributes",
+                description="The names of attributes to export with the people, separated by commas.",
+            ),
             AS_OF,
             AT_LEAST,
         ),

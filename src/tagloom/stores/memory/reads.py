@@ -7,6 +7,7 @@ from datetime import datetime
 from msgspec import structs
 
 from tagloom.base.times import milliseconds_at, milliseconds_of
+from tagloom.ports.audiences import MembersWithAttributes
 from tagloom.ports.events import EventSelection
 from tagloom.ports.pages import Page
 from tagloom.ports.problems import ChangeNotFound, PersonNotFound, TagNotFound
@@ -20,6 +21,7 @@ from tagloom.words.attributes import (
     Attribute,
     AttributeChange,
     AttributeName,
+    AttributeType,
     AttributeValues,
     plain,
     plain_attributes,
@@ -148,6 +150,21 @@ class Answers:
     ) -> tuple[Version, Iterator[Sequence[Person]]]:
         state = self._as_of(as_of)
         return state.version, chunks_of(self._named(state.members(tribe, tribes, self._day(as_of))))
+
+    def members_with_attributes(
+        self, tribe: Definition, tribes: Mapping[str, Definition], names: Sequence[AttributeName]
+    ) -> MembersWithAttributes:
+        state, types = self._state, dict[AttributeName, AttributeType]()
+        for name in names:
+            number = state.find_attribute(name)
+            if number is None:
+                raise not_found_attribute(name)
+            types[name] = state.attributes[number].type
+        found = [
+            (state.people[ordinal], {n: value for n, value in state.attributes_of(ordinal).items() if n in types})
+            for ordinal in state.members(tribe, tribes, self._day())
+        ]
+        return MembersWithAttributes(state.version, types, chunks_of(found))
 
     def _named(self, ordinals: Iterable[Ordinal]) -> list[Person]:
         """Returns these people, without those who were erased later."""
