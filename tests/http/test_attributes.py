@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from typing import Any
 
 import httpx
@@ -201,9 +202,50 @@ def test_a_mapped_csv_sets_attributes(tagloom: Tagloom) -> None:
     (*_, last) = tagloom.watch_import(file.id)
 
     assert (last.state, last.tally["rejected_count"]) == ("done", 1)
+    assert (last.tally["attributes"], last.tally["new_attributes"]) == (1, 1)
     assert tagloom.get_person(user="u1").attributes == {"age": 42}
     assert tagloom.get_person(user="u2").attributes == {}
     assert tagloom.get_attribute("age").mappings == ("crm",)
+
+
+def test_the_plan_of_an_import_shows_which_tribes_people_would_enter(tagloom: Tagloom) -> None:
+    tagloom.create_tribe("Grown", rules.attribute("age", "greater", 18))
+    lines = b'{"user": "u1", "attributes": {"age": 42}}\n{"user": "u2", "attributes": {"age": 7}}\n'
+
+    file = tagloom.create_import(lines, format="ndjson")
+    tagloom.ask_import(file.id, "plan")
+    planned = next(each for each in tagloom.watch_import(file.id) if each.state == "planned")
+
+    assert planned.plan is not None
+    preview = planned.plan["preview"]
+    assert (preview["people"], preview["receipt"]["attributes"]) == (2, 2)
+    assert preview["tribes"] == [{"tribe": "grown", "before": 0, "after": 1, "entered": 1, "left": 0}]
+    assert tagloom.get_environment().version == 0
+
+
+def test_the_traits_of_identify_messages_set_attributes_and_bad_ones_are_listed(
+    tagloom: Tagloom, served: Served
+) -> None:
+    source = tagloom.create_event_source("web", "Web", ignored_properties=["secret"])
+    tagloom.put_attribute("age", "number")
+    traits = {"plan": "gold", "company": {"size": 3}, "age": "old", "secret": "x"}
+
+    answer = httpx.post(
+        f"{served.url}/v1/identify",
+        auth=(source.write_key, ""),
+        json={"userId": "u1", "traits": traits, "messageId": "m1"},
+    )
+
+    assert answer.status_code == 200
+    assert tagloom.get_person(user="u1").attributes == {"company.size": 3, "plan": "gold"}
+    deadline = time.monotonic() + 30
+    while not (listed := tagloom.list_rejected_messages("web")):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert [each.reason for each in listed] == ["attribute-type-conflict"]
+    assert "without its trait 'age'" in listed[0].detail
+    identified = next(each for each in tagloom.list_changes(user="u1") if each.action == "identify")
+    assert tagloom.undo(identified.version).attributes == 2
 
 
 # History, decisions and tribes.
