@@ -84,6 +84,8 @@ def test_each_command_says_the_same_on_a_directory_and_on_a_server(twins: Twins,
         say("export", "tag", "sports", "--format", format)
         say("export", "taggings", "--format", format)
     assert say("export", "tribe", "nope").code == 1
+    assert say("export", "tribe", "ball-games", "--attribute", "no such attribute").code == 1
+    assert say("export", "tag", "sports", "--attribute", "plan").code == 2
     assert say("tribe", "tag", "ball-games", "trial", "--dry-run", "--json").json["added"] == 1
     assert say("tribe", "tag", "ball-games", "trial", "--remove", "--json").json["unchanged"] == 1
     assert say("tribe", "tag", "ball-games", "trial", "--snapshot", "--remove").code == 2

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from tagloom.ports.population import Population
+from tagloom.ports.problems import AttributeNotFound
 from tagloom.ports.writes import (
     DeleteAttribute,
     ErasePerson,
@@ -12,6 +13,7 @@ from tagloom.ports.writes import (
     TagTribe,
     WriteOptions,
 )
+from tagloom.words.attributes import AttributeName, plain_attributes
 from tagloom.words.rules import All, HasTag, Not, Rule
 from tests.bodies import user, visitor
 from tests.contract.attribute_steps import PLAN, attribute, delete
@@ -116,6 +118,28 @@ def test_the_attributes_of_erased_people_do_not_count_in_the_past(crowd: Populat
 
     assert [crowd.count(gold, {}, as_of=version).count for version in (1, 2)] == [0, 0]
     assert [person for chunk in crowd.members(gold, {}, as_of=1)[1] for person in chunk] == []
+
+
+def test_members_are_read_with_their_attributes_as_of_one_version(crowd: Population) -> None:
+    everybody = definition(Not(attribute("plan", "is", "Gold")))
+    names = list(map(AttributeName, ["plan", "age", "flag", "seen", "items"]))
+    version, types, chunks = crowd.members_with_attributes(everybody, {}, names)
+    apply(crowd, "add", user("u1", plan="free", age=None), user("u5", plan="gold"))
+
+    found = {person.id: plain_attributes(values) for chunk in chunks for person, values in chunk}
+
+    assert (version, types) == (1, dict(zip(names, ["text", "number", "boolean", "time", "list"], strict=True)))
+    assert found == {
+        "u1": {"age": 30, "flag": True, "items": ["x", "y"], "plan": "gold", "seen": "2026-03-01T23:59:59.999Z"},
+        "u3": {"age": -2, "items": ["xy"], "plan": "", "seen": "2026-03-01T00:00:00.000Z"},
+        "u4": {},
+        "v1": {},
+    }
+
+
+def test_members_are_not_read_with_an_attribute_that_does_not_exist(crowd: Population) -> None:
+    with pytest.raises(AttributeNotFound):
+        crowd.members_with_attributes(definition(attribute("plan", "is-set")), {}, [AttributeName("nothing")])
 
 
 # Previews.

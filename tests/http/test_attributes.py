@@ -1,10 +1,13 @@
 """Attributes at the door: of one person, in bodies and mapped files, in history and decisions, and their catalogue."""
 
 import asyncio
+import io
 import json
+import time
 from typing import Any
 
 import httpx
+import pyarrow.parquet as pq
 import pytest
 
 from tagloom_client import AsyncTagloom, Retries, Tagloom, problems, rules
@@ -201,9 +204,50 @@ def test_a_mapped_csv_sets_attributes(tagloom: Tagloom) -> None:
     (*_, last) = tagloom.watch_import(file.id)
 
     assert (last.state, last.tally["rejected_count"]) == ("done", 1)
+    assert (last.tally["attributes"], last.tally["new_attributes"]) == (1, 1)
     assert tagloom.get_person(user="u1").attributes == {"age": 42}
     assert tagloom.get_person(user="u2").attributes == {}
     assert tagloom.get_attribute("age").mappings == ("crm",)
+
+
+def test_the_plan_of_an_import_shows_which_tribes_people_would_enter(tagloom: Tagloom) -> None:
+    tagloom.create_tribe("Grown", rules.attribute("age", "greater", 18))
+    lines = b'{"user": "u1", "attributes": {"age": 42}}\n{"user": "u2", "attributes": {"age": 7}}\n'
+
+    file = tagloom.create_import(lines, format="ndjson")
+    tagloom.ask_import(file.id, "plan")
+    planned = next(each for each in tagloom.watch_import(file.id) if each.state == "planned")
+
+    assert planned.plan is not None
+    preview = planned.plan["preview"]
+    assert (preview["people"], preview["receipt"]["attributes"]) == (2, 2)
+    assert preview["tribes"] == [{"tribe": "grown", "before": 0, "after": 1, "entered": 1, "left": 0}]
+    assert tagloom.get_environment().version == 0
+
+
+def test_the_traits_of_identify_messages_set_attributes_and_bad_ones_are_listed(
+    tagloom: Tagloom, served: Served
+) -> None:
+    source = tagloom.create_event_source("web", "Web", ignored_properties=["secret"])
+    tagloom.put_attribute("age", "number")
+    traits = {"plan": "gold", "company": {"size": 3}, "age": "old", "secret": "x"}
+
+    answer = httpx.post(
+        f"{served.url}/v1/identify",
+        auth=(source.write_key, ""),
+        json={"userId": "u1", "traits": traits, "messageId": "m1"},
+    )
+
+    assert answer.status_code == 200
+    assert tagloom.get_person(user="u1").attributes == {"company.size": 3, "plan": "gold"}
+    deadline = time.monotonic() + 30
+    while not (listed := tagloom.list_rejected_messages("web")):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert [each.reason for each in listed] == ["attribute-type-conflict"]
+    assert "without its trait 'age'" in listed[0].detail
+    identified = next(each for each in tagloom.list_changes(user="u1") if each.action == "identify")
+    assert tagloom.undo(identified.version).attributes == 2
 
 
 # History, decisions and tribes.
@@ -373,3 +417,67 @@ def test_the_asynchronous_client_has_the_same_methods(served: Served) -> None:
             assert (await tagloom.delete_attribute("plan")).attributes == 1
 
     asyncio.run(use())
+
+
+# Exports.
+
+
+def test_members_are_exported_with_attributes_in_each_format(tagloom: Tagloom, http: httpx.Client) -> None:
+    tagloom.set_attributes(
+        {"plan": "gold", "age": 30.5, "vip": True, "seen": "2026-03-01", "likes": ["a", "b"], "user": "x"}, user="u1"
+    )
+    tagloom.set_attributes({"plan": "=1+1"}, visitor="v1")
+    tagloom.create_tribe("All", rules.attribute("plan", "is-set"), id="all")
+    names = ["plan", "age", "vip", "seen", "likes", "user"]
+
+    def export(format: Any) -> bytes:
+        return b"".join(tagloom.download_members("all", format=format, attributes=names))
+
+    assert export("csv").decode().splitlines() == [
+        "user,visitor,plan,age,vip,seen,likes,attributes.user",
+        "u1,,gold,30.5,true,2026-03-01T00:00:00.000Z,a;b,x",
+        ",v1,=1+1,,,,,",
+    ]
+    assert [json.loads(line) for line in export("ndjson").splitlines()] == [
+        {"user": "u1", "attributes": tagloom.get_person(user="u1").attributes},
+        {"visitor": "v1", "attributes": {"plan": "=1+1"}},
+    ]
+    table = pq.read_table(io.BytesIO(export("parquet")))
+    assert list(map(str, table.schema.types[2:])) == [
+        "string",
+        "double",
+        "bool",
+        "timestamp[ms, tz=UTC]",
+        "list<element: string>",
+        "string",
+    ]
+    assert table.column("likes").to_pylist() == [["a", "b"], None]
+
+
+def test_an_export_can_be_sent_again(tagloom: Tagloom) -> None:
+    tagloom.set_attributes({"plan": "gold", "seen": "2026-03-01", "likes": ["a", "b"]}, user="u1")
+    tagloom.create_tribe("All", rules.attribute("plan", "is-set"), id="all")
+    exported = b"".join(tagloom.download_members("all", format="ndjson", attributes=["plan", "seen", "likes"]))
+
+    receipt = tagloom.upload(iter([exported]), format="ndjson", mode="add")
+
+    assert (receipt.attributes, receipt.rejected_count) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("query", "problem"),
+    [
+        ({"attributes": "nothing"}, "attribute-not-found"),
+        ({"attributes": " plan"}, "attribute-name-invalid"),
+        ({"attributes": "plan", "as_of": "1"}, "parameter-invalid"),
+    ],
+)
+def test_a_wrong_export_of_attributes_is_refused(
+    tagloom: Tagloom, http: httpx.Client, query: dict[str, str], problem: str
+) -> None:
+    tagloom.set_attributes({"plan": "gold"}, user="u1")
+    tagloom.create_tribe("All", rules.attribute("plan", "is-set"), id="all")
+
+    answer = http.get(f"{base(tagloom)}/tribes/all/users", params=query)
+
+    assert answer.json()["type"] == f"/problems/{problem}"

@@ -88,6 +88,7 @@ def show_history(
     if as_json:
         say_json(changes)
         return
+    has_values = any(change["attributes"] for change in changes)
     rows = [
         (
             change["version"],
@@ -97,12 +98,15 @@ def show_history(
             change["source"],
             change["added"],
             change["removed"],
+            *([change["attributes"]] if has_values else []),
             *([signed(change)] if who else []),
         )
         for change in changes
     ]
-    columns = ("version", "at (UTC)", "action", "by", "from", "added", "removed", *(["their changes"] if who else []))
-    say_table(columns, rows, numbers=(0, 5, 6), wraps=(3, 4, 7) if who else (3, 4))
+    columns = ["version", "at (UTC)", "action", "by", "from", "added", "removed"]
+    columns += [*(["values"] if has_values else []), *(["their changes"] if who else [])]
+    numbers, wraps = (0, 5, 6, *([7] if has_values else [])), (3, 4, *([len(columns) - 1] if who else []))
+    say_table(columns, rows, numbers=numbers, wraps=wraps)
     if has_events:
         say("\nAll versions recorded events. List them with: --action events")
 
@@ -116,7 +120,7 @@ def _undone(change: Mapping[str, Any]) -> str:
 def signed(change: Mapping[str, Any]) -> str:
     """Returns the changes of a person in one version as a text.
 
-    Tags are `+added -removed ~renewed`. Attributes follow, such as `, plan: "free" -> "gold"`, with `none` for no value.
+    Tags are `+added -removed ~renewed`. Attributes follow, such as `, plan: "free" -> none`, if the value was removed.
     """
     signs = ("+", "tags_added"), ("-", "tags_removed"), ("~", "tags_renewed")
     tags = [f"{sign}{name}" for sign, field in signs for name in change[field]]

@@ -608,6 +608,8 @@ def tally_of(done: Iterable[Done]) -> Tally:
         new_tags=sum(each.new_tags for each in receipts),
         normalized=sum(each.normalized for each in receipts),
         rejected_count=sum(each.rejected_count for each in receipts),
+        attributes=sum(each.attributes for each in receipts),
+        new_attributes=sum(each.new_attributes for each in receipts),
         aliases={old: new for each in receipts for old, new in each.aliases.items()},
     )
 

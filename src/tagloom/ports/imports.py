@@ -69,6 +69,8 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
     rejected_count: int = 0
     aliases: dict[str, str] = {}
     renewed: int = 0
+    attributes: int = 0
+    new_attributes: int = 0
 
 
 class Import(msgspec.Struct, frozen=True, kw_only=True):
