@@ -50,7 +50,12 @@ def live(installation: Installation, seed: int, batches: int) -> None:
         population = installation.population(environments[number % 2])
         people = [Person("user" if n % 5 else "visitor", f"p{chance.randrange(400)}") for n in range(40)]
         lines = [
-            Line(person, (f"a/b{chance.randrange(6)}", f"c{chance.randrange(4)}")) for person in dict.fromkeys(people)
+            Line(
+                person,
+                (f"a/b{chance.randrange(6)}", f"c{chance.randrange(4)}"),
+                values=(("plan", chance.choice(["free", "gold", None])), ("age", chance.randrange(90))),
+            )
+            for person in dict.fromkeys(people)
         ]
         write_parts(
             population,
@@ -77,6 +82,7 @@ def told(installation: Installation) -> list[object]:
         found.append(population.list_changes(limit=1_000))
         found.append(population.list_tags(search="", prefix=None, limit=200).items)
         found.append(dict(population.aliases()))
+        found.append(population.list_attributes())
         share = Definition("everyone", All((HasTag("a"), InPercent(50, "spring"))))
         found.append([population.count(share, {}), population.sample(share, {}, limit=500)])
         found.append(
