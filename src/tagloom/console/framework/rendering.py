@@ -15,6 +15,7 @@ from markupsafe import Markup
 from msgspec import UNSET
 
 from tagloom.base.text import plural, printable
+from tagloom.console.forms.attribute_values import shown
 from tagloom.console.forms.rule_editor import line_of, opened
 from tagloom.console.forms.times import shown_day, shown_moment
 from tagloom.console.problems import AssetsMissing
@@ -87,6 +88,7 @@ class Renderer:
             plural=plural,
             sync_named=sync_named,
             attribute_value=attribute_value,
+            attribute_shown=shown,
         )
         self._templates.globals.update(asset=self.asset, icon=self._icon)
 
