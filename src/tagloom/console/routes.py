@@ -122,6 +122,7 @@ PAGES: tuple[Page, ...] = (
     get(f"{PLACE}/person/history", people.history, "developer"),
     get(f"{PLACE}/person/as-of", time_travel.person, "developer"),
     post(f"{PLACE}/person/tags", people.change_tags, "developer"),
+    post(f"{PLACE}/person/attributes", people.change_attribute, "developer"),
     post(f"{PLACE}/person/create", people.create, "developer"),
     get(f"{PLACE}/person/erase", people.ask_erase, "developer"),
     post(f"{PLACE}/person/erase", people.erase, "developer"),
