@@ -8,10 +8,12 @@ import pytest
 from playwright.sync_api import expect
 
 from tagloom.ports.problems import AttributeNotFound
-from tagloom.ports.writes import PutAttribute, WriteOptions
+from tagloom.ports.writes import Apply, BatchRules, PutAttribute, WriteOptions
 from tagloom.words.attribute_rules import HasAttribute
 from tagloom.words.attributes import AttributeName
 from tagloom.words.changes import Origin
+from tagloom.words.limits import ATTRIBUTE_VALUES_COUNTED_MAX
+from tests import bodies
 from tests.console.conftest import Open
 from tests.console.flows.seen import attributes_of, put_attributes, toast
 from tests.console.flows.test_rule_nodes import create
@@ -50,6 +52,19 @@ def test_the_attributes_are_listed_searched_and_opened(open_page: Open, served: 
     expect(panel.locator(".facts")).to_contain_text(re.compile(r"Least\s*7\s*Greatest\s*9\s*Different values\s*2"))
     page.goto(f"{PLACE}/attributes?attribute=trial.ends")
     expect(panel.locator(".frequent")).to_contain_text("24 Dec 2026")
+
+
+def test_too_many_different_values_are_not_counted_one_by_one(open_page: Open, served: Served) -> None:
+    population = served.installation.population(served.installation.control.get_environment("main", "production"))
+    lines = [bodies.user(f"u{n}", score=n) for n in range(ATTRIBUTE_VALUES_COUNTED_MAX + 1)]
+    population.write(Apply([bodies.part(lines)], BatchRules(mode="add")), WriteOptions(Origin("app")))
+    page = open_page("developer")
+    page.goto(f"{PLACE}/attributes?attribute=score")
+
+    panel = page.locator("#panel")
+    expect(panel).to_contain_text("There are more than 10,000 different values. They are not counted one by one.")
+    expect(panel.locator(".facts")).to_contain_text(re.compile(r"Least\s*0\s*Greatest\s*10,000"))
+    expect(panel.locator(".frequent")).to_have_count(0)
 
 
 def test_more_attributes_than_fit_are_listed_each_once(open_page: Open, served: Served) -> None:

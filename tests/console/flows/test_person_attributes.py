@@ -7,8 +7,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from tagloom.ports.writes import RecordEvents, WriteOptions
 from tagloom.words.attribute_rules import HasAttribute
 from tagloom.words.attributes import AttributeName, AttributeValue
+from tagloom.words.changes import Origin
+from tagloom.words.events import Event, EventType
+from tagloom.words.people import Person
 from tests.console.conftest import Open
 from tests.console.flows.seen import attributes_of, put_attributes, toast
 from tests.console.flows.test_rule_nodes import create, sign_in
@@ -194,6 +198,31 @@ def test_activity_tells_of_values_and_undoes_them(open_page: Open, served: Serve
     assert attributes_of(served, CUSTOMER) == {"plan": "silver"}
 
 
+def test_attributes_of_identified_people_are_named_and_undone(open_page: Open, served: Served) -> None:
+    population = served.installation.population(served.installation.control.get_environment("main", "production"))
+    event = Event(
+        person=Person("user", CUSTOMER),
+        type=EventType("identity/identified"),
+        at=0,
+        id="m1",
+        attributes={"plan": "gold", "trial.ends": "2026-12-24T10:05:00Z"},
+    )
+    population.write(RecordEvents([event]), WriteOptions(Origin("web", "source web")))
+    page = open_page("developer")
+    page.goto(f"{PLACE}/activity?action=identify")
+    row = page.locator("#activity-rows tr")
+    expect(row).to_have_count(1)
+    expect(row).to_contain_text(re.compile(r"Set attributes of identified people\s*2 values\s*web"))
+    page.goto(f"{PLACE}/people?user={CUSTOMER}")
+    changes = page.locator("#panel .timeline .attribute-change")
+    expect(changes).to_have_text([re.compile(r"plan:\s*gold"), re.compile(r"trial.ends:\s*24 Dec 2026, 10:05 UTC")])
+
+    page.goto(f"{PLACE}/activity/undo?source=source+web&preview=yes")
+    page.get_by_role("button", name="Undo 1 version").click()
+    expect(toast(page)).to_contain_text("2 values changed.")
+    assert attributes_of(served, CUSTOMER) == {}
+
+
 def test_the_attributes_at_a_given_time_are_compared_with_today(open_page: Open, served: Served) -> None:
     population = served.installation.population(served.installation.control.get_environment("main", "production"))
     put_attributes(served, CUSTOMER, plan="silver", seats=7)
@@ -217,6 +246,15 @@ def test_the_tribes_of_a_person_name_the_value(open_page: Open, served: Served) 
 
     reason = page.locator("#panel .sentence-list").filter(has_text="attribute plan is not silver")
     expect(reason).to_contain_text('has the value "gold"')
+
+
+def test_why_shows_a_time_as_every_page_shows_times(open_page: Open, served: Served) -> None:
+    put_attributes(served, CUSTOMER, **VALUES)
+    tribe = create(served, "Past March", HasAttribute(AttributeName("trial.ends"), "after", "2026-03-01"))
+    page = open_page("developer")
+    page.goto(f"{PLACE}/tribe/{tribe}/why?kind=user&person={CUSTOMER}")
+
+    expect(page.locator("tbody tr")).to_contain_text("the value 24 Dec 2026")
 
 
 def test_an_import_tells_of_the_values_it_set(open_page: Open, served: Served, tmp_path: Any) -> None:

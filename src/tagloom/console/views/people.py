@@ -340,7 +340,10 @@ def erase(request: PageRequest) -> Answer:
         refused = ParameterInvalid("The typed text is not the id of this person.", parameter="typed")
         return _erase_form(request, person, refused)
     request.services.people.erase_person(request.environment, person, request.origin)
-    return Redirect(request.to("people", kind=person.kind), Toast(f"The {person.kind} and all their tags were erased."))
+    return Redirect(
+        request.to("people", kind=person.kind),
+        Toast(f"The {person.kind} and all their tags and attributes were erased."),
+    )
 
 
 # The field for a tag.

@@ -319,6 +319,7 @@ def why(request: PageRequest) -> Answer:
             "person": person,
             "record": request.services.people.find_person(request.environment, person),
             "why": found,
+            "type_of": types_of(request),
             "refused": {each.node for each in found.because if is_refused(tribe.rule, each.node, rules)},
             "names": {each.id: each.name for each in request.services.tribes.list_tribes(request.space.id)},
         },
