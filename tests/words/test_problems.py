@@ -55,3 +55,9 @@ def test_the_document_says_type_title_status_and_detail_before_its_members() -> 
 
 def test_the_detail_is_what_the_exception_says() -> None:
     assert str(PersonNotFound("There is no such user here.")) == "There is no such user here."
+
+
+@pytest.mark.parametrize("field", ["type", "title", "status"])
+def test_a_member_cannot_replace_a_field_of_the_document(field: str) -> None:
+    with pytest.raises(AssertionError, match="hides a field"):
+        TagHasCapital("'A' has a capital letter.", **{field: "text"})

@@ -1,5 +1,6 @@
 """The changes of an environment, and their undo."""
 
+import msgspec
 from msgspec import UNSET
 
 from tagloom.base.problems import ParameterInvalid
@@ -18,11 +19,13 @@ VERSION_DIGITS_MAX = 18  # Versions are 64-bit numbers.
 async def list_changes(call: Call) -> Answer:
     """Returns a page of versions, ascending or the newest first.
 
-    With a person or a tag, returns only the versions that changed it.
+    With a person or a tag, returns only the versions that changed it. Values of attributes are personal data: without
+    the scope people:read, the changes have none.
     """
     environment, person, tag = call.environment, call.find_person(), call.find_tag("tag")
     changes = call.services.changes
     limit, cursor, is_descending = call.integer("limit"), call.find_text("cursor"), call.flag("newest_first")
+    has_values = "people:read" in call.principal.scopes_in(environment.space)
     after, before, action = call.integer("after"), None, call.find_text("action")
     if cursor is not None and is_descending:
         before = _read_version(cursor)
@@ -42,6 +45,8 @@ async def list_changes(call: Call) -> Answer:
             limit=limit + 1,
         )
         items = found[:limit]
+        if not has_values:
+            items = tuple(msgspec.structs.replace(each, attribute_changes=()) for each in items)
         next_cursor = write_cursor(f"version {items[-1].version}") if len(found) > limit else None
         return ChangesPage(items=items, next_cursor=next_cursor, version=version, horizon=changes.horizon(environment))
 
