@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tagloom.console.framework.rendering import HUES
+from tagloom.ports.writes import Apply, BatchRules, PutAttribute, WriteOptions
 from tagloom.tribes.definitions import Draft
 from tagloom.words.attribute_rules import HasAttribute
 from tagloom.words.attributes import AttributeName
@@ -23,6 +24,7 @@ from tagloom.words.event_sources import EventSourceDraft
 from tagloom.words.percent_rules import InPercent
 from tagloom.words.rules import All, AnyOf, HasTag, Not
 from tagloom.words.tags import TagPath
+from tests import bodies
 from tests.console.conftest import Open
 from tests.console.flows.seen import put_crm, upload
 from tests.console.serving import CUSTOMER, PLACE, Served
@@ -49,6 +51,8 @@ PAGES = {
     "tag-move": f"{PLACE}/tag/move?tag=churn",
     "tag-merge": f"{PLACE}/tag/merge?tag=churn/left",
     "tag-delete": f"{PLACE}/tag/delete?tag=churn",
+    "attributes-none": "/s/main/development/attributes",
+    "attribute-new": f"{PLACE}/attributes/new",
     "people": f"{PLACE}/people",
     "person": f"{PLACE}/people?user={CUSTOMER}",
     "person-as-of": f"{PLACE}/person/as-of?user={CUSTOMER}&as_of=1",
@@ -160,6 +164,7 @@ def test_headings_stand_at_one_height_on_every_page(open_page: Open) -> None:
         "overview",
         "tribes",
         "tags-list",
+        "attributes-none",
         "people",
         "imports",
         "sources-none",
@@ -329,6 +334,45 @@ def test_a_source_and_its_events_are_accessible_and_fit(open_page: Open, served:
     for name in ("sources", "events", "overview"):
         page.goto(f"{place}/{name}")
         look_at(page, f"{name}-used-{theme}")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_attributes_are_accessible_and_fit(open_page: Open, served: Served, theme: Theme) -> None:
+    place, environment = "/s/main/staging", served.services.access.get_environment("main", "staging")
+    population = served.installation.population(environment)
+    user = f"owner-{theme}"
+    steps: tuple[dict[str, Any], ...] = (
+        {"plan": "silver", "interests": ["football", "a long interest " * 9], "trial.ends": "2026-12-24T10:05:00Z"},
+        {"plan": "gold", "interests": [], "note": "A long note. " * 70, "seats": 12_000, f"{'long' * 12}.name": theme},
+        {"seats": None, "vip": True, "empty": "", "born": "1990-05-01"},
+    )
+    for values in steps:
+        line = bodies.user(user, "tier/gold", **values)
+        population.write(
+            Apply([bodies.part([line])], BatchRules(mode="add")), WriteOptions(Origin("app", "people.csv"))
+        )
+    described = PutAttribute(AttributeName("plan"), "text", "The plan that the person pays for. " * 9)
+    population.write(described, WriteOptions(Origin("ada", "console")))
+    rule = HasAttribute(AttributeName("plan"), "is", "gold")
+    served.services.tribes.create_tribe("main", Draft(name=f"Gold {theme}", rule=rule), origin=Origin("bob"))
+    page = open_page("administrator", theme=theme)
+    for name, address in {
+        "attributes": "attributes",
+        "attributes-none-found": "attributes?search=nothing-like-this",
+        "attribute-of-texts": "attributes?attribute=plan",
+        "attribute-of-lists": "attributes?attribute=interests",
+        "attribute-of-times": "attributes?attribute=born",
+        "attribute-unknown": "attributes?attribute=unknown",
+        "attribute-delete": "attribute/delete?attribute=plan",
+        "person-with-attributes": f"people?user={user}",
+        "person-attribute-change": f"people?user={user}&attribute=plan",
+        "person-new": "people?user=nobody",
+        "person-attributes-as-of": f"person/as-of?user={user}&as_of=1",
+        "batch-of-attributes": f"activity/batch?version={population.version() - 1}",
+        "activity-of-attributes": "activity",
+    }.items():
+        settled(page, f"{place}/{address}")
+        look_at(page, f"{name}-{theme}")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -13,6 +13,9 @@ from tagloom.console.framework.role_table import Page
 from tagloom.console.routes import PAGES, PLACE
 from tagloom.http.framework.addresses import E
 from tagloom.http.routes import ROUTES
+from tagloom.ports.writes import Apply, BatchRules, WriteOptions
+from tagloom.words.changes import Origin
+from tests import bodies
 from tests.console.serving import CUSTOMER, EMAILS, PASSWORD, Role, Served
 from tests.http.serving import plain_client
 
@@ -34,7 +37,7 @@ VALUES = {
     "sync": "crm",
     "source": "web",
 }
-QUERIES = {"tag": "churn", "user": CUSTOMER, "version": "1"}
+QUERIES = {"tag": "churn", "attribute": "plan", "user": CUSTOMER, "version": "1"}
 # These end the session that the test is made with, or begin one.
 OTHERWISE = {"/sign-out", "/setup", "/sign-in", "/join", "/reset"}
 
@@ -173,6 +176,11 @@ COUNTERPARTS = {
     "/tag/people": ("GET", "/tags/{tag}/users"),
     "/people": ("GET", "/users"),
     "/person/tags": ("PUT", "/users/{id}/tags"),
+    "/person/attributes": ("PATCH", "/users/{id}"),
+    "/attributes": ("GET", "/attributes/{attribute}"),
+    "/attributes/new": ("PUT", "/attributes/{attribute}"),
+    "/attribute/describe": ("PUT", "/attributes/{attribute}"),
+    "/attribute/delete": ("DELETE", "/attributes/{attribute}"),
     "/person/create": ("PUT", "/users/{id}"),
     "/person/erase": ("DELETE", "/users/{id}"),
     "/tribe/{tribe}/tag": ("POST", "/tribes/{tribe}/tag"),
@@ -207,6 +215,32 @@ def test_no_page_shows_an_id_to_whoever_may_not_list_people(visitors: Visitors, 
     )
 
     assert set(re.findall(r"\b\d{4}-[A-Z]{5}\b", answer.text)) <= {CUSTOMER}
+
+
+SECRET = "gold-plated"
+# Pages with this value of a customer.
+WITH_VALUES = (
+    f"/s/main/production/people?user={CUSTOMER}",
+    "/s/main/production/attributes?attribute=plan",
+    f"/s/main/production/person/history?user={CUSTOMER}",
+    f"/s/main/production/person/as-of?user={CUSTOMER}&at=2126-01-01",
+)
+
+
+def test_no_page_shows_a_value_of_a_person_to_whoever_may_not_read_people(served: Served, visitors: Visitors) -> None:
+    production = served.services.access.get_environment("main", "production")
+    line = bodies.user(CUSTOMER, plan=SECRET)
+    served.installation.population(production).write(
+        Apply([bodies.part([line])], BatchRules(mode="add")), WriteOptions(Origin("app"))
+    )
+    pages = [page for page in PAGES if "{space}" in page.path and page.method == "GET"]
+    addresses = [address_of(page).replace("staging", "production") for page in pages]
+
+    assert all(SECRET in visitors("developer").get(address).text for address in WITH_VALUES)
+    for address in WITH_VALUES:
+        assert SECRET not in visitors("view").get(address).text
+    for address in addresses:
+        assert SECRET not in visitors("view").get(address, params={**QUERIES, "at": "1"}).text
 
 
 def test_what_a_rule_would_find_shows_ids_to_whoever_may_list_people(visitors: Visitors) -> None:

@@ -3,6 +3,7 @@
 from tagloom.console.framework.role_table import Page, get, post
 from tagloom.console.views import (
     account,
+    attributes,
     event_export,
     event_sources,
     events,
@@ -109,11 +110,19 @@ PAGES: tuple[Page, ...] = (
     get(f"{PLACE}/tag/delete", tags.ask_delete, "developer"),
     post(f"{PLACE}/tag/delete", tags.delete, "developer"),
     get(f"{PLACE}/suggest", people.suggest, "tribes"),
+    # Developer: attributes.
+    get(f"{PLACE}/attributes", attributes.attributes, "developer"),
+    get(f"{PLACE}/attributes/new", attributes.new, "developer"),
+    post(f"{PLACE}/attributes/new", attributes.create, "developer"),
+    post(f"{PLACE}/attribute/describe", attributes.describe, "developer"),
+    get(f"{PLACE}/attribute/delete", attributes.ask_delete, "developer"),
+    post(f"{PLACE}/attribute/delete", attributes.delete, "developer"),
     # Developer: users and visitors.
     get(f"{PLACE}/people", people.people, "developer"),
     get(f"{PLACE}/person/history", people.history, "developer"),
     get(f"{PLACE}/person/as-of", time_travel.person, "developer"),
     post(f"{PLACE}/person/tags", people.change_tags, "developer"),
+    post(f"{PLACE}/person/attributes", people.change_attribute, "developer"),
     post(f"{PLACE}/person/create", people.create, "developer"),
     get(f"{PLACE}/person/erase", people.ask_erase, "developer"),
     post(f"{PLACE}/person/erase", people.erase, "developer"),

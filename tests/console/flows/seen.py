@@ -3,10 +3,14 @@
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Locator, Page
 
+from tagloom.ports.writes import Apply, BatchRules, WriteOptions
+from tagloom.words.changes import Origin
 from tagloom.words.people import Person
+from tests import bodies
 from tests.console.serving import PLACE, Served
 
 
@@ -43,3 +47,17 @@ def tags_of(served: Served, customer: str) -> tuple[str, ...]:
         Person("user", customer)
     )
     return record.tags if record is not None else ()
+
+
+def put_attributes(served: Served, user: str, **values: Any) -> None:
+    """Sets attributes of a user, as an app would."""
+    population = served.installation.population(served.installation.control.get_environment("main", "production"))
+    line = bodies.user(user, **values)
+    population.write(Apply([bodies.part([line])], BatchRules(mode="add")), WriteOptions(Origin("app", "api")))
+
+
+def attributes_of(served: Served, user: str) -> dict[str, Any]:
+    """What the store has about a user."""
+    population = served.installation.population(served.installation.control.get_environment("main", "production"))
+    record = population.find_person(Person("user", user))
+    return record.attributes if record is not None else {}

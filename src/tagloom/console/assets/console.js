@@ -1,6 +1,7 @@
 // The console's scripts. Each page also works without them.
 import htmx from "htmx.org";
 import "idiomorph/htmx";
+import { watchAttributes } from "./scripts/attributes.js";
 import { watchDrag } from "./scripts/drag.js";
 import { watchEntries } from "./scripts/entry.js";
 import { watchFrame } from "./scripts/frame.js";
@@ -17,5 +18,6 @@ watchLive(htmx);
 watchRefreshes();
 watchDrag(htmx);
 watchTables(htmx);
+watchAttributes(htmx);
 watchTree(htmx);
 watchUploads(htmx);

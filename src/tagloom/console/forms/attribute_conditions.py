@@ -26,7 +26,7 @@ def text_of(node: HasAttribute) -> str:
         case "is" | "is-not" | "one-of":
             return ", ".join(_written(each, is_item=node.op == "one-of") for each in values)
         case "contains":
-            return ", ".join(each if _is_as_typed(each) else _json(each) for each in values if isinstance(each, str))
+            return ", ".join(each if is_as_typed(each) else _json(each) for each in values if isinstance(each, str))
         case "greater" | "less" | "before" | "after" | "in-last" | "in-next" | "is-set":
             return ", ".join(map(str, values))
         case _:
@@ -47,13 +47,13 @@ def value_of(op: AttributeOperator, text: str) -> Value | tuple[Value, ...] | Un
         case "is-set":
             return UNSET
         case "one-of":
-            return tuple(map(_read, _items(text)))
+            return tuple(map(_read, items_of(text)))
         case "is" | "is-not":
             if not text:
                 raise RuleInvalid("Enter a value, or remove the line.")
             return _read(text)
         case "contains":
-            return _unquoted(text) if text.startswith('"') else text
+            return unquoted(text) if text.startswith('"') else text
         case "greater" | "less":
             return number_of(text)
         case "before" | "after":
@@ -66,12 +66,12 @@ def value_of(op: AttributeOperator, text: str) -> Value | tuple[Value, ...] | Un
 
 def _written(value: Value, *, is_item: bool) -> str:
     """Returns a value as text. `_read` returns the same value. An item of a list must have no comma."""
-    if isinstance(value, str) and _is_as_typed(value) and not (is_item and "," in value) and _read(value) == value:
+    if isinstance(value, str) and is_as_typed(value) and not (is_item and "," in value) and _read(value) == value:
         return value
     return _json(value)
 
 
-def _is_as_typed(text: str) -> bool:
+def is_as_typed(text: str) -> bool:
     """Returns whether a field of a form keeps a text: it strips spaces, and loses the ends of lines."""
     return text == text.strip() and text.isprintable() and text != "" and not text.startswith('"')
 
@@ -79,21 +79,21 @@ def _is_as_typed(text: str) -> bool:
 def _read(text: str) -> Value:
     """Returns a text in quotes, a number, true or false, or the text as it is. Raises: RuleInvalid."""
     if text.startswith('"'):
-        return _unquoted(text)
+        return unquoted(text)
     try:
         return msgspec.json.decode(text.encode("utf-8", "surrogatepass"), type=int | float | bool)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return text
 
 
-def _unquoted(text: str) -> str:
+def unquoted(text: str) -> str:
     try:
         return msgspec.json.decode(text.encode("utf-8", "surrogatepass"), type=str)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise _unreadable(text) from error
 
 
-def _items(text: str) -> Sequence[str]:
+def items_of(text: str) -> Sequence[str]:
     """Returns the items of a list, which are separated by commas. A text in quotes can have commas."""
     items, place = list[str](), 0
     while place < len(text):

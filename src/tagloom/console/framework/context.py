@@ -213,5 +213,6 @@ def place_address(space: str, environment: str, page: str, **query: str | int | 
 
 def toast_of(receipt: Receipt, text: str) -> Toast:
     """Returns a toast about a write. It has an Undo if the write changed something."""
-    has_effect = bool(receipt.added or receipt.removed or receipt.new_people or receipt.new_tags or receipt.renewed)
+    counts = (receipt.added, receipt.removed, receipt.new_people, receipt.new_tags, receipt.renewed)
+    has_effect = any(counts) or bool(receipt.attributes or receipt.new_attributes)
     return Toast(text, receipt.version if has_effect else None)

@@ -112,6 +112,7 @@ def _places(request: PageRequest, space: str, page: str, to: Any) -> tuple[Place
         places.append(Place("Developer", "code-xml", to("tags"), False))
         places += [
             Place("User tags", "", to("tags"), first in ("tags", "tag"), is_below=True),
+            Place("Attributes", "", to("attributes"), first in ("attributes", "attribute"), is_below=True),
             Place("Users & visitors", "", to("people"), first == "people", is_below=True),
             Place("Events", "", to("events"), first == "events", is_below=True),
             Place("Sources", "", to("sources"), first in ("sources", "source"), is_below=True),

@@ -15,10 +15,11 @@ from markupsafe import Markup
 from msgspec import UNSET
 
 from tagloom.base.text import plural, printable
+from tagloom.console.forms.attribute_values import shown
 from tagloom.console.forms.rule_editor import line_of, opened
 from tagloom.console.forms.times import shown_day, shown_moment
 from tagloom.console.problems import AssetsMissing
-from tagloom.words.attributes import shown_value
+from tagloom.words.attributes import AttributeType, shown_value
 from tagloom.words.retention import retention_text
 from tagloom.words.rules import Rule
 from tagloom.words.syncs import sync_named
@@ -87,6 +88,7 @@ class Renderer:
             plural=plural,
             sync_named=sync_named,
             attribute_value=attribute_value,
+            attribute_shown=shown,
         )
         self._templates.globals.update(asset=self.asset, icon=self._icon)
 
@@ -265,13 +267,17 @@ def moment(then: str) -> str:
     return f"{day(then)}, {datetime.fromisoformat(then).astimezone(UTC):%H:%M} UTC"
 
 
-def attribute_value(value: Any) -> str:
+def attribute_value(value: Any, type: AttributeType | None = None) -> str:
     """Returns the value of an attribute, plain JSON or UNSET, as a part of a sentence.
 
     >>> attribute_value(["a", "b"]), attribute_value(UNSET)
     ('the value ["a","b"]', 'no value')
+    >>> attribute_value("2026-11-03T10:05:00.000Z", "time")
+    'the value 3 Nov 2026, 10:05 UTC'
     """
-    return "no value" if value is UNSET else f"the value {shown_value(value)}"
+    if value is UNSET:
+        return "no value"
+    return f"the value {shown(value, type).text if type == 'time' else shown_value(value)}"
 
 
 def rule_text(rule: Rule) -> str:

@@ -24,6 +24,10 @@ ACTIONS = (
     "merge tags",
     "delete alias",
     "delete tag",
+    "identify",
+    "create attribute",
+    "describe attribute",
+    "delete attribute",
     "undo",
     "erase",
     "expiry",
@@ -97,7 +101,7 @@ def batch(request: PageRequest) -> Answer:
     preview, problem = None, None
     is_open = change.undone_by is None and change.action not in FINAL and not change.is_compacted
     can_be_undone = is_open and request.may("developer")
-    if can_be_undone and is_previewed(request, change.added + change.removed):
+    if can_be_undone and is_previewed(request, change.added + change.removed + change.attributes):
         try:
             preview = request.services.previews.preview(request.environment, Undo((change.version,)))
         except UndoConflict as refused:
@@ -118,7 +122,10 @@ def batch(request: PageRequest) -> Answer:
 
 
 def is_previewed(request: PageRequest, taggings: int) -> bool:
-    """Returns whether to compute the preview of an undo now, because it is small or because the page requests it."""
+    """Returns whether to compute the preview of an undo now, because it is small or because the page requests it.
+
+    `taggings` is the number of changed taggings and values of attributes.
+    """
     return taggings <= TAGGINGS_PREVIEWED_AT_ONCE or request.text("effect") == "shown"
 
 
@@ -131,15 +138,18 @@ def undo(request: PageRequest) -> Answer:
 
 
 def effect_sentence(receipt: Receipt) -> str:
-    """Returns the end of a sentence about an undo: the taggings added, removed and skipped, without zeros."""
+    """Returns the end of a sentence about an undo: the taggings and values changed and skipped, without zeros."""
     done = []
     if receipt.added:
         done.append(f"{plural(receipt.added, 'tagging')} added")
     if receipt.removed:
         done.append(f"{receipt.removed:,} removed" if done else f"{plural(receipt.removed, 'tagging')} removed")
+    if receipt.attributes:
+        done.append(f"{plural(receipt.attributes, 'value')} changed")
     sentence = f": {', '.join(done)}." if done else "."
     if receipt.skipped:
-        sentence += f" {plural(receipt.skipped, 'tagging')} skipped, because others changed them since."
+        skipped = plural(receipt.skipped, "tagging or value", "taggings or values")
+        sentence += f" {skipped} skipped, because others changed them since."
     return sentence
 
 

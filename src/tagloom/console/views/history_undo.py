@@ -56,7 +56,7 @@ def ask(request: PageRequest) -> Answer:
 
 def _taggings(request: PageRequest, versions: Sequence[Version]) -> int:
     changes = [request.services.changes.get_change(request.environment, version) for version in versions]
-    return sum(change.added + change.removed for change in changes)
+    return sum(change.added + change.removed + change.attributes for change in changes)
 
 
 def undo_all(request: PageRequest) -> Answer:

@@ -388,7 +388,7 @@ def ask_undo(request: PageRequest) -> Answer:
         "problem": None,
         "names": {each.id: each.name for each in request.services.tribes.list_tribes(request.space.id)},
     }
-    if versions and is_previewed(request, found.tally.added + found.tally.removed):
+    if versions and is_previewed(request, found.tally.added + found.tally.removed + found.tally.attributes):
         try:
             context["preview"] = request.services.previews.preview(request.environment, Undo(tuple(versions)))
         except UndoConflict as problem:

@@ -65,7 +65,7 @@ def overview(request: PageRequest) -> Answer:
 
 
 def palette(request: PageRequest) -> Answer:
-    """Returns the pages, tribes, tags, people and syncs that match the typed text."""
+    """Returns the pages, tribes, tags, attributes, people and syncs that match the typed text."""
     text = request.text("text").strip()
     context: dict[str, Any] = {"text": text, "groups": [(name, hits) for name, hits in _hits(request, text) if hits]}
     return Html("palette_results.html" if request.target == "palette-results" else "palette.html", context)
@@ -91,6 +91,7 @@ def _hits(request: PageRequest, text: str) -> list[tuple[str, list[Hit]]]:
         found.append(
             ("Tags", [Hit(each.tag, request.to("tag", tag=each.tag), "tag", each.subtree_users) for each in tags])
         )
+        found.append(("Attributes", _attributes(request, folded)))
         found.append(("Users & visitors", _people(request, text)))
         syncs = request.services.syncs.list_syncs(request.environment)
         named = [Hit(each.id, request.to(f"sync/{each.id}"), "refresh-cw") for each in syncs if folded in each.id]
@@ -103,6 +104,13 @@ def _hits(request: PageRequest, text: str) -> list[tuple[str, list[Hit]]]:
         ]
         found.append(("Sources", sending[:HITS_PER_KIND]))
     return found
+
+
+def _attributes(request: PageRequest, folded: str) -> list[Hit]:
+    """Returns attributes whose name contains the text."""
+    listed = request.services.attributes.list_attributes(request.environment)
+    named = [each for each in listed if folded in each.name.casefold()][:HITS_PER_KIND]
+    return [Hit(each.name, request.to("attributes", attribute=each.name), "id-card", each.people) for each in named]
 
 
 def _people(request: PageRequest, text: str) -> list[Hit]:

@@ -1,20 +1,32 @@
 """Users and visitors: the list, and the panel of a person, which adds and removes tags."""
 
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from tagloom.base.problems import ParameterInvalid, Problem
+from tagloom.console.forms.attribute_values import TYPES, typed_value, written
 from tagloom.console.forms.times import read_moment
 from tagloom.console.framework.context import Answer, Html, PageRequest, Redirect, Toast, toast_of
+from tagloom.console.views.attributes import chosen_type, types_of
 from tagloom.ports.problems import PersonNotFound, TagNotFound
+from tagloom.words.attributes import AttributeType, parse_attribute_name, parse_value
 from tagloom.words.changes import Change, Horizon
 from tagloom.words.decisions import Decision
 from tagloom.words.expiry import Expiry, ExpiryInvalid, expiry_of
 from tagloom.words.people import Kind, Person, PersonRecord
 from tagloom.words.person_ids import parse_id
-from tagloom.words.problems import LineInvalid, TagIsAlias, TagProblem, UnknownTag
+from tagloom.words.problems import (
+    AttributeNameInvalid,
+    AttributeValueInvalid,
+    LineInvalid,
+    TagIsAlias,
+    TagProblem,
+    TooManyAttributes,
+    UnknownAttribute,
+    UnknownTag,
+)
 from tagloom.words.rejections import check_single
 from tagloom.words.tags import TagPath, parse_tag
 
@@ -32,6 +44,16 @@ SPANS = {
 MATCHES = ("substring", "prefix", "exact")
 
 
+class AttributeForm(msgspec.Struct, frozen=True, kw_only=True):
+    """The form that sets an attribute of a person, as it was typed. `focus` is the field that gets the focus."""
+
+    name: str = ""
+    value: str = ""
+    type: AttributeType = "text"
+    problem: Problem | None = None
+    focus: Literal["", "name", "value"] = ""
+
+
 class Panel(msgspec.Struct, frozen=True, kw_only=True):
     """The values of the panel of a person."""
 
@@ -47,13 +69,16 @@ def people(request: PageRequest) -> Answer:
     """Lists the people who match the filters, and shows the panel of the person in the address."""
     person = named_person(request)
     if request.target == "panel":
-        return panel_answer(request, person) if person is not None else Html("empty_panel.html", {})
+        if person is None:
+            return Html("empty_panel.html", {})
+        return panel_answer(request, person, attribute_form=_form_of_attribute(request, person))
     context = _list_context(request)
     if request.target == "people":
         return Html("people_list.html", context)
     if request.target == "people-rows":
         return Html("people_rows.html", context)
-    return Html("people.html", context | panel_context(request, person))
+    form = AttributeForm() if person is None else _form_of_attribute(request, person)
+    return Html("people.html", context | panel_context(request, person, attribute_form=form))
 
 
 def _list_context(request: PageRequest) -> dict[str, Any]:
@@ -130,6 +155,9 @@ def panel_context(request: PageRequest, person: Person | None, **more: Any) -> d
         "span": "",
         "last_day": "",
         "is_written": False,
+        "attribute_form": AttributeForm(),
+        "types": TYPES,
+        "type_of": {} if person is None else types_of(request),
         "closes": request.to("people", **_kept(request)),
     }
     return context | more
@@ -183,6 +211,7 @@ def history(request: PageRequest) -> Answer:
             "changes": changes[:most],
             "has_more": len(changes) > most,
             "horizon": request.services.changes.horizon(request.environment),
+            "type_of": types_of(request) if any(each.attribute_changes for each in changes) else {},
         },
     )
 
@@ -192,8 +221,7 @@ def history(request: PageRequest) -> Answer:
 
 def change_tags(request: PageRequest) -> Answer:
     """Adds or removes one tag of a person."""
-    person, typed = required_person(request), request.text("tag").strip()
-    is_removal = request.text("do") == "remove"
+    person, typed, is_removal = required_person(request), request.text("tag").strip(), _is_removal(request)
     try:
         tag, expiry = parse_tag(typed), 0 if is_removal else _chosen_expiry(request)
         receipt = check_single(
@@ -228,6 +256,45 @@ def _chosen_expiry(request: PageRequest) -> Expiry:
     except (ValueError, OverflowError) as error:
         raise ExpiryInvalid("Choose the last day on which the person has the tag.", value=last_day) from error
     return expiry_of(f"{expiry.isoformat()}T00:00:00Z", None, request.services.now())
+
+
+def _form_of_attribute(request: PageRequest, person: Person) -> AttributeForm:
+    """Returns the form for the attribute in the address, with the value of the person."""
+    name = request.text("attribute").strip()
+    if not name:
+        return AttributeForm()
+    record = request.services.people.find_person(request.environment, person)
+    type = types_of(request).get(parse_attribute_name(name), "text")
+    value = None if record is None else record.attributes.get(name)
+    text = "" if value is None else written(parse_value(value, type))
+    return AttributeForm(name=name, value=text, type=type, focus="value")
+
+
+def change_attribute(request: PageRequest) -> Answer:
+    """Sets or removes one attribute of a person. A new attribute gets the chosen type."""
+    person, typed, is_removal = required_person(request), request.text("attribute").strip(), _is_removal(request)
+    type = chosen_type(request)
+    try:
+        name = parse_attribute_name(typed)
+        type = types_of(request).get(name, type)
+        value = None if is_removal else typed_value(request.text("value"), type)
+        receipt = request.services.people.set_attributes(request.environment, person, {name: value}, request.origin)
+    except (AttributeNameInvalid, AttributeValueInvalid, UnknownAttribute, TooManyAttributes) as problem:
+        focus: Literal["name", "value"] = "value" if isinstance(problem, AttributeValueInvalid) else "name"
+        form = AttributeForm(name=typed, value=request.text("value"), type=type, problem=problem, focus=focus)
+        return panel_answer(request, person, attribute_form=form)
+    if not receipt.attributes:
+        text = f"{person.id} {'did not have' if is_removal else 'already has this value of'} {name}."
+    else:
+        text = f"{name} was removed from {person.id}." if is_removal else f"{name} of {person.id} was set."
+    toast = toast_of(receipt, text)
+    if request.target is None:
+        return Redirect(request.to("people", **{person.kind: person.id}, **_list_of(request)), toast)
+    return panel_answer(request, person, toast, attribute_form=AttributeForm(focus="name"))
+
+
+def _is_removal(request: PageRequest) -> bool:
+    return request.text("do") == "remove"
 
 
 def _list_of(request: PageRequest) -> dict[str, str]:
@@ -273,7 +340,10 @@ def erase(request: PageRequest) -> Answer:
         refused = ParameterInvalid("The typed text is not the id of this person.", parameter="typed")
         return _erase_form(request, person, refused)
     request.services.people.erase_person(request.environment, person, request.origin)
-    return Redirect(request.to("people", kind=person.kind), Toast(f"The {person.kind} and all their tags were erased."))
+    return Redirect(
+        request.to("people", kind=person.kind),
+        Toast(f"The {person.kind} and all their tags and attributes were erased."),
+    )
 
 
 # The field for a tag.

@@ -1,12 +1,14 @@
 """Time travel: the members of a tribe, the people with a tag and the tags of a person at a given time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from tagloom.base.problems import ParameterInvalid
 from tagloom.console.framework.context import Answer, Html, PageRequest
+from tagloom.console.views.attributes import types_of
 from tagloom.console.views.people import required_person
 from tagloom.ports.problems import ChangeNotFound
+from tagloom.words.attributes import AttributeChange, AttributeName
 from tagloom.words.changes import Change, Version
 from tagloom.words.problems import TribeNeedsContext
 from tagloom.words.retention import HistoryCompacted
@@ -68,7 +70,7 @@ def tag(request: PageRequest) -> Answer:
 
 
 def person(request: PageRequest) -> Answer:
-    """Shows the tags of a person at a given time, and the difference to today."""
+    """Shows the tags and attributes of a person at a given time, and the difference to today."""
     person = required_person(request)
     context: dict[str, Any] = {
         "title": person.id,
@@ -87,9 +89,20 @@ def person(request: PageRequest) -> Answer:
             "record": record,
             "added": [tag for tag in now if tag not in before],
             "removed": [tag for tag in before if tag not in now],
+            "changed": _changed({} if record is None else record.attributes, {} if found is None else found.attributes),
+            "type_of": types_of(request),
         }
 
     return _page_as_of(request, "person_as_of.html", context, read)
+
+
+def _changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[AttributeChange]:
+    """Returns the differences between the attributes of a person at two times, by name."""
+    return [
+        AttributeChange(attribute=AttributeName(name), before=before.get(name), after=now.get(name))
+        for name in sorted({*before, *now})
+        if before.get(name) != now.get(name)
+    ]
 
 
 def _page_as_of(

@@ -7,9 +7,11 @@ import msgspec
 
 from tagloom.base.problems import ParameterInvalid, Problem
 from tagloom.console.forms import rule_editor
+from tagloom.console.forms.attribute_values import TYPES
 from tagloom.console.framework.charts import line_charts
 from tagloom.console.framework.context import Answer, Download, Html, PageRequest, Redirect, Toast
 from tagloom.console.framework.rendering import day, rule_text
+from tagloom.console.views.attributes import types_of
 from tagloom.console.views.tribes import colour_of
 from tagloom.files.table_encoding import CONTENT_TYPE_OF_FORMAT
 from tagloom.people.export import encode_people
@@ -88,7 +90,7 @@ def _context(request: PageRequest, tribe: Tribe, edit: Edit, **more: Any) -> dic
         "choices": [each for each in tribes if each.id != tribe.id],
         "categories": sorted({each.category for each in tribes if each.category}),
         "audiences": AUDIENCES,
-        "attributes": (),
+        "attributes": _known_attributes(request),
         "finding": find(request, tribe, edit),
         "is_by_request": tribe.id in request.services.tribes.needing_context(request.space.id),
         "may_edit": request.may("tribes"),
@@ -100,6 +102,13 @@ def _context(request: PageRequest, tribe: Tribe, edit: Edit, **more: Any) -> dic
         "conflict": None,
         "focus": "",
     } | more
+
+
+def _known_attributes(request: PageRequest) -> tuple[tuple[str, str], ...]:
+    """Returns the names and types that filters suggest. A page without an editor needs none."""
+    if not request.may("tribes"):
+        return ()
+    return tuple((name, TYPES[type]) for name, type in types_of(request).items())
 
 
 def _json_of(group: rule_editor.Group) -> str:
@@ -310,6 +319,7 @@ def why(request: PageRequest) -> Answer:
             "person": person,
             "record": request.services.people.find_person(request.environment, person),
             "why": found,
+            "type_of": types_of(request),
             "refused": {each.node for each in found.because if is_refused(tribe.rule, each.node, rules)},
             "names": {each.id: each.name for each in request.services.tribes.list_tribes(request.space.id)},
         },
