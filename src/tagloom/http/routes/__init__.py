@@ -4,11 +4,10 @@ from typing import Any
 
 import msgspec
 
-from tagloom.accounts.problems import TooManyTokens
 from tagloom.base import limits as base_limits
 from tagloom.base.problems import Problem
-from tagloom.http import decisions, history, installation, limits, tags, tenants, tribes
-from tagloom.http.framework.addresses import ORGANIZATION, SPACE, V2, E
+from tagloom.http import decisions, history, installation, limits, tags, tribes
+from tagloom.http.framework.addresses import SPACE, V2, E
 from tagloom.http.framework.parameters import (
     AS_OF,
     AT_LEAST,
@@ -26,29 +25,20 @@ from tagloom.http.framework.schemas import (
     AliasesPage,
     ChangesPage,
     DecisionBody,
-    EnvironmentAnswer,
-    EnvironmentPatch,
-    EnvironmentsPage,
     Health,
     ManyDecisionsAnswer,
     ManyDecisionsBody,
     MembershipAnswer,
     MembersPage,
     MergeBody,
-    NewSpace,
-    NewToken,
-    NewTokenAnswer,
     NewTribe,
-    OrganizationsPage,
     OverlapAnswer,
     OverlapBody,
     PreviewBody,
-    SpacesPage,
     TagAnswer,
     TagBody,
     TagPatch,
     TagsPage,
-    TokensPage,
     TribeBody,
     TribesPage,
     TribeTagBody,
@@ -61,16 +51,14 @@ from tagloom.http.routes.events import EVENTS
 from tagloom.http.routes.imports import IMPORTS, MAPPINGS
 from tagloom.http.routes.people import EXPORTS, IDEMPOTENCY_KEY, PEOPLE, SEARCH_MATCH, search_for
 from tagloom.http.routes.syncs import SYNCS
+from tagloom.http.routes.tenants import TENANTS
 from tagloom.ports.problems import (
     ChangeNotFound,
     CursorInvalid,
     IdempotencyKeyReused,
-    OrganizationNotFound,
-    SpaceExists,
     TagExists,
     TagMoveInvalid,
     TagNotFound,
-    TokenNotFound,
     TooManyTags,
     TooManyTribes,
     TribeChanged,
@@ -98,7 +86,6 @@ from tagloom.words.problems import (
     UnknownTag,
 )
 from tagloom.words.receipts import Receipt
-from tagloom.words.tenants import Space
 from tagloom.words.tribes import Count, Tribe
 
 PREFIX = Parameter(name="prefix", description="Only tags at or below this one.")
@@ -152,111 +139,6 @@ INSTALLATION: tuple[Route, ...] = (
         answer=dict[str, int],
     ),
 )
-
-TENANTS: tuple[Route, ...] = (
-    Route(
-        method="GET",
-        path=f"{V2}/organizations",
-        handler=tenants.list_organizations,
-        group="Tenants",
-        summary="List the organization of the token",
-        scopes=(),
-        parameters=(LIMIT, CURSOR),
-        answer=OrganizationsPage,
-        problems=(OrganizationNotFound,),
-    ),
-    Route(
-        method="GET",
-        path=f"{ORGANIZATION}/spaces",
-        handler=tenants.list_spaces,
-        group="Tenants",
-        summary="List the spaces of an organization",
-        scopes=(),
-        parameters=(LIMIT, CURSOR),
-        answer=SpacesPage,
-    ),
-    Route(
-        method="POST",
-        path=f"{ORGANIZATION}/spaces",
-        handler=tenants.create_space,
-        group="Tenants",
-        summary="Create a space with its three environments",
-        scopes=("admin",),
-        body=NewSpace,
-        answer=Space,
-        status=201,
-        problems=(SpaceExists,),
-    ),
-    Route(
-        method="GET",
-        path=f"{SPACE}/environments",
-        handler=tenants.list_environments,
-        group="Tenants",
-        summary="List the environments of a space",
-        scopes=(),
-        parameters=(LIMIT, CURSOR),
-        answer=EnvironmentsPage,
-    ),
-    Route(
-        method="GET",
-        path=E,
-        handler=tenants.get_environment,
-        group="Tenants",
-        summary="Read an environment and its version",
-        scopes=(),
-        parameters=(AT_LEAST,),
-        answer=EnvironmentAnswer,
-    ),
-    Route(
-        method="PATCH",
-        path=E,
-        handler=tenants.patch_environment,
-        group="Tenants",
-        summary="Open or close the catalogue, or set the retention of history",
-        description="In a closed catalogue a line with an unknown tag is rejected, with the nearest known tag. "
-        "A retention that deletes existing history needs delete_history=true. A dry run shows what it would delete.",
-        parameters=(
-            Parameter(name="dry_run", description="Only show what it would delete.", kind="flag", default=False),
-            Parameter(name="delete_history", description="Delete the older history.", kind="flag", default=False),
-        ),
-        scopes=("admin",),
-        body=EnvironmentPatch,
-        answer=EnvironmentAnswer,
-    ),
-    Route(
-        method="GET",
-        path=f"{ORGANIZATION}/tokens",
-        handler=tenants.list_tokens,
-        group="Tokens",
-        summary="List tokens, without their secrets",
-        scopes=("admin",),
-        parameters=(LIMIT, CURSOR),
-        answer=TokensPage,
-    ),
-    Route(
-        method="POST",
-        path=f"{ORGANIZATION}/tokens",
-        handler=tenants.create_token,
-        group="Tokens",
-        summary="Create a token; its secret is shown only once",
-        scopes=("admin",),
-        body=NewToken,
-        answer=NewTokenAnswer,
-        status=201,
-        problems=(TooManyTokens,),
-    ),
-    Route(
-        method="DELETE",
-        path=f"{ORGANIZATION}/tokens/{{token}}",
-        handler=tenants.revoke_token,
-        group="Tokens",
-        summary="Revoke a token",
-        scopes=("admin",),
-        status=204,
-        problems=(TokenNotFound,),
-    ),
-)
-
 
 TAGS: tuple[Route, ...] = (
     Route(
