@@ -106,7 +106,7 @@ class AttributeLeaves:
 
     def bytes_held(self) -> int:
         """Returns about how many bytes the leaves take."""
-        return sum(64 + min(2 * len(leaf.people), 65_536) for leaf in self._leaves.values())
+        return sum(64 + _size(leaf.people) for leaf in self._leaves.values())
 
     def change(self, changed: Mapping[int, BitMap], dictionary: Dictionary) -> bool:
         """Updates the leaves after a commit that changed these people, by attribute.
@@ -143,6 +143,11 @@ class AttributeLeaves:
         """Deletes all leaves. Call it when an attribute was created or deleted."""
         self._leaves.clear()
         self._daily.clear()
+
+
+def _size(people: BitMap) -> int:
+    """Returns about how many bytes a bitmap takes: two per person, or one bit per ordinal."""
+    return min(2 * len(people), people.max() // 8 + 1) if people else 0
 
 
 def _test_again(leaf: _Leaf, people: BitMap, rows: AttributeRows) -> None:
