@@ -467,6 +467,18 @@ def test_members_are_exported_with_attributes_in_each_format(tagloom: Tagloom, h
     assert table.column("likes").to_pylist() == [["a", "b"], None]
 
 
+def test_each_column_of_an_export_has_a_name_of_its_own(tagloom: Tagloom) -> None:
+    tagloom.set_attributes({"user": "a", "attributes.user": 1e22}, user="u1")
+    tagloom.create_tribe("All", rules.attribute("user", "is-set"), id="all")
+
+    rows = b"".join(tagloom.download_members("all", format="csv", attributes=["user", "attributes.user"]))
+
+    assert rows.decode().splitlines() == [
+        "user,visitor,attributes.attributes.user,attributes.user",
+        "u1,,a,10000000000000000000000",
+    ]
+
+
 def test_an_export_can_be_sent_again(tagloom: Tagloom) -> None:
     tagloom.set_attributes({"plan": "gold", "seen": "2026-03-01", "likes": ["a", "b"]}, user="u1")
     tagloom.create_tribe("All", rules.attribute("plan", "is-set"), id="all")
@@ -483,6 +495,7 @@ def test_an_export_can_be_sent_again(tagloom: Tagloom) -> None:
         ({"attributes": "nothing"}, "attribute-not-found"),
         ({"attributes": " plan"}, "attribute-name-invalid"),
         ({"attributes": "plan", "as_of": "1"}, "parameter-invalid"),
+        ({"attributes": "plan", "limit": "5"}, "parameter-invalid"),
     ],
 )
 def test_a_wrong_export_of_attributes_is_refused(

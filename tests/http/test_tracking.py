@@ -251,6 +251,17 @@ def test_a_trait_that_cannot_be_set_is_shown_and_the_others_are_set(source: Sour
     assert len(source.events()) == 3
 
 
+def test_traits_leave_attributes_for_the_platform(
+    source: Source, tagloom: Tagloom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(words_limits, "ATTRIBUTES_OF_SOURCES_MAX", 1)
+    source.app.post("/v1/batch", json={"batch": [IDENTIFY]})
+
+    assert source.http.get(f"{source.place}/users/u1").json()["attributes"] == {"plan": "gold"}
+    assert source.rejected(1) == ["too-many-attributes"]
+    assert tagloom.set_attributes({"age": 3}, user="u1").new_attributes == 1
+
+
 def test_ignored_properties_are_no_attributes(make_source: Callable[..., Source]) -> None:
     source = make_source(ignored_properties=["plan"])
     source.app.post("/v1/batch", json={"batch": [IDENTIFY]})

@@ -95,7 +95,7 @@ def test_values_of_each_type_become_the_cells_of_the_table(crm: str, tmp_path: P
         "is_trial": "1",
         "is_new": "1",
         "raw": "u3",
-        "seen": "",
+        "seen": "2026-01-31T10:00:00",
         "spent": "",
         "kind": "a",
         "flags": "a,b",
@@ -118,7 +118,7 @@ def test_a_mapping_reads_these_cells_and_rejects_the_others(crm: str, tmp_path: 
     assert read("id", "price") == (["x/2.5"], [])
     assert read("id", "born") == (["x/2026-01-31"], [])
     assert read("id", "is_trial") == (["x/0", "x/1"], [])
-    assert read("id", "seen")[1] == ["Column 'seen' holds a time"]
+    assert read("id", "seen")[1] == ["Column 'seen' holds a time, 2026-01-31T10:00:00"]
     assert read("raw", "is_trial")[1] == ["Column 'raw' holds binary that is not UTF-8, \ufffd"]
 
 

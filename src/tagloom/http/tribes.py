@@ -109,6 +109,11 @@ async def list_members(call: Call) -> Answer | Stream:
     if all(call.find_text(name) is None for name in ("limit", "cursor", "search", "include")):
         return await _export_members(call)
     environment, tribe = call.environment, call.values["tribe"]
+    if call.find_text("attributes") is not None:
+        raise ParameterInvalid(
+            "A page has no attributes: leave out attributes, or limit, cursor, search and include.",
+            parameter="attributes",
+        )
     if call.find_text("as_of") is not None:
         raise ParameterInvalid(
             "A page holds for now: leave out as_of, or limit, cursor, search and include.", parameter="as_of"

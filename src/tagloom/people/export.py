@@ -1,6 +1,7 @@
 """Encodes people and taggings as NDJSON, CSV or Parquet, a chunk at a time. An import can read the result."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from itertools import groupby
 from typing import Any, TypeVar, assert_never
 
@@ -8,6 +9,7 @@ import pyarrow as pa
 
 from tagloom.files.table_encoding import ExportFormat, encode_csv, encode_ndjson, encode_parquet
 from tagloom.words.attributes import AttributeName, Attributes, AttributeType, AttributeValue, plain, plain_attributes
+from tagloom.words.cells import number_text
 from tagloom.words.people import Person, user_and_visitor
 from tagloom.words.tags import TagPath
 
@@ -43,7 +45,10 @@ def encode_members(
     """
     names, schema = ["user", "visitor"], [("user", pa.string()), ("visitor", pa.string())]
     for name, type in types.items():
-        names.append(f"attributes.{name}" if name in ("user", "visitor") else name)
+        column: str = name
+        while column in names or (column != name and column in types):
+            column = f"attributes.{column}"
+        names.append(column)
         schema.append((names[-1], _ARROW_TYPES[type]))
 
     def lines(people: Sequence[Member]) -> list[dict[str, Any]]:
@@ -73,6 +78,9 @@ def _csv_cell(value: AttributeValue | None) -> str | None:
     written = plain(value)
     if isinstance(written, bool):
         return "true" if written else "false"
+    if isinstance(written, int | float):
+        # Without an exponent, as the mapping of a column reads numbers.
+        return str(number_text(Decimal(repr(written))))
     return ";".join(written) if isinstance(written, list) else str(written)
 
 

@@ -336,7 +336,8 @@ class RecordEvents(msgspec.Struct, frozen=True):
     recorded. It cannot be undone.
 
     Then the attributes of the recorded events are set, in order, as a second version if a value changes. Its action is
-    "identify", and it can be undone. A value that cannot be set is `ignored`; the other values are set.
+    "identify", and it can be undone. A value that cannot be set is `ignored`; the other values are set. Events create
+    no attribute if the environment has ATTRIBUTES_OF_SOURCES_MAX attributes.
     """
 
     events: Sequence[Event]

@@ -12,7 +12,9 @@ from tagloom.words.comparisons import Value, is_number, values_of
 from tagloom.words.rule_lints import Hint
 from tagloom.words.rules import Rule, walk
 
-_HINTS_MAX = 5  # Finding a similar name among 1,000 takes some 10 ms.
+_HINTS_MAX = 5  # More hints hide the other findings about a rule.
+_LENGTHS_APART_MAX = 5  # A typing mistake changes a few characters.
+_NAMES_COMPARED_MAX = 100  # Names that are compared with an unknown one. The longest take some milliseconds each.
 
 
 def attribute_hints(rule: Rule, types: Mapping[AttributeName, AttributeType]) -> tuple[Hint, ...]:
@@ -40,7 +42,8 @@ def _hints(rule: Rule, types: Mapping[AttributeName, AttributeType]) -> Iterator
 
 
 def _unknown(name: AttributeName, types: Mapping[AttributeName, AttributeType]) -> str:
-    nearest = difflib.get_close_matches(name, types, n=2)
+    alike = (each for each in types if abs(len(each) - len(name)) <= _LENGTHS_APART_MAX)
+    nearest = difflib.get_close_matches(name, list(islice(alike, _NAMES_COMPARED_MAX)), n=2)
     quoted = " or ".join(f"'{printable(each)}'" for each in nearest)
     suggestion = f" Did you mean {quoted}?" if nearest else ""
     return f"There is no attribute '{printable(name)}' here.{suggestion}"

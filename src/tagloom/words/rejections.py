@@ -81,10 +81,12 @@ def unknown_attribute(name: str) -> UnknownAttribute:
     return UnknownAttribute(f"The catalogue is closed and has no attribute '{printable(name)}'.", value=printable(name))
 
 
-def too_many_attributes() -> TooManyAttributes:
+def too_many_attributes(attributes_max: int | None = None) -> TooManyAttributes:
     """Returns the problem of a new attribute in an environment that has the maximum number of attributes."""
-    most = limits.ATTRIBUTES_PER_ENVIRONMENT_MAX
-    return TooManyAttributes(f"An environment has at most {most:,} attributes.", attributes_max=most)
+    most = limits.ATTRIBUTES_PER_ENVIRONMENT_MAX if attributes_max is None else attributes_max
+    return TooManyAttributes(
+        f"The environment has {most:,} attributes, the maximum for this value.", attributes_max=most
+    )
 
 
 def too_many_in_line(cells: int) -> TooManyAttributes:

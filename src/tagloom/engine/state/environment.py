@@ -76,7 +76,7 @@ class EnvironmentState:
         self.directory = Directory(self.key_hash)
         self._points = PointCache()
         self.texts = TextNumbers()
-        self._leaves_of_attributes = AttributeLeaves(self.texts, self.row, self.index.peek)
+        self._leaves_of_attributes = AttributeLeaves(self.texts, self.row, self.index.peek, index_bytes_max // 4)
         self._known_texts: dict[tuple[int, int], str] = {}
         self.stamp = _UNKNOWN
         self._open: AbstractContextManager[Snapshot] | None = None
@@ -370,7 +370,7 @@ class EnvironmentState:
             return leaves.people(node, today, self.dictionary, self.snapshot)
         self.check_may_wait()
         people = leaves.people(node, today, self.dictionary, self.snapshot)
-        if leaves.bytes_held() > self._union_bytes_max:
+        if leaves.is_full():
             self._clear_leaves()
         return people
 

@@ -84,8 +84,9 @@ class Cells:
     Memory: 24 bytes per cell until the end of the body.
     """
 
-    def __init__(self, lookups: AttributeLookups) -> None:
+    def __init__(self, lookups: AttributeLookups, attributes_max: int | None = None) -> None:
         self._lookups = lookups
+        self._attributes_max = limits.ATTRIBUTES_PER_ENVIRONMENT_MAX if attributes_max is None else attributes_max
         self._known: Mapping[str, AttributeType] | None = None
         self._is_closed = False
         # By name, and by each text that means the name.
@@ -137,9 +138,9 @@ class Cells:
         if parsed is not None and attribute.type is None:
             self._new_count += 1
             attribute.type = parsed.type
-            attribute.has_room = len(self._known or ()) + self._new_count <= limits.ATTRIBUTES_PER_ENVIRONMENT_MAX
+            attribute.has_room = len(self._known or ()) + self._new_count <= self._attributes_max
         if parsed is None or not attribute.has_room:
-            raise rejections.too_many_attributes()
+            raise rejections.too_many_attributes(self._attributes_max)
         return number, attribute.place(parsed)
 
     def _number(self, name: AttributeName) -> int:

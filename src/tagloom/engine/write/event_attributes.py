@@ -51,7 +51,7 @@ def attributes_of_events(
         names=names,
         values=[value for _, _, value in cells],
     )
-    reader, draft = Cells(_ViewTypes(view)), Draft()
+    reader, draft = Cells(_ViewTypes(view), limits.ATTRIBUTES_OF_SOURCES_MAX), Draft()
     read = reader.read(columns, len(events))
     ignored = [
         rejected(lines[int(read.line[at])], *read.every_fault[-int(read.number[at]) - 1])

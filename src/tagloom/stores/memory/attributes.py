@@ -54,7 +54,8 @@ class Cells:
     `values` has what the accepted lines of each person say last about each attribute.
     """
 
-    def __init__(self, state: State, *, is_closed: bool) -> None:
+    def __init__(self, state: State, *, is_closed: bool, attributes_max: int | None = None) -> None:
+        self._attributes_max = limits.ATTRIBUTES_PER_ENVIRONMENT_MAX if attributes_max is None else attributes_max
         self._live = state.live_attributes()
         self._is_closed = is_closed
         self.new_types: dict[AttributeName, AttributeType] = {}
@@ -99,8 +100,8 @@ class Cells:
             # No line has a valid value of this attribute so far.
             return name, parse_value(cell.value)
         place = list(self.new_types).index(name)
-        if len(self._live) + place >= limits.ATTRIBUTES_PER_ENVIRONMENT_MAX:
-            raise rejections.too_many_attributes()
+        if len(self._live) + place >= self._attributes_max:
+            raise rejections.too_many_attributes(self._attributes_max)
         return name, parse_value(cell.value, self.new_types[name])
 
     def accept(self, person: Person, cells: Sequence[Cell]) -> None:
@@ -141,7 +142,8 @@ def with_attributes(
 
     `events` has the events by their line.
     """
-    draft, cells, ignored = state.copy(), Cells(state, is_closed=is_closed), list[Rejected]()
+    draft, ignored = state.copy(), list[Rejected]()
+    cells = Cells(state, is_closed=is_closed, attributes_max=limits.ATTRIBUTES_OF_SOURCES_MAX)
     by_line = {line: [Cell(*each) for each in event.attributes.items()] for line, event in events.items()}
     for found in by_line.values():
         cells.decide_types(found[: limits.ATTRIBUTES_PER_PERSON_MAX])
