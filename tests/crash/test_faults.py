@@ -168,8 +168,8 @@ def test_a_slow_network_slows_writers_down_and_refuses_none(database: Server) ->
             Tagloom(address, token) as client,
             writing([address], token, 8) as writers,
         ):
-            time.sleep(4)
-            # Readers pay for the network with the first look at a row.
+            # Writers and readers pay for the network with the first look at each row.
+            wait_for(lambda: len(acknowledged_by(writers)) > 8)
             assert client.get_person(user="shared").tags == ("load/shared",)
     assert sum(writer.refusals for writer in writers) == 0
     assert len(acknowledged_by(writers)) > 8

@@ -272,6 +272,7 @@ class View:
         self._made: dict[str, Row] = {}
         self.attribute_rows: dict[int, Row] = {}
         self._new_texts: dict[int, dict[str, NumberedText]] = {}
+        self._texts_counts: dict[int, int] = {}
         self._has_new_bits = False
         self.aliases: dict[TagPath, TagPath | None] = {}
         self.newcomers: dict[tuple[int, int], int] = {}
@@ -506,7 +507,10 @@ class View:
             found |= self.tx.value_numbers(attribute, [text for text in people if text not in found])
         missing = [text for text in people if text not in found]
         if missing:
-            first = self.tx.values_count(attribute)
+            first = self._texts_counts.get(attribute)
+            if first is None:
+                first = 0 if attribute in self._new_rows else self.tx.values_count(attribute)
+            self._texts_counts[attribute] = first + len(missing)
             self.tx.add_values(attribute, first, [(text, people[text]) for text in missing])
             new = {text: NumberedText(first + place, people[text]) for place, text in enumerate(missing)}
             found |= new
