@@ -14,7 +14,7 @@ from tagloom.engine.events.blocks import unpack, unpack_hashes
 from tagloom.engine.keys.directory import unpack_keys, unpack_page
 from tagloom.engine.keys.hashing import KeyHash
 from tagloom.engine.limits import ORDINALS_PER_CHUNK
-from tagloom.engine.state.dictionary import FACTS, attribute_type
+from tagloom.engine.state.dictionary import FACTS, attribute_of, attribute_type, bit_of
 from tagloom.engine.storage import (
     ChunkChange,
     Compacted,
@@ -146,7 +146,7 @@ def _batches_count_their_changes(snapshot: Snapshot, rows: dict[int, Row], facts
                     removed += minus
                 elif change.row == facts["everyone"]:
                     new_people += len(from_bytes(change.added))
-                elif (attribute := _attribute_of(rows, change.row)) is not None:
+                elif (attribute := attribute_of(rows.get(change.row))) is not None:
                     people = from_bytes(change.added) | from_bytes(change.removed)
                     values[attribute] = values.get(attribute, BitMap()) | people
             for name, counted, said in (
@@ -244,12 +244,6 @@ def _expiry_rows_have_their_tag(snapshot: Snapshot, rows: dict[int, Row]) -> Ite
         known |= people
 
 
-def _attribute_of(rows: dict[int, Row], row: int) -> int | None:
-    """Returns the attribute that a row belongs to."""
-    known = rows.get(row)
-    return (known.tag or known.id) if known is not None and known.kind in ("attribute", "bit") else None
-
-
 def _bits_belong_to_values(snapshot: Snapshot, rows: dict[int, Row], everyone: BitMap) -> Iterator[str]:
     attributes = {row.id: (row, _whole(snapshot, row.id)) for row in rows.values() if row.kind == "attribute"}
     names = Counter(row.path for row, _ in attributes.values() if row.is_live)
@@ -276,9 +270,7 @@ def _bits_belong_to_values(snapshot: Snapshot, rows: dict[int, Row], everyone: B
 
 def _texts_exist(snapshot: Snapshot, row: Row, rows: dict[int, Row], people: BitMap) -> Iterator[str]:
     bits = {
-        int(each.path.split("#")[1]): _whole(snapshot, each.id)
-        for each in rows.values()
-        if each.kind == "bit" and each.tag == row.id
+        bit_of(each): _whole(snapshot, each.id) for each in rows.values() if each.kind == "bit" and each.tag == row.id
     }
     _, codes = decoded(AttributeRows(attribute_type(row), people, bits))
     numbers = sorted(set(codes.tolist()))

@@ -62,15 +62,7 @@ class AttributeCatalogue:
     def tribes_of(self, environment: Environment, name: AttributeName) -> tuple[str, ...]:
         """Returns the tribes whose rules name an attribute, ordered by id."""
         definitions = self._tribes.definitions(environment.space)
-        return tuple(
-            sorted(
-                tribe
-                for tribe, definition in definitions.items()
-                if any(
-                    isinstance(node, HasAttribute) and node.attribute == name for node, _, _ in walk(definition.rule)
-                )
-            )
-        )
+        return tuple(sorted(tribe for tribe, definition in definitions.items() if _names(definition, name)))
 
     def put_attribute(
         self, environment: Environment, write: PutAttribute, origin: Origin, *, dry_run: bool = False

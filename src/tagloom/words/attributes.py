@@ -37,9 +37,6 @@ class AttributeValue(NamedTuple):
 
 
 Attributes: TypeAlias = Mapping[AttributeName, AttributeValue]
-Changes: TypeAlias = Mapping[AttributeName, AttributeValue | None]
-"""Values to set, by name. None removes the value."""
-
 NO_ATTRIBUTES: Attributes = {}
 
 

@@ -11,12 +11,20 @@ from tagloom.ports.writes import Apply, BatchRules, WriteOptions
 from tagloom.words.changes import Origin
 from tagloom.words.people import Person
 from tests import bodies
-from tests.console.serving import PLACE, Served
+from tests.console.serving import CUSTOMER, PLACE, Served
 
 
 def toast(page: Page) -> Locator:
     """What was said last about what was done."""
     return page.locator("#toasts .toast").last
+
+
+def explain(page: Page, tribe: str) -> Locator:
+    """Asks on the page of a tribe why the customer is in it or not. Returns the rows of the reasons."""
+    page.goto(f"{PLACE}/tribe/{tribe}")
+    page.get_by_label("Id", exact=True).fill(CUSTOMER)
+    page.get_by_role("button", name="Explain").click()
+    return page.locator("#why tbody tr")
 
 
 def upload(page: Page, file: Path, place: str = PLACE) -> None:

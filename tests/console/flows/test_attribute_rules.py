@@ -14,6 +14,7 @@ from tagloom.words.changes import Origin
 from tagloom.words.rules import All, Not, Rule
 from tests import bodies
 from tests.console.conftest import Open
+from tests.console.flows.seen import explain
 from tests.console.flows.test_rule_nodes import create, rule_of, sign_in
 from tests.console.serving import CUSTOMER, PLACE, Served
 
@@ -128,11 +129,7 @@ def test_why_shows_the_value_of_the_person(open_page: Open, served: Served) -> N
     rule = All((HasAttribute(PLAN, "is", "gold"), Not(HasAttribute(AttributeName("size"), "greater", 3))))
     tribe = create(served, "Small gold", rule)
     page = open_page("developer")
-    page.goto(f"{PLACE}/tribe/{tribe}")
-    page.get_by_label("Id", exact=True).fill(CUSTOMER)
-    page.get_by_role("button", name="Explain").click()
-
-    rows = page.locator("#why tbody tr")
+    rows = explain(page, tribe)
     expect(rows).to_have_count(2)
     expect(rows.nth(0)).to_contain_text("attribute plan is gold")
     expect(rows.nth(0)).to_contain_text('the value "gold"')

@@ -12,6 +12,7 @@ from tagloom.words.events import Event, EventType
 from tagloom.words.people import Person
 from tagloom.words.rules import All, Not
 from tests.console.conftest import Open
+from tests.console.flows.seen import explain
 from tests.console.flows.test_rule_nodes import create, rule_of
 from tests.console.serving import CUSTOMER, PLACE, Served
 
@@ -68,11 +69,7 @@ def test_a_filter_on_events_is_built_and_counted_before_it_is_saved(open_page: O
 def test_why_says_how_often_a_person_did_it(open_page: Open, served: Served) -> None:
     tribe = create(served, "Often", All((HasEvent("video", 7), Not(HasEvent("video/played", 7, times=3)))))
     page = open_page("developer")
-    page.goto(f"{PLACE}/tribe/{tribe}")
-    page.get_by_label("Id", exact=True).fill(CUSTOMER)
-    page.get_by_role("button", name="Explain").click()
-
-    rows = page.locator("#why tbody tr")
+    rows = explain(page, tribe)
     expect(rows).to_have_count(2)
     expect(rows.nth(0)).to_contain_text("at least 1 event video in 7 days")
     expect(rows.nth(0)).to_contain_text("2 such events")

@@ -13,7 +13,7 @@ from tagloom.words.context_rules import HasContext
 from tagloom.words.percent_rules import InPercent, point_of
 from tagloom.words.rules import All, InTribe, Not, Rule
 from tests.console.conftest import Open
-from tests.console.flows.seen import toast
+from tests.console.flows.seen import explain, toast
 from tests.console.serving import CUSTOMER, EMAILS, PASSWORD, PLACE, Served
 
 
@@ -160,10 +160,7 @@ def test_why_reads_a_context_and_says_what_decided(open_page: Open, served: Serv
     rule = All((HasContext("platform", "is", "ios"), Not(InPercent(100, "spring"))))
     tribe = create(served, "Nobody yet", rule)
     page = open_page("developer")
-    page.goto(f"{PLACE}/tribe/{tribe}")
-    page.get_by_label("Id", exact=True).fill(CUSTOMER)
-    page.get_by_role("button", name="Explain").click()
-    rows = page.locator("#why tbody tr")
+    rows = explain(page, tribe)
     expect(rows).to_have_count(1)
     expect(rows.first).to_contain_text("request field platform is ios")
     expect(rows.first).to_contain_text("does not match")

@@ -3,14 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from tagloom.engine.attributes.codes import is_textual
-from tagloom.engine.attributes.conditions import (
-    AttributeRows,
-    Meaning,
-    code_at,
-    meaning_of,
-    people_of,
-    rank_of_code,
-)
+from tagloom.engine.attributes.conditions import AttributeRows, Meaning, meaning_of, people_of, ranks_of
 from tagloom.engine.attributes.text_numbers import COMPLETE, TextNumbers
 from tagloom.engine.bitmaps import BitMap
 from tagloom.engine.state.dictionary import Dictionary, attribute_type
@@ -56,6 +49,11 @@ class _Leaf:
         self.pending = BitMap()
         self.meaning = Meaning(())
         self.through = 0
+
+    def settle(self, people: BitMap, ranks: Mapping[int, int]) -> None:
+        """Tests people again. `ranks` has the ranks of those who have a value."""
+        self.people -= people
+        self.people |= BitMap([ordinal for ordinal, rank in ranks.items() if self.meaning.has(rank)])
 
 
 class AttributeLeaves:
@@ -105,7 +103,7 @@ class AttributeLeaves:
             found = people_of(leaf.meaning, rows)
             leaf.people ^= leaf.people ^ found
         else:
-            _test_again(leaf, leaf.pending, rows)
+            leaf.settle(leaf.pending, ranks_of(leaf.pending, rows))
         if is_whole:
             self._bytes += 64 + _size(leaf.people)
         leaf.pending, leaf.day = BitMap(), today
@@ -134,8 +132,7 @@ class AttributeLeaves:
                 leaf.pending |= people
                 is_current = False
             else:
-                leaf.people -= people
-                leaf.people |= BitMap([ordinal for ordinal, rank in known.items() if leaf.meaning.has(rank)])
+                leaf.settle(people, known)
         return is_current
 
     def _ranks(self, attribute: int, people: BitMap, dictionary: Dictionary) -> dict[int, int] | None:
@@ -145,8 +142,7 @@ class AttributeLeaves:
         held = {row: self._peek(row) for row in (attribute, *dictionary.bits[attribute].values())}
         if any(bitmap is None for bitmap in held.values()):
             return None
-        rows = rows_of(attribute, dictionary, lambda row: held[row] or _NOBODY)
-        return {ordinal: rank_of_code(code_at(ordinal, rows)) for ordinal in people & rows.people}
+        return ranks_of(people, rows_of(attribute, dictionary, lambda row: held[row] or _NOBODY))
 
     def is_of_today(self, today: Callable[[], int]) -> bool:
         """Returns whether no leaf must be computed again because a day ended. Calls `today` only if needed."""
@@ -162,9 +158,3 @@ class AttributeLeaves:
 def _size(people: BitMap) -> int:
     """Returns about how many bytes a bitmap takes: two per person, or one bit per ordinal."""
     return min(2 * len(people), people.max() // 8 + 1) if people else 0
-
-
-def _test_again(leaf: _Leaf, people: BitMap, rows: AttributeRows) -> None:
-    inside = [ordinal for ordinal in people & rows.people if leaf.meaning.has(rank_of_code(code_at(ordinal, rows)))]
-    leaf.people -= people
-    leaf.people |= BitMap(inside)

@@ -12,7 +12,6 @@ A code is an unsigned number of 64 bits. Its highest bit is the sign. Zero has n
 """
 
 import struct
-from collections.abc import Sequence
 
 import msgspec
 import numpy as np
@@ -87,11 +86,6 @@ def value_of_code(type: AttributeType, code: int) -> AttributeValue:
         return AttributeValue("time", code if code < _SIGN else _SIGN - code)
     number: float = struct.unpack(">d", struct.pack(">Q", code))[0]
     return AttributeValue("number", checked_number(number))
-
-
-def codes_of(values: Sequence[AttributeValue]) -> Codes:
-    """Returns the codes of booleans, numbers or times of one type."""
-    return np.fromiter(map(code_of, values), np.uint64, len(values))
 
 
 def bits_in(codes: Codes) -> list[int]:

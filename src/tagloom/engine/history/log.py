@@ -6,11 +6,11 @@ from typing import Any
 
 import msgspec
 
-from tagloom.engine.bitmaps import holds
-from tagloom.engine.history.person_changes import changes_of_ordinal
+from tagloom.engine.bitmaps import holding, holds
 from tagloom.engine.keys.hashing import key_of
 from tagloom.engine.limits import ORDINALS_PER_CHUNK
 from tagloom.engine.read.trends import versions_before
+from tagloom.engine.state.dictionary import attribute_of
 from tagloom.engine.state.environment import EnvironmentState
 from tagloom.engine.storage import BatchRecord, ChunkChange, Span
 from tagloom.ports.problems import ChangeNotFound, StoreCorrupt, TagNotFound
@@ -20,6 +20,9 @@ from tagloom.words.changes import EVENTS, Change, Version
 from tagloom.words.decisions import Provenance
 from tagloom.words.people import Person
 from tagloom.words.tags import TagPath, is_at_or_below
+
+_VERSIONS_AT_FIRST = 16  # Footprints are searched in groups of growing size, since few may be needed.
+_VERSIONS_AT_ONCE = 4_096
 
 
 def get_change(environment: EnvironmentState, version: Version) -> Change:
@@ -109,7 +112,7 @@ def _changes_of_person(
         for change in group:
             if change.row not in rows:
                 expiries.add(change.row)
-            elif rows[change.row].kind in ("attribute", "bit"):
+            elif attribute_of(rows[change.row]) is not None:
                 is_changed |= wanted is None and version > horizon
             elif wanted is None or change.row in wanted:
                 is_changed = True
@@ -133,9 +136,10 @@ def _with_attributes(environment: EnvironmentState, person: Person, changes: tup
     """
     # A compacted version no longer has all bits of the values that it set.
     oldest = min((each.version for each in changes if each.attributes and not each.is_compacted), default=None)
-    ordinal = environment.directory.find(key_of(person), environment.snapshot)
-    if oldest is None or ordinal is None:
+    if oldest is None:
         return changes
+    ordinal = environment.directory.find(key_of(person), environment.snapshot)
+    assert ordinal is not None, "a person with changes is in the directory"
     dictionary, found = environment.dictionary, dict[Version, tuple[AttributeChange, ...]]()
     known = [row.id for row in dictionary.rows.values() if row.kind in ("attribute", "bit")]
     own_rows = environment.rows_of_person(ordinal, known)
@@ -143,9 +147,7 @@ def _with_attributes(environment: EnvironmentState, person: Person, changes: tup
     for version, group in itertools.groupby(changes_of_person(environment, ordinal, span), lambda each: each.version):
         of_version = [change for change in group if change.row in dictionary.rows]
         attributes = {
-            row.tag or row.id
-            for row in (dictionary.rows[change.row] for change in of_version)
-            if row.kind in ("attribute", "bit")
+            attribute for change in of_version if (attribute := attribute_of(dictionary.rows[change.row])) is not None
         }
         after = {attribute: _plain_value(environment, attribute, own_rows) for attribute in attributes}
         for change in of_version:
@@ -168,17 +170,22 @@ def _with_attributes(environment: EnvironmentState, person: Person, changes: tup
 
 def _plain_value(environment: EnvironmentState, attribute: int, own_rows: Collection[int]) -> Any:
     """Returns the value of an attribute of a person who is in these rows, as JSON; None for no value."""
-    if attribute not in own_rows:
-        return None
-    bits = environment.dictionary.bits[attribute]
-    code = sum(1 << bit for bit, row in bits.items() if row in own_rows)
-    value = environment.value_of(attribute, code, environment.snapshot)
+    value = environment.value_in(attribute, own_rows)
     return None if value is None else plain(value)
 
 
 def changes_of_person(environment: EnvironmentState, ordinal: int, span: Span) -> Iterator[ChunkChange]:
     """Returns the changes that added an ordinal to a row or removed it, in the order of the span, without its limit."""
-    return changes_of_ordinal(environment.snapshot(), ordinal, span)
+    snapshot, bucket = environment.snapshot(), ordinal // ORDINALS_PER_CHUNK
+    versions, size = snapshot.footprints(bucket, span), _VERSIONS_AT_FIRST
+    while some := list(itertools.islice(versions, size)):
+        found = (some[number] for number in holding([each.people for each in some], ordinal))
+        for version, parts in itertools.groupby(found, lambda part: part.version):
+            changes = snapshot.changes_at(version, bucket, b"".join(part.places for part in parts))
+            provenance = holding([added for *_, added, _ in changes], ordinal)
+            taken = holding([removed for *_, removed in changes], ordinal)
+            yield from (ChunkChange._make(changes[place]) for place in sorted({*provenance, *taken}))
+        size = min(size * 4, _VERSIONS_AT_ONCE)
 
 
 def _is_wanted(batch: BatchRecord, span: Span) -> bool:

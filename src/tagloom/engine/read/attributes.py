@@ -13,6 +13,7 @@ from tagloom.engine.keys.hashing import person_of
 from tagloom.engine.read import rule_bitmaps
 from tagloom.engine.state.dictionary import attribute_type
 from tagloom.engine.state.environment import EnvironmentState
+from tagloom.engine.storage import Row
 from tagloom.engine.write.attribute_values import find_attribute
 from tagloom.ports.audiences import MembersWithAttributes
 from tagloom.words import limits
@@ -32,24 +33,21 @@ from tagloom.words.rules import Definition
 
 def list_attributes(environment: EnvironmentState) -> tuple[Attribute, ...]:
     """Returns all attributes by name."""
-    known = environment.dictionary.attributes
-    return tuple(_attribute(environment, known[name]) for name in sorted(known))
+    return tuple(_attribute(environment, row) for _, row in sorted(environment.dictionary.live_attributes().items()))
 
 
-def _attribute(environment: EnvironmentState, row: int) -> Attribute:
-    known = environment.dictionary.rows[row]
+def _attribute(environment: EnvironmentState, row: Row) -> Attribute:
     return Attribute(
-        name=AttributeName(known.path),
-        type=attribute_type(known),
-        description=known.description,
-        people=len(environment.row(row)),
+        name=AttributeName(row.path),
+        type=attribute_type(row),
+        description=row.description,
+        people=len(environment.row(row.id)),
     )
 
 
 def values_of_attribute(environment: EnvironmentState, name: AttributeName, limit: int) -> AttributeValues:
     """Returns the most frequent values of an attribute. Cost: see `conditions.counted`."""
-    known = {each: environment.dictionary.rows[row] for each, row in environment.dictionary.attributes.items()}
-    row = find_attribute(name, known)
+    row = find_attribute(name, environment.dictionary.live_attributes())
     type, rows = attribute_type(row), rows_of(row.id, environment.dictionary, environment.row)
     found = counted(rows, limits.ATTRIBUTE_VALUES_COUNTED_MAX)
     least = greatest = None
@@ -65,7 +63,7 @@ def values_of_attribute(environment: EnvironmentState, name: AttributeName, limi
         values = [ValueCount(plain(value_of_code(type, code)), people) for code, people in found]
     values.sort(key=lambda each: (-each.people, msgspec.json.encode(each.value).decode()))
     return AttributeValues(
-        attribute=_attribute(environment, row.id),
+        attribute=_attribute(environment, row),
         version=environment.stamp.version,
         distinct=None if found is None else len(values),
         values=tuple(values[:limit]),
@@ -86,7 +84,7 @@ def stream_members(
     """
 
     def begin() -> tuple[Version, BitMap, dict[AttributeName, tuple[int, AttributeRows]]]:
-        known = {each: environment.dictionary.rows[row] for each, row in environment.dictionary.attributes.items()}
+        known = environment.dictionary.live_attributes()
         people = BitMap(rule_bitmaps.members(tribe, tribes, environment))
         found = {}
         for name in names:

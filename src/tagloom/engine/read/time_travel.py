@@ -176,11 +176,8 @@ def find_person(environment: EnvironmentState, person: Person, version: Version)
     for row in known:
         if row.kind == "tag":
             tags.add(gone.get(row.id, TagPath(row.path)))
-        elif row.kind == "attribute":
-            bits = environment.dictionary.bits[row.id]
-            code = sum(1 << bit for bit, bit_row in bits.items() if bit_row in own_rows)
-            if (value := environment.value_of(row.id, code, environment.snapshot)) is not None:
-                attributes[AttributeName(row.path)] = value
+        elif row.kind == "attribute" and (value := environment.value_in(row.id, own_rows)) is not None:
+            attributes[AttributeName(row.path)] = value
     return PersonRecord(
         kind=person.kind,
         id=person.id,

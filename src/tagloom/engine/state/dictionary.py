@@ -16,6 +16,23 @@ def attribute_type(row: Row) -> AttributeType:
     return cast(AttributeType, row.type)
 
 
+def attribute_of(row: Row | None) -> int | None:
+    """Returns the attribute of which a row is the row itself or a bit; None for other rows."""
+    if row is None or row.kind not in ("attribute", "bit"):
+        return None
+    return row.tag or row.id
+
+
+def bit_path(attribute: int, bit: int) -> str:
+    """Returns the path of the row of a bit."""
+    return f"{attribute}#{bit}"
+
+
+def bit_of(row: Row) -> int:
+    """Returns the number of the bit of a bit row."""
+    return int(row.path.partition("#")[2])
+
+
 class Dictionary:
     """The live tags by path, and all rows by id. It is not thread-safe: its owner holds a lock around each use."""
 
@@ -94,7 +111,7 @@ class Dictionary:
             if row.is_live:
                 self.attributes[row.path] = row.id
         elif row.kind == "bit":
-            self.bits.setdefault(row.tag, {})[int(row.path.split("#")[1])] = row.id
+            self.bits.setdefault(row.tag, {})[bit_of(row)] = row.id
         elif row.kind == "fact":
             self.facts[row.path] = row.id
         elif row.is_live:
@@ -163,9 +180,13 @@ class Dictionary:
         """Returns the current path of this path, after renames."""
         return resolve(path, is_live=self._live.__contains__, aliases=self.aliases)
 
+    def live_attributes(self) -> dict[str, Row]:
+        """Returns the live attributes by name."""
+        return {name: self.rows[row] for name, row in self.attributes.items()}
+
     def attribute_types(self) -> dict[str, AttributeType]:
         """Returns the type of each live attribute by name."""
-        return {name: attribute_type(self.rows[row]) for name, row in self.attributes.items()}
+        return {name: attribute_type(row) for name, row in self.live_attributes().items()}
 
     def rows_of_attributes(self, names: Iterable[str]) -> set[int]:
         """Returns the rows of attributes and of their bits, by name, including deleted attributes."""

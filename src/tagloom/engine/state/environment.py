@@ -4,7 +4,7 @@ Every read runs inside `read`: with the lock, after all commits of this process 
 """
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import TypeVar
@@ -22,7 +22,7 @@ from tagloom.engine.keys.hashing import KeyHash
 from tagloom.engine.keys.points import PointCache, Share
 from tagloom.engine.limits import ORDINALS_PER_CHUNK
 from tagloom.engine.state.bitmap_cache import Index
-from tagloom.engine.state.dictionary import Dictionary, attribute_type
+from tagloom.engine.state.dictionary import Dictionary, attribute_of, attribute_type
 from tagloom.engine.storage import Moved, Row, Snapshot, Stamp, State, Storage, Transaction
 from tagloom.engine.write.draft import View
 from tagloom.ports.problems import StoreUnavailable
@@ -219,9 +219,8 @@ class EnvironmentState:
         """Updates the leaves of attributes. Adds the people of each attribute with a change in any of its rows."""
         people: dict[int, BitMap] = {}
         for row_id, some in changed.items():
-            row = self.dictionary.rows.get(row_id)
-            if row is not None and row.kind in ("attribute", "bit"):
-                attribute = row.tag or row.id
+            attribute = attribute_of(self.dictionary.rows.get(row_id))
+            if attribute is not None:
                 people[attribute] = people[attribute] | some if attribute in people else some
         changed.update(people)
         if self.dictionary.facts["erased"] in changed:
@@ -382,19 +381,24 @@ class EnvironmentState:
         own_rows = self.rows_of_person(ordinal, [each for row in bits for each in (row, *bits[row].values())])
         found: dict[AttributeName, AttributeValue] = {}
         for name, row in wanted.items():
-            code = sum(1 << bit for bit, bit_row in bits[row].items() if bit_row in own_rows)
-            if row in own_rows and (value := self.value_of(row, code, self.snapshot)) is not None:
+            if (value := self.value_in(row, own_rows)) is not None:
                 found[AttributeName(name)] = value
         return found
 
-    def value_of(self, attribute: int, code: int, snapshot: Callable[[], Snapshot]) -> AttributeValue | None:
-        """Returns the value of a code. None for a text that only an erased person had."""
+    def value_in(self, attribute: int, own_rows: Collection[int]) -> AttributeValue | None:
+        """Returns the value of an attribute of a person who is in these rows.
+
+        None for no value, and for a text that only an erased person had.
+        """
+        if attribute not in own_rows:
+            return None
+        code = sum(1 << bit for bit, row in self.dictionary.bits[attribute].items() if row in own_rows)
         type = attribute_type(self.dictionary.rows[attribute])
         if not is_textual(type):
             return value_of_code(type, code)
         text = self._known_texts.get((attribute, code))
         if text is None:
-            text = snapshot().values_numbered(attribute, [code]).get(code)
+            text = self.snapshot().values_numbered(attribute, [code]).get(code)
             if text is None:
                 return None
             if len(self._known_texts) >= _TEXTS_CACHED_MAX:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from tagloom.base.problems import Problem
 from tagloom.engine.attributes.codes import Codes, code_of, is_textual, text_of
 from tagloom.engine.bitmaps import BitMap, bitmap_of
+from tagloom.engine.storage import State
 from tagloom.ports.writes import AttributeCells
 from tagloom.words import limits, rejections
 from tagloom.words.attributes import AttributeName, AttributeType, AttributeValue, parse_attribute_name, parse_value
@@ -24,8 +25,8 @@ class AttributeLookups(Protocol):
     def attribute_types(self) -> Mapping[str, AttributeType]:
         """Returns the type of each attribute by name."""
 
-    def is_closed(self) -> bool:
-        """Returns whether the catalogue is closed."""
+    def state(self) -> State:
+        """Returns the state of the population."""
 
 
 class ResolvedAttribute(NamedTuple):
@@ -99,7 +100,7 @@ class Cells:
     def read(self, cells: AttributeCells, lines: int) -> "ReadCells":
         """Reads the cells of a part with so many lines."""
         if self._known is None:
-            self._known, self._is_closed = self._lookups.attribute_types(), self._lookups.is_closed()
+            self._known, self._is_closed = self._lookups.attribute_types(), self._lookups.state().is_closed
         pairs = cells.name.astype(np.int64) << 32 | cells.value
         distinct, first, inverse = np.unique(pairs, return_index=True, return_inverse=True)
         number = np.zeros(len(distinct), np.int32)

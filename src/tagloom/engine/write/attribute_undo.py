@@ -1,10 +1,11 @@
 """The undo of attribute values: all rows of an attribute go back together, person by person."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
 from tagloom.engine.bitmaps import BitMap, from_bytes
+from tagloom.engine.state.dictionary import attribute_of
 from tagloom.engine.storage import ChunkChange, Row
 from tagloom.engine.write.draft import Draft, Shift, View
 
@@ -26,14 +27,22 @@ class Undone(NamedTuple):
 
 
 def undo_values(
-    undone: frozenset[int], live: Mapping[int, bool], gone: BitMap, view: View, draft: Draft, *, override: bool
+    undone: frozenset[int],
+    places: Collection[int],
+    live: Mapping[int, bool],
+    gone: BitMap,
+    view: View,
+    draft: Draft,
+    *,
+    override: bool,
 ) -> Undone:
     """Adds the undo of attribute values to a draft. Values of people in `gone` do not come back.
 
-    `live` has whether an attribute is live after the undo, if the undo changes that. Cost: as for the tags of an undo.
+    `places` are those that the versions changed; see `Snapshot.places_of`. `live` has whether an attribute is live
+    after the undo, if the undo changes that. Cost: as for the tags of an undo.
     """
     skipped, conflicts = 0, set[int]()
-    for attribute, (rows, buckets) in _places(undone, view).items():
+    for attribute, (rows, buckets) in _places(places, view).items():
         shifts: dict[int, list[Shift]] = {row: [] for row in rows}
         is_live = live.get(attribute, view.dictionary.rows[attribute].is_live)
         for bucket in buckets:
@@ -57,13 +66,13 @@ def _joined(shifts: Sequence[Shift]) -> Shift:
     return Shift(BitMap.union(_NOBODY, *added), BitMap.union(_NOBODY, *removed))
 
 
-def _places(undone: frozenset[int], view: View) -> dict[int, _Places]:
-    """Returns the attributes that some versions changed, with their rows and the changed buckets."""
+def _places(places: Collection[int], view: View) -> dict[int, _Places]:
+    """Returns the attributes of changed places, with their rows and the changed buckets."""
     known, found = view.dictionary.rows, dict[int, set[int]]()
-    for place in {place for version in undone for place in view.tx.places_of(version)}:
-        row = known.get(place >> 16)
-        if row is not None and row.kind in ("attribute", "bit"):
-            found.setdefault(row.tag or row.id, set()).add(place & 0xFFFF)
+    for place in places:
+        attribute = attribute_of(known.get(place >> 16))
+        if attribute is not None:
+            found.setdefault(attribute, set()).add(place & 0xFFFF)
     return {
         attribute: _Places((attribute, *view.bits_of(attribute).values()), sorted(buckets))
         for attribute, buckets in sorted(found.items())

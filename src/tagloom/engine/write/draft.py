@@ -22,7 +22,7 @@ from tagloom.engine.events.log import EventLog, Recorded, add_events
 from tagloom.engine.keys.directory import Growth, add_keys
 from tagloom.engine.keys.hashing import Hashed, Keyed
 from tagloom.engine.keys.points import Finder, Share, people_from
-from tagloom.engine.state.dictionary import attribute_type
+from tagloom.engine.state.dictionary import attribute_type, bit_of, bit_path
 from tagloom.engine.storage import (
     SEVERAL,
     BatchRecord,
@@ -320,9 +320,7 @@ class View:
     def attributes(self) -> dict[str, Row]:
         """Returns the live attributes by name, including those of this transaction."""
         known = {
-            name: self.dictionary.rows[row]
-            for name, row in self.dictionary.attributes.items()
-            if row not in self.attribute_rows
+            name: row for name, row in self.dictionary.live_attributes().items() if row.id not in self.attribute_rows
         }
         made = (row for row in self.attribute_rows.values() if row.kind == "attribute" and row.is_live)
         return known | {row.path: row for row in made}
@@ -337,12 +335,8 @@ class View:
 
     def bits_of(self, attribute: int) -> dict[int, int]:
         """Returns the rows of the bits of an attribute, by bit."""
-        found = dict(self.dictionary.bits.get(attribute, {}))
-        prefix = f"{attribute}#"
-        for row in self.attribute_rows.values():
-            if row.kind == "bit" and row.tag == attribute:
-                found[int(row.path.removeprefix(prefix))] = row.id
-        return found
+        made = (row for row in self.attribute_rows.values() if row.kind == "bit" and row.tag == attribute)
+        return {**self.dictionary.bits.get(attribute, {}), **{bit_of(row): row.id for row in made}}
 
     def row(self, row: int) -> Row:
         """Returns a tag in its present state."""
@@ -488,7 +482,7 @@ class View:
         found = self.bits_of(attribute)
         for bit in bits:
             if bit not in found:
-                path = f"{attribute}#{bit}"
+                path = bit_path(attribute, bit)
                 row = Row(self.tx.add_row("bit", path, parent=attribute), "bit", path, True, "", False, tag=attribute)
                 found[bit] = row.id
                 self._new_rows.add(row.id)

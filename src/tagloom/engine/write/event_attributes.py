@@ -1,37 +1,25 @@
 """Sets the attributes of recorded events, such as the traits of `identify` messages."""
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tagloom.engine.keys.hashing import KeyHash
 from tagloom.engine.write.attribute_cells import Cells
 from tagloom.engine.write.attribute_values import set_attributes
 from tagloom.engine.write.draft import Draft, View
+from tagloom.engine.write.lookups import TransactionLookups
 from tagloom.ports import limits as ports_limits
 from tagloom.ports.writes import AttributeCells
 from tagloom.words import limits
-from tagloom.words.attributes import AttributeType
 from tagloom.words.events import Event
 from tagloom.words.receipts import Rejected
 from tagloom.words.rejections import rejected, too_many_in_line
 
 
-class _ViewTypes(NamedTuple):
-    """The look-ups of attributes inside a transaction."""
-
-    view: View
-
-    def attribute_types(self) -> Mapping[str, AttributeType]:
-        return self.view.attribute_types()
-
-    def is_closed(self) -> bool:
-        return self.view.state.is_closed
-
-
 def attributes_of_events(
-    events: Sequence[Event], lines: Sequence[int], ordinals: NDArray[np.uint32], view: View
+    events: Sequence[Event], lines: Sequence[int], ordinals: NDArray[np.uint32], view: View, key_hash: KeyHash
 ) -> tuple[Draft, tuple[Rejected, ...]]:
     """Returns the draft that sets the attributes of events, in order, and the values that cannot be set.
 
@@ -51,7 +39,7 @@ def attributes_of_events(
         names=names,
         values=[value for _, _, value in cells],
     )
-    reader, draft = Cells(_ViewTypes(view), limits.ATTRIBUTES_OF_SOURCES_MAX), Draft()
+    reader, draft = Cells(TransactionLookups(view, key_hash), limits.ATTRIBUTES_OF_SOURCES_MAX), Draft()
     read = reader.read(columns, len(events))
     ignored = [
         rejected(lines[int(read.line[at])], *read.every_fault[-int(read.number[at]) - 1])

@@ -62,7 +62,7 @@ def record_events(writes: Sequence[EventWrite], view: View, key_hash: KeyHash, n
         receipt = _receipt(version, len(of_write), repeats, draft.new_people, refused)
         if any(event.attributes for event in kept[begin:end]):
             lines = [place - offset + 1 for place in of_write]
-            draft, ignored = attributes_of_events(kept[begin:end], lines, people.ordinals[begin:end], view)
+            draft, ignored = attributes_of_events(kept[begin:end], lines, people.ordinals[begin:end], view, key_hash)
             if not draft.is_empty():
                 version = view.record(draft, write.origin, IDENTIFY, at)
             receipt = msgspec.structs.replace(

@@ -53,10 +53,6 @@ class StateLookups:
         """Returns the type of each attribute by name."""
         return self._environment.dictionary.attribute_types()
 
-    def is_closed(self) -> bool:
-        """Returns whether the catalogue is closed."""
-        return self._environment.state.is_closed
-
 
 class ReadLookups:
     """The look-ups from outside of a read. Each of them is a read of its own."""
@@ -85,10 +81,6 @@ class ReadLookups:
     def attribute_types(self) -> Mapping[str, AttributeType]:
         """Returns the type of each attribute by name."""
         return self._environment.read(self._state_lookups.attribute_types)
-
-    def is_closed(self) -> bool:
-        """Returns whether the catalogue is closed."""
-        return self._environment.read(self._state_lookups.is_closed)
 
 
 class TransactionLookups:
@@ -121,10 +113,6 @@ class TransactionLookups:
     def attribute_types(self) -> Mapping[str, AttributeType]:
         """Returns the type of each attribute by name."""
         return self._view.attribute_types()
-
-    def is_closed(self) -> bool:
-        """Returns whether the catalogue is closed."""
-        return self._view.state.is_closed
 
 
 def holds(batch: ResolvedBatch, view: View) -> bool:

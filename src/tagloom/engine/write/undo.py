@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from tagloom.engine.bitmaps import BitMap, from_bytes
 from tagloom.engine.history.compaction import compacted, horizon_of
+from tagloom.engine.state.dictionary import attribute_of
 from tagloom.engine.storage import ChunkChange, Entry, Row
 from tagloom.engine.write.attribute_undo import undo_values, wanted_rows
 from tagloom.engine.write.diff import Diff
@@ -89,10 +90,11 @@ def undo_diff(versions: Collection[int], view: View, *, override: bool = False) 
     moments = dict[int, int]()
     attributes = _attribute_entries(entries, view)
     live = {row: alive.is_live for row, (_, alive) in attributes.items()}
-    values = undo_values(undone, live, gone, view, draft, override=override)
+    places = {place for version in undone for place in view.tx.places_of(version)}
+    values = undo_values(undone, places, live, gone, view, draft, override=override)
     skipped += values.skipped
     conflicts |= values.conflicts
-    for (bucket, row), changes in _changes_by_chunk(undone, view, moments):
+    for (bucket, row), changes in _changes_by_chunk(undone, places, view, moments):
         fact = facts.get(row)
         if fact not in (None, "everyone"):
             continue
@@ -144,15 +146,16 @@ def _restore_expiry(tag: int, expiry: int, people: BitMap, moment: int, view: Vi
 
 
 def _changes_by_chunk(
-    undone: frozenset[int], view: View, moments: dict[int, int]
+    undone: frozenset[int], places: Collection[int], view: View, moments: dict[int, int]
 ) -> Iterator[tuple[tuple[int, int], Iterator[ChunkChange]]]:
     """Yields (bucket, row) of tags and facts with all changes from the first of these versions on, newest first.
 
-    The changes of a tag include those of its expiry rows. `moments` receives the moment of each of these rows.
+    `places` are those that the versions changed. The changes of a tag include those of its expiry rows. `moments`
+    receives the moment of each of these rows.
     """
     known = view.dictionary.rows
-    places = {place for version in undone for place in view.tx.places_of(version)}
-    places = {place for place in places if _is_of_tag(known.get(place >> 16))}
+    # A row that is not in the dictionary is an expiry row.
+    places = {place for place in places if attribute_of(known.get(place >> 16)) is None}
     if expiries := {place >> 16 for place in places} - known.keys():
         tags = {row.id: row.tag for row in view.tx.expiries_of_ids(sorted(expiries))}
         places = {tags.get(place >> 16, place >> 16) << 16 | place & 0xFFFF for place in places}
@@ -170,11 +173,6 @@ def _changes_by_chunk(
         together = [one << 16 | bucket for one in (row, *expiries_of[row])]
         found = view.tx.changes_of_places(together, min(undone))
         yield (bucket, row), iter(sorted(found, key=lambda change: -change.version))
-
-
-def _is_of_tag(row: Row | None) -> bool:
-    """Returns whether a row is a tag, a fact, or an expiry row, which the dictionary does not have."""
-    return row is None or row.kind in ("tag", "fact")
 
 
 def _walk_back(

@@ -1,6 +1,7 @@
 """The roster of the oracle: plain dicts under one lock. A write checks everything before it changes anything."""
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Literal
 
@@ -37,7 +38,7 @@ from tagloom.words.emails import email_key
 from tagloom.words.tenants import Environment, Organization, Space
 
 
-class MemoryRoster:
+class MemoryRoster(ABC):
     """The roster in memory, without any storage on the disk.
 
     Implements `AccountStore`, `SessionStore`, `MembershipStore`, `InvitationStore` and `AuditLog`.
@@ -62,12 +63,13 @@ class MemoryRoster:
         for entry in audit:
             self._audit.append(replace(entry, id=len(self._audit) + 1))
 
+    @abstractmethod
     def _create_space(self, space: Space) -> None:
-        raise NotImplementedError
+        """Creates a space."""
 
+    @abstractmethod
     def _environment(self, key: int) -> Environment:
         """Returns the environment with this key."""
-        raise NotImplementedError
 
     # The first run.
 
