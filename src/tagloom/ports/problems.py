@@ -85,6 +85,36 @@ class ChangeNotFound(Problem):
     status = 404
 
 
+class PersonLinked(Problem):
+    """The person is linked to a user."""
+
+    status = 409
+
+
+class PersonNotLinked(Problem):
+    """The person is not linked to a user."""
+
+    status = 409
+
+
+class LinkInvalid(Problem):
+    """These people cannot be linked."""
+
+    status = 422
+
+
+class TooManyVisitors(Problem):
+    """The user has the maximum number of visitors for one day."""
+
+    status = 422
+
+
+class UsersNotJoined(Problem):
+    """An alias names two known users, who are not joined."""
+
+    status = 422
+
+
 class UndoConflict(Problem):
     """A later change conflicts with the undo."""
 

@@ -15,6 +15,7 @@ from tagloom.words.attributes import AttributeName, AttributeType
 from tagloom.words.changes import Origin, Version
 from tagloom.words.events import Event
 from tagloom.words.expiry import Expiry
+from tagloom.words.identity import LinkPolicy, LinkRules
 from tagloom.words.people import Person
 from tagloom.words.receipts import Done, Mode, Preview, Receipt, Rejected, TribeMode
 from tagloom.words.rules import Definition
@@ -180,9 +181,10 @@ class PutPerson(msgspec.Struct, frozen=True):
 
 
 class ErasePerson(msgspec.Struct, frozen=True):
-    """Deletes a person, with their tags and their id. This cannot be undone.
+    """Deletes a person, with their tags and their id, and with everybody who is linked to them. This cannot be undone.
 
-    A later write with the same id creates a new person. Raises: PersonNotFound.
+    A later write with the same id creates a new person. If the id had earlier visitors (see `LinkVisitor`), they stay.
+    Raises: PersonNotFound; PersonLinked: the person is linked. Erase the user instead.
     """
 
     person: Person
@@ -317,13 +319,62 @@ class Undo(msgspec.Struct, frozen=True):
     is a conflict. Taggings get their expiry back. Taggings that had expired return without an expiry. The value of an
     attribute of a person is undone like a tagging.
 
+    The link of a person is undone like a value, too. Tags and attributes of people who are linked after the undo are
+    skipped. A person who is not linked any more is known again if they were known before the undone versions, or have
+    events, tags or attributes.
+
     Raises:
         ChangeNotFound.
-        UndoConflict: a path is in use, an entry was changed since, or a person was erased.
+        UndoConflict: a path is in use, an entry was changed since, or a person was erased. Or after the undo, a person
+            would be linked to somebody who is unknown or linked, or a visitor whose id began again would not be linked.
     """
 
     versions: tuple[Version, ...]
     override: bool = False
+
+
+class LinkVisitor(msgspec.Struct, frozen=True):
+    """Links a visitor to a user. Unknown people are created. If the user is linked, the visitor is linked to its user.
+
+    The visitor is no longer known as a person of its own: it loses its tags and attributes, and every read and write
+    that names it means the user. With the policy "take", the user gets each of these tags, with its expiry, and each of
+    these values, unless the user has the tag, another tag of the same exclusive branch, or a value of the attribute.
+    The events of the visitor, earlier and later, count for the user, but keep their visitor. Owners of branches do not
+    matter.
+
+    If the visitor is linked to the user already, nothing changes. A visitor id that events name beside another user
+    begins again: the id then means a new visitor, and what happened under the id before stays with the earlier user.
+
+    Raises: PersonLinked: the visitor is linked to another user.
+    """
+
+    visitor: str
+    user: str
+    policy: LinkPolicy = "take"
+
+
+class JoinUsers(msgspec.Struct, frozen=True):
+    """Links a user, and everybody who is linked to them, to another user. Otherwise as LinkVisitor.
+
+    The people who are linked to `user` keep the day of their link. If `into` is linked, its user is meant. If `user` is
+    linked to this user already, nothing changes.
+
+    Raises: PersonNotFound: `user` or `into` is unknown; PersonLinked: `user` is linked to another user; LinkInvalid:
+    both are the same user.
+    """
+
+    user: str
+    into: str
+    policy: LinkPolicy = "take"
+
+
+class Separate(msgspec.Struct, frozen=True):
+    """Undoes the newest change of the link of a person, for this person and their user only, as `Undo` does.
+
+    If the change joined two users, it is undone for everybody. Raises: PersonNotLinked, HistoryCompacted, UndoConflict.
+    """
+
+    person: Person
 
 
 class RecordEvents(msgspec.Struct, frozen=True):
@@ -338,10 +389,18 @@ class RecordEvents(msgspec.Struct, frozen=True):
     Then the attributes of the recorded events are set, in order, as a second version if a value changes. Its action is
     "identify", and it can be undone. A value that cannot be set is `ignored`; the other values are set. Events create
     no attribute if the environment has ATTRIBUTES_OF_SOURCES_MAX attributes.
+
+    Then the visitors of the recorded events are linked to their users, in order, as `LinkVisitor` does, but see there
+    for a visitor that is linked to another user. All events of the write are recorded before. If a visitor or a user
+    occurs again, another version begins, so that each version links each visitor and each user once. The action is
+    "link". A link beyond the limit of `links` is not made and is `ignored` as TooManyVisitors: the links to the user
+    that hold and were made on the day (UTC) count. An event of the type `identity/aliased` whose `visitor` is unknown
+    as a visitor and known as a user makes no link and is `ignored` as UsersNotJoined.
     """
 
     events: Sequence[Event]
     types_max: int | None = None
+    links: LinkRules = LinkRules()
 
     def new_types_below(self) -> int:
         """Returns the number of types from which on events of new types are rejected."""
@@ -370,6 +429,9 @@ Write = (
     | TagTribe
     | Undo
     | RecordEvents
+    | LinkVisitor
+    | JoinUsers
+    | Separate
     | Expire
 )
 

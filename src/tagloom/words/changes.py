@@ -15,6 +15,9 @@ EVENTS = "events"
 IDENTIFY = "identify"
 """The action of versions that set the attributes of recorded events."""
 
+LINK = "link"
+"""The action of versions that linked visitors to users."""
+
 
 class Origin(msgspec.Struct, frozen=True):
     """The writer of a batch: `actor` is the name of a token or a teammate, and `source` is a file or an interface."""

@@ -42,7 +42,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     `at` is when the event happened. `original_at` is the time that the sender gave, if it was corrected. `sent_at` is
     when the sender sent the event, by the sender's clock. `id` identifies the message: an event with the id of an
     event of the last EVENT_ID_DAYS days is a repeat. `properties` is a JSON object. `attributes` are values of
-    attributes that the event sets, as JSON by name; None removes a value.
+    attributes that the event sets, as JSON by name; None removes a value. `visitor` is the id of a visitor that the event
+    names beside its user: the visitor is the same person. `is_proven` tells that the sender proved the id of the user.
     """
 
     person: Person
@@ -53,6 +54,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     original_at: int | None = None
     sent_at: int | None = None
     attributes: Mapping[str, Any] = {}
+    visitor: str | None = None
+    is_proven: bool = False
 
 
 class RecordedEvent(msgspec.Struct, frozen=True, kw_only=True):

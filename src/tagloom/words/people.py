@@ -28,11 +28,25 @@ def user_and_visitor(person: Person) -> tuple[str | None, str | None]:
     return (person.id, None) if person.kind == "user" else (None, person.id)
 
 
+class Identity(msgspec.Struct, frozen=True, kw_only=True):
+    """A person who is linked to a user: a visitor, or a user who was joined.
+
+    `linked_on` is the day (UTC) of the link, such as `2026-11-30`. `is_proven` tells that the sender of the event
+    proved the id of the user.
+    """
+
+    kind: Kind
+    id: str
+    linked_on: str
+    is_proven: bool = False
+
+
 class PersonRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A person with their tags and attributes in alphabetical order, as of `version`.
 
     `expires_at` has the expiry of the taggings that have one. It is empty for an earlier version. `attributes` has
-    plain JSON values by name. A list of people has no attributes.
+    plain JSON values by name. `identities` has the people who are linked to a user, by kind and id. A list of people has
+    neither. The record of a linked person is that of the user.
     """
 
     kind: Kind
@@ -41,3 +55,4 @@ class PersonRecord(msgspec.Struct, frozen=True, kw_only=True):
     version: Version
     expires_at: dict[TagPath, str] = {}
     attributes: dict[str, Any] = {}
+    identities: tuple[Identity, ...] = ()
