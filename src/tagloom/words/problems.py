@@ -180,6 +180,18 @@ class TooManyAttributes(Problem):
 FAULTS_OF_AN_ATTRIBUTE: Final = (AttributeNameInvalid, AttributeValueInvalid, UnknownAttribute, TooManyAttributes)
 
 
+class TooManyVisitors(Problem):
+    """The user has the maximum number of visitors for one day."""
+
+    status = 422
+
+
+class UsersNotJoined(Problem):
+    """An alias names two known users, who are not joined."""
+
+    status = 422
+
+
 class EmailInvalid(Problem):
     """This is not an e-mail address."""
 

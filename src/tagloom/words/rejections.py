@@ -14,8 +14,10 @@ from tagloom.words.problems import (
     TagOwned,
     TooManyAttributes,
     TooManyEventTypes,
+    TooManyVisitors,
     UnknownAttribute,
     UnknownTag,
+    UsersNotJoined,
 )
 from tagloom.words.receipts import Receipt, Rejected
 from tagloom.words.tags import TagPath
@@ -95,6 +97,19 @@ def too_many_in_line(cells: int) -> TooManyAttributes:
     return TooManyAttributes(
         f"The line has {cells:,} values of attributes; at most {most:,} are allowed.", attributes_max=most
     )
+
+
+def too_many_visitors(visitors_per_day_max: int) -> TooManyVisitors:
+    """Returns the problem of a visitor of an event whose user has the maximum number of visitors for one day."""
+    return TooManyVisitors(
+        f"{visitors_per_day_max:,} visitors were linked to this user today (UTC), the maximum for one day.",
+        visitors_per_day_max=visitors_per_day_max,
+    )
+
+
+def users_not_joined() -> UsersNotJoined:
+    """Returns the problem of an alias of a user. Events link visitors to users, and join no users."""
+    return UsersNotJoined("The alias names two known users. Events do not join users.")
 
 
 def mirror_empty(prefix: str | None, rejected_count: int) -> MirrorEmpty:
