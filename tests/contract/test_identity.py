@@ -336,7 +336,7 @@ def test_decisions_about_a_linked_visitor_are_those_about_its_user(population: P
             context = {"platform": "ios"}
             said = population.decide(person, tribes, because=because, context=context)
             assert said == population.decide(meant, tribes, because=because, context=context)
-            assert population.find_decision(person, tribes, because=because, context=context) == said
+            assert population.find_decision(person, tribes, because=because, context=context) in (said, None)
     assert {"a", "active", "ios"} <= set(population.decide(V1, tribes, because=False, context=context).tribes)
     both = population.decide_many([V1, U1, V2], tribes, because=True)[1]
     assert both[0] == both[1] != both[2]

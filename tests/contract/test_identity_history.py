@@ -450,11 +450,11 @@ def test_trends_have_the_links_of_each_moment(subject: Subject) -> None:
     assert found == ((2, 1, 1), (0, 1, 1))
 
 
-def test_an_id_that_began_again_means_its_newest_visitor_in_earlier_versions_too(population: Population) -> None:
+def test_an_id_that_began_again_means_its_visitor_of_then_in_earlier_versions(population: Population) -> None:
     record(population, event("m1", "u1", "v1"))
     record(population, event("m2", "u2", "v1"))
 
-    assert [user_meant(population, "v1", as_of=version) for version in range(5)] == [None, None, None, None, "u2"]
+    assert [user_meant(population, "v1", as_of=version) for version in range(5)] == [None, None, "u1", "u1", "u2"]
     assert identities(population, "u1", as_of=2) == [("visitor", "v1")]
 
 

@@ -26,8 +26,8 @@ from tagloom.engine.storage import (
     Span,
     place_numbers,
 )
-from tagloom.engine.write.draft import attribute_state, row_state
 from tagloom.engine.write.exclusive_branches import broken_branches
+from tagloom.engine.write.row_states import attribute_state, row_state
 from tagloom.words.attributes import ATTRIBUTE_TYPES
 from tagloom.words.problems import TagProblem
 from tagloom.words.receipts import Receipt

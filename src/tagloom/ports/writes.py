@@ -371,7 +371,9 @@ class JoinUsers(msgspec.Struct, frozen=True):
 class Separate(msgspec.Struct, frozen=True):
     """Undoes the newest change of the link of a person, for this person and their user only, as `Undo` does.
 
-    If the change joined two users, it is undone for everybody. Raises: PersonNotLinked, HistoryCompacted, UndoConflict.
+    If the version of this change linked a user, all of it is undone.
+
+    Raises: PersonNotLinked, HistoryCompacted, UndoConflict.
     """
 
     person: Person

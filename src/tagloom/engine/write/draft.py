@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, NamedTuple
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -39,6 +38,7 @@ from tagloom.engine.storage import (
     Transaction,
 )
 from tagloom.engine.write.footprints import Footprints
+from tagloom.engine.write.row_states import attribute_state, row_state
 from tagloom.ports import limits as ports_limits
 from tagloom.ports.problems import StoreUnavailable, TooManyTags
 from tagloom.words import limits as words_limits
@@ -57,51 +57,6 @@ _FEW_SOUGHT = 64  # Up to this number, keys are looked up one by one.
 _FINAL_ACTIONS = ("erase", EVENTS)  # Versions with these actions cannot be undone.
 _ROWS_AT_ONCE = 4_096
 _FEW_BUCKETS = 8  # Up to this number, chunks are read one by one; beyond it, the whole row is read.
-
-
-class RowState(msgspec.Struct, frozen=True):
-    """The state of a dictionary row that the log stores, before and after a version."""
-
-    path: str
-    is_live: bool
-    description: str
-    exclusive: bool
-    owner: str
-    ttl_seconds: int
-    expires_at: int
-
-
-def row_state(row: Row) -> str:
-    """Returns a row's state as the log stores it."""
-    kept = RowState(row.path, row.is_live, row.description, row.exclusive, row.owner, row.ttl_seconds, row.expires_at)
-    return msgspec.json.encode(kept).decode()
-
-
-def row_from(identity: int, state: str) -> Row:
-    """Returns the row of a logged state."""
-    kept = msgspec.json.decode(state, type=RowState)
-    said = kept.path, kept.is_live, kept.description, kept.exclusive, kept.owner, kept.ttl_seconds, kept.expires_at
-    return Row(identity, "tag", *said)
-
-
-class AttributeState(msgspec.Struct, frozen=True):
-    """The state of an attribute that the log stores, before and after a version."""
-
-    name: str
-    is_live: bool
-    description: str
-    type: str
-
-
-def attribute_state(row: Row) -> str:
-    """Returns the state of an attribute as the log stores it."""
-    return msgspec.json.encode(AttributeState(row.path, row.is_live, row.description, row.type)).decode()
-
-
-def attribute_from(identity: int, state: str) -> Row:
-    """Returns the attribute of a logged state."""
-    kept = msgspec.json.decode(state, type=AttributeState)
-    return Row(identity, "attribute", kept.name, kept.is_live, kept.description, False, type=kept.type)
 
 
 class Shift(NamedTuple):
@@ -183,6 +138,12 @@ class Draft:
         if kept:
             self.attributes[attribute] = kept
             self.attribute_people[attribute] = BitMap.union(*(people for shift in kept.values() for people in shift))
+
+    def replace_attribute(self, attribute: int, shifts: Mapping[int, Shift]) -> None:
+        """Replaces the changes of the rows of an attribute."""
+        self.attributes.pop(attribute, None)
+        self.attribute_people.pop(attribute, None)
+        self.shift_attribute(attribute, shifts)
 
     def shift_links(self, row: int, shifts: Mapping[int, Shift], codes: Mapping[int, int | None]) -> None:
         """Sets the changes of the rows of links, and the code of each person whose link changes."""

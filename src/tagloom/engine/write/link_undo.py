@@ -2,7 +2,8 @@
 
 from tagloom.engine.bitmaps import BitMap
 from tagloom.engine.links.codes import user_of
-from tagloom.engine.write.draft import Draft, View
+from tagloom.engine.write.draft import Draft, Shift, View
+from tagloom.engine.write.expiry_rows import set_expiry
 from tagloom.ports.problems import UndoConflict
 
 
@@ -22,6 +23,25 @@ def users_after(people: BitMap, draft: Draft, view: View) -> BitMap:
         if any(each.person not in draft.links for each in view.links.linked_to(user)):
             found.add(user)
     return found
+
+
+def strip_linked(draft: Draft, view: View) -> None:
+    """Removes the tags and attributes that people got before an undo links them again."""
+    people = BitMap(draft.links) & linked_after(draft, view)
+    if not people:
+        return
+    rows = [*view.dictionary.live_rows()]
+    for row, having in view.having(rows, people):
+        if left := having - draft.removed.get(row, BitMap()):
+            draft.remove(row, left)
+            set_expiry(row, left, 0, view, draft)
+    for attribute in view.attributes().values():
+        shifts = draft.attributes.get(attribute.id, {})
+        after: dict[int, Shift] = {}
+        for row in (attribute.id, *view.bits_of(attribute.id).values()):
+            added, removed = shifts.get(row, Shift(BitMap(), BitMap()))
+            after[row] = Shift(added - people, removed | (view.near(row, people) & people))
+        draft.replace_attribute(attribute.id, after)
 
 
 def check_links(draft: Draft, view: View) -> None:

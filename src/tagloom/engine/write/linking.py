@@ -101,7 +101,8 @@ def link_events(
         code = None if found is None else view.links.find(found)
         if code is not None and user_of(code) == root:
             continue
-        if found is None and event.type == ALIASED and people.is_known(Person("user", event.visitor)):
+        is_user = event.type == ALIASED and people.is_known(Person("user", event.visitor))
+        if is_user and not people.is_known(visitor):
             ignored.append(rejected(line, event.visitor, users_not_joined()))
             continue
         if sum(day_of_link(each.code) == today for each in view.links.linked_to(root)) >= rules.visitors_per_day_max:
@@ -220,14 +221,15 @@ def _separate(people: _People, person: Person) -> Diff:
     changes = changes_of_person(view.tx, found, Span(0, newest_first=True))
     version = next(change.version for change in changes if change.row in rows)
     check_versions([version], view)
-    among = BitMap([found, user_of(code)])
-    if person.kind == "user":
-        # The people who were linked to the user come back with it.
-        places = sorted(place for place in view.tx.places_of(version) if place >> 16 in rows)
-        for change in view.tx.changes_of_places(places, version):
-            if change.version == version:
-                among |= from_bytes(change.added) | from_bytes(change.removed)
-    return undo_diff([version], view, among=among)
+    linked = BitMap()
+    for change in view.tx.changes_of_places(
+        sorted(place for place in view.tx.places_of(version) if place >> 16 in rows), version
+    ):
+        if change.version == version:
+            linked |= from_bytes(change.added) | from_bytes(change.removed)
+    # With a user, the people who were linked to it come back.
+    has_user = any(view.key_at(each)[:1] == b"u" for each in linked)
+    return undo_diff([version], view, among=None if has_user else BitMap([found, user_of(code)]))
 
 
 def _recorded(draft: Draft, view: View, origin: Origin, action: str, at: str) -> Receipt:

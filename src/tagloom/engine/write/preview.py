@@ -168,7 +168,7 @@ def _by_tag(view: View, after: ViewBitmaps, drafts: Sequence[Draft]) -> tuple[li
     changed: list[TagDiff] = []
     everyone = BitMap()
     for draft in drafts:
-        everyone |= BitMap.union(BitMap(draft.links), *draft.attribute_people.values())
+        everyone |= BitMap.union(_NOBODY, *draft.attribute_people.values())
         for row, added, removed in draft.rows():
             if row not in (view.fact("with_events"), view.fact("superseded")):
                 everyone |= added

@@ -13,11 +13,12 @@ from tagloom.engine.state.dictionary import attribute_of
 from tagloom.engine.storage import ChunkChange, Entry, Row
 from tagloom.engine.write.attribute_undo import undo_values, wanted_rows
 from tagloom.engine.write.diff import Diff
-from tagloom.engine.write.draft import Draft, Shift, View, attribute_from, attribute_state, row_from, row_state
+from tagloom.engine.write.draft import Draft, Shift, View
 from tagloom.engine.write.exclusive_branches import spare_several
 from tagloom.engine.write.expire import ACTION as SWEEP
 from tagloom.engine.write.expiry_rows import set_expiry
-from tagloom.engine.write.link_undo import check_links, linked_after, users_after
+from tagloom.engine.write.link_undo import check_links, linked_after, strip_linked, users_after
+from tagloom.engine.write.row_states import attribute_from, attribute_state, row_from, row_state
 from tagloom.ports import limits
 from tagloom.ports.problems import ChangeNotFound, UndoConflict
 from tagloom.words import limits as words_limits
@@ -130,6 +131,7 @@ def undo_diff(versions: Collection[int], view: View, *, override: bool = False, 
     skipped += spared
     _put_entries_back(entries, back, born, view, draft)
     _put_attributes_back(attributes, view, draft)
+    strip_linked(draft, view)
     _update_facts(candidates, view, draft)
     check_links(draft, view)
     tags = {row for row in draft.added.keys() | draft.removed.keys() if row not in facts}

@@ -403,7 +403,8 @@ class MemoryPopulation(Answers):
         linking = next(record for record in reversed(self._history) if ordinal in record.effect.links)
         if linking.version <= self._horizon:
             raise self._too_old(linking.version)
-        whom = None if linking.action == "join" else (ordinal, state.links[ordinal].target)
+        has_user = any(state.people[each].kind == "user" for each in linking.effect.links if each in state.people)
+        whom = None if has_user else (ordinal, state.links[ordinal].target)
         since = self._history[linking.version - 1 :]
         draft, skipped, conflicts = undone(state, (linking.version,), since, whom=whom)
         return self._undo_committed(self._commit(draft, "separate", origin), skipped, conflicts)

@@ -113,8 +113,9 @@ class Answers:
         return Horizon(version=self._horizon, at=self._history[self._horizon - 1].at)
 
     def find_person(self, person: Person, *, as_of: Version | None = None) -> PersonRecord | None:
-        state, named = self._as_of(as_of), self._state.ordinals.get(person)
-        ordinal = None if named is None else state.user_of(named)
+        state = self._as_of(as_of)
+        named = (state if as_of is None else self._states[as_of]).ordinals.get(person)
+        ordinal = None if named not in self._state.people else state.user_of(named)
         # The user of then can be erased since.
         if ordinal is None or ordinal not in state.tag_numbers or ordinal not in self._state.people:
             return None
