@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import groupby
 from typing import NamedTuple, assert_never
 
 import msgspec
@@ -10,6 +11,7 @@ import numpy as np
 from tagloom.base.times import milliseconds_at, with_milliseconds
 from tagloom.engine.attributes.conditions import decoded_bits
 from tagloom.engine.bitmaps import BitMap, from_bytes
+from tagloom.engine.history.compaction import compacted, horizon_of
 from tagloom.engine.history.log import changes_of_person
 from tagloom.engine.keys.hashing import Hashed, Keyed, KeyHash, binary_array, key_of
 from tagloom.engine.links.codes import day_of_link, link_code, user_of, with_user
@@ -217,19 +219,61 @@ def _separate(people: _People, person: Person) -> Diff:
     code = None if found is None else view.links.find(found)
     if found is None or code is None:
         raise PersonNotLinked(f"The {person.kind} is not linked to a user.")
+    versions = _versions_of_link(found, view)
+    check_versions(versions, view)
     rows = set(view.dictionary.rows_of_links())
-    changes = changes_of_person(view.tx, found, Span(0, newest_first=True))
-    version = next(change.version for change in changes if change.row in rows)
-    check_versions([version], view)
+    places = sorted(place for place in view.tx.places_of(versions[0]) if place >> 16 in rows)
     linked = BitMap()
-    for change in view.tx.changes_of_places(
-        sorted(place for place in view.tx.places_of(version) if place >> 16 in rows), version
-    ):
-        if change.version == version:
+    for change in view.tx.changes_of_places(places, versions[0]):
+        if change.version == versions[0]:
             linked |= from_bytes(change.added) | from_bytes(change.removed)
-    # With a user, the people who were linked to it come back.
     has_user = any(view.key_at(each)[:1] == b"u" for each in linked)
-    return undo_diff([version], view, among=None if has_user else BitMap([found, user_of(code)]))
+    return undo_diff(versions, view, among=None if has_user else BitMap([found, user_of(code)]))
+
+
+def _versions_of_link(person: int, view: View) -> list[int]:
+    """Returns the version that gave a linked person the present link, and the later ones that changed the link.
+
+    A version that gives a link back that the person had before does not count, nor does the one that had changed it.
+
+    Raises: HistoryCompacted.
+    """
+    steps, horizon = list[_Step](), view.tx.state().horizon
+    bits = {row: bit for bit, row in view.dictionary.bits[view.dictionary.link].items()}
+    changes = changes_of_person(view.tx, person, Span(0, after=horizon, newest_first=True))
+    code = view.links.find(person)
+    for version, group in groupby(changes, lambda change: change.version):
+        before, is_linked = code or 0, code is not None
+        is_changed = False
+        for change in group:
+            if change.row in bits:
+                is_changed = True
+                before ^= 1 << bits[change.row]
+            elif change.row == view.dictionary.link:
+                is_changed = True
+                is_linked = not is_linked
+        if is_changed:
+            steps.append(_Step(version, before if is_linked else None, code))
+            code = steps[-1].before
+            if code is None:
+                break
+    standing = list[_Step]()
+    for step in reversed(steps):
+        if standing and standing[-1].before == step.after:
+            standing.pop()
+        else:
+            standing.append(step)
+    if not standing:
+        raise compacted(horizon, horizon_of(view.tx))
+    return sorted(step.version for step in steps if step.version >= standing[-1].version)
+
+
+class _Step(NamedTuple):
+    """A version that changed the link of a person, and the codes before and after."""
+
+    version: int
+    before: int | None
+    after: int | None
 
 
 def _recorded(draft: Draft, view: View, origin: Origin, action: str, at: str) -> Receipt:

@@ -59,8 +59,9 @@ def _links(handlers: IdentityHandlers) -> tuple[Route, ...]:
             handler=handlers.delete_link,
             group="People",
             summary=f"Separate a {kind} from their user",
-            description="Undoes the newest change of the link, for this person and their user: events, tags and "
-            "attributes that came with the link go back. What was changed since is skipped.",
+            description="Undoes the link, for this person and their user: events, tags and attributes that came with "
+            "it go back. What was changed since is skipped. If the person came with a user who was joined, the join "
+            "is undone.",
             scopes=("people:write", "tags:write"),
             parameters=(DRY_RUN, SOURCE),
             headers=(IDEMPOTENCY_KEY,),

@@ -400,13 +400,21 @@ class MemoryPopulation(Answers):
         ordinal = state.ordinals.get(person)
         if ordinal is None or ordinal not in state.links:
             raise PersonNotLinked(f"The {person.kind} '{printable(person.id)}' is not linked to a user.")
-        linking = next(record for record in reversed(self._history) if ordinal in record.effect.links)
-        if linking.version <= self._horizon:
-            raise self._too_old(linking.version)
+        standing = list[Record]()
+        for record in self._history[self._horizon : state.version]:
+            before, after = record.effect.links.get(ordinal, (None, None))
+            if standing and standing[-1].effect.links[ordinal][0] == after and ordinal in record.effect.links:
+                standing.pop()
+            elif before != after:
+                standing.append(record)
+        if not standing:
+            raise self._too_old(self._horizon)
+        linking = standing[-1]
+        since = self._history[linking.version - 1 :]
+        versions = tuple(record.version for record in since if ordinal in record.effect.links)
         has_user = any(state.people[each].kind == "user" for each in linking.effect.links if each in state.people)
         whom = None if has_user else (ordinal, state.links[ordinal].target)
-        since = self._history[linking.version - 1 :]
-        draft, skipped, conflicts = undone(state, (linking.version,), since, whom=whom)
+        draft, skipped, conflicts = undone(state, versions, since, whom=whom)
         return self._undo_committed(self._commit(draft, "separate", origin), skipped, conflicts)
 
     def _edit(self, write: EditTag, tag: TagPath, to: TagPath, origin: Origin) -> Receipt:
