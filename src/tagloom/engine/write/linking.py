@@ -81,7 +81,7 @@ def link_events(
     people, ignored = _People(view, hash), list[Rejected]()
     today, at = day_of(milliseconds_at(now)), with_milliseconds(now)
     # The links of the next version, and the people whose id begins again.
-    codes, superseded = dict[int, int](), BitMap()
+    codes, users, superseded = dict[int, int](), set[int](), BitMap()
 
     def record() -> None:
         nonlocal receipt
@@ -92,13 +92,14 @@ def link_events(
             made = _recorded(draft, view, origin, LINK, at)
             receipt = _sum(receipt, made)
             codes.clear()
+            users.clear()
             superseded.clear()
 
     for line, event, user in _unlinked(naming, people):
         assert event.visitor is not None, "the event names a visitor"
         visitor, root = Person("visitor", event.visitor), view.links.root(user)
         found = people.find(visitor)
-        if found in codes or any(user_of(code) == root for code in codes.values()):
+        if found in codes or root in users:
             record()
         code = None if found is None else view.links.find(found)
         if code is not None and user_of(code) == root:
@@ -115,6 +116,7 @@ def link_events(
         if found is None or code is not None:
             found = people.admit(visitor)
         codes[found] = link_code(root, today, is_proven=event.is_proven)
+        users.add(root)
     record()
     if ignored:
         every = sorted([*receipt.ignored, *ignored], key=lambda each: each.line)
