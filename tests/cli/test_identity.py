@@ -36,3 +36,16 @@ def test_people_are_linked_shown_and_separated_on_a_directory_and_on_a_server(tw
     assert both(twins, pair, "separate", "v1", "--visitor", "--json").json["linked"] == 1
     assert both(twins, pair, "separate", "v1", "--visitor").code == 1
     assert both(twins, pair, "show", "v1", "--visitor", "--json").json["tags"] == ["a/b"]
+
+
+def test_open_links_are_listed_and_settled_on_a_directory_and_on_a_server(twins: Twins) -> None:
+    pair = twins.pair()
+    assert both(twins, pair, "tag", "v1", "a/b", "--visitor").code == 0
+    assert both(twins, pair, "link", "v1", "u1", "--visitor", "--policy", "ask").code == 0
+
+    assert both(twins, pair, "open-links", "--json").json[0]["tags"] == ["a/b"]
+    assert "visitor v1" in both(twins, pair, "open-links").out
+    assert both(twins, pair, "settle", "v1", "take", "--visitor", "--dry-run", "--json").json["added"] == 1
+    assert both(twins, pair, "settle", "v1", "take", "--visitor", "--json").json["added"] == 1
+    assert both(twins, pair, "open-links", "--json").json == []
+    assert both(twins, pair, "settle", "v1", "leave", "--visitor").code == 1

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from tagloom_client import ProblemError, Tagloom, rules
-from tagloom_client.models import Identity
+from tagloom_client.models import Identity, Person
 
 
 def base(tagloom: Tagloom) -> str:
@@ -101,4 +101,27 @@ def test_a_link_is_made_once_for_an_idempotency_key(tagloom: Tagloom, http: http
     assert http.get(f"{base(tagloom)}/users/u1").status_code == 404
     assert http.put(address, json={"user": "u2"}, headers=headers).status_code == 422
     assert http.put(address, json={"user": ""}).status_code == 422
-    assert http.put(address, json={"user": "u1", "policy": "ask"}).status_code == 422
+    assert http.put(address, json={"user": "u1", "policy": "no"}).status_code == 422
+
+
+def test_an_open_link_waits_for_a_decision(tagloom: Tagloom) -> None:
+    tagloom.add_tag("sports/golf", visitor="v1")
+    tagloom.set_attributes({"plan": "gold"}, visitor="v1")
+    tagloom.link_person("u1", visitor="v1", policy="ask")
+
+    (link,) = tagloom.list_open_links()
+
+    assert (link.person, link.user, link.tags, link.attributes) == (
+        Person("visitor", "v1"),
+        Person("user", "u1"),
+        ("sports/golf",),
+        {"plan": "gold"},
+    )
+    assert tagloom.settle_link("take", visitor="v1", dry_run=True).added == 1
+    receipt = tagloom.settle_link("take", visitor="v1")
+    assert (receipt.linked, receipt.added, receipt.attributes) == (1, 1, 1)
+    assert tagloom.get_person(user="u1").tags == ("sports/golf",)
+    assert list(tagloom.list_open_links()) == []
+    with pytest.raises(ProblemError) as raised:
+        tagloom.settle_link("leave", visitor="v1")
+    assert raised.value.name == "link-settled"

@@ -171,6 +171,8 @@ class Methods:
     replace_attributes = One(attributes.replace_attributes)
     link_person = One(identities.link_person)
     separate_person = One(identities.separate_person)
+    settle_link = One(identities.settle_link)
+    list_open_links = Pages(identities.list_open_links)
 
     # Taggings.
     upload = One(requests.upload)

@@ -27,7 +27,8 @@ ExportFormat = Literal["ndjson", "csv", "parquet"]
 UploadFormat = Literal["json", "ndjson", "csv", "parquet"]
 EventCount = Literal["at-least", "at-most", "exactly"]
 EventFormat = Literal["json", "ndjson"]
-LinkPolicy = Literal["take", "leave"]
+LinkPolicy = Literal["take", "leave", "ask"]
+SettlePolicy = Literal["take", "leave"]
 ProofMode = Literal["off", "observe", "require"]
 ContextOp = Literal["is", "is-not", "one-of", "contains", "greater", "less", "is-set"]
 AttributeOp = ContextOp | Literal["before", "after", "in-last", "in-next"]
@@ -54,12 +55,26 @@ class Person(msgspec.Struct, frozen=True, order=True):
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
-    """A person who is linked to a user: a visitor, or a user who was joined. `linked_on` is a day, in UTC."""
+    """A person who is linked to a user: a visitor, or a user who was joined. `linked_on` is a day, in UTC.
+
+    `is_open` tells that a teammate must decide about the tags and attributes that the person had.
+    """
 
     kind: Kind
     id: str
     linked_on: str
     is_proven: bool = False
+    is_open: bool = False
+
+
+class OpenLink(msgspec.Struct, frozen=True, kw_only=True):
+    """A link about which a teammate must decide, with the tags and attributes that the person had."""
+
+    person: Person
+    user: Person
+    linked_on: str
+    tags: tuple[str, ...] = ()
+    attributes: dict[str, Any] = {}
 
 
 class PersonRecord(msgspec.Struct, frozen=True):

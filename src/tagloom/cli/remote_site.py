@@ -18,7 +18,7 @@ from tagloom.ports.imports import FETCHED, WORKED_ON
 from tagloom.tagging.undo import Chosen
 from tagloom.words.attributes import AttributeType
 from tagloom.words.event_sources import EventSourceDraft
-from tagloom.words.identity import LinkPolicy
+from tagloom.words.identity import LinkPolicy, SettlePolicy
 from tagloom.words.people import Person
 from tagloom.words.problems import RuleInvalid
 from tagloom.words.receipts import Mode, Rejected, TribeMode
@@ -158,6 +158,17 @@ class RemoteSite:
         """Separates a person from their user."""
         with problems_of_server():
             return plain(self._client.separate_person(**_who(person), dry_run=dry_run, source_name="separate"))
+
+    def settle_link(self, person: Person, policy: SettlePolicy, *, dry_run: bool) -> Plain:
+        """Decides about an open link."""
+        with problems_of_server():
+            settle = self._client.settle_link
+            return plain(settle(policy, **_who(person), dry_run=dry_run, source_name="settle"))
+
+    def list_open_links(self) -> list[Plain]:
+        """Returns the first open links."""
+        with problems_of_server():
+            return [plain(each) for each in islice(self._client.list_open_links(limit=PAGE_ITEMS_MAX), PAGE_ITEMS_MAX)]
 
     def list_attributes(self) -> list[Plain]:
         """Returns the attributes by name."""

@@ -34,7 +34,7 @@ from tagloom.words.attributes import AttributeType, parse_attribute_name
 from tagloom.words.changes import Origin
 from tagloom.words.event_sources import EventSourceDraft
 from tagloom.words.expiry import expiry_of
-from tagloom.words.identity import IdentitySettings, LinkPolicy
+from tagloom.words.identity import IdentitySettings, LinkPolicy, SettlePolicy
 from tagloom.words.mappings import Mapping
 from tagloom.words.people import Person
 from tagloom.words.receipts import Mode, Rejected, TribeMode
@@ -133,6 +133,8 @@ class IdentitySite(Protocol):
     def identity(self, changes: Plain) -> Plain: ...
     def link_person(self, person: Person, user: str, *, policy: LinkPolicy | None, dry_run: bool) -> Plain: ...
     def separate_person(self, person: Person, *, dry_run: bool) -> Plain: ...
+    def settle_link(self, person: Person, policy: SettlePolicy, *, dry_run: bool) -> Plain: ...
+    def list_open_links(self) -> list[Plain]: ...
 
 
 class Site(ImportSite, EventSourceSite, AttributeSite, IdentitySite, Protocol):
@@ -332,6 +334,16 @@ class LocalSite:
         """Separates a person from their user."""
         origin, separate = Origin(_ACTOR, "separate"), self._services.identities.separate_person
         return plain(separate(self._environment, person, origin, dry_run=dry_run))
+
+    def settle_link(self, person: Person, policy: SettlePolicy, *, dry_run: bool) -> Plain:
+        """Decides about an open link."""
+        origin, settle = Origin(_ACTOR, "settle"), self._services.identities.settle_link
+        return plain(settle(self._environment, person, policy, origin, dry_run=dry_run))
+
+    def list_open_links(self) -> list[Plain]:
+        """Returns the first open links."""
+        found = self._services.identities.list_open_links(self._environment, limit=PAGE_ITEMS_MAX)
+        return [plain(each) for each in found.items]
 
     def list_attributes(self) -> list[Plain]:
         """Returns the attributes by name."""

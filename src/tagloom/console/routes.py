@@ -129,6 +129,8 @@ PAGES: tuple[Page, ...] = (
     get(f"{PLACE}/person/link", identities.ask_link, "developer"),
     post(f"{PLACE}/person/link", identities.link, "developer"),
     post(f"{PLACE}/person/separate", identities.separate, "developer"),
+    get(f"{PLACE}/people/open-links", identities.open_links, "developer"),
+    post(f"{PLACE}/person/settle", identities.settle, "developer"),
     get(f"{PLACE}/person/erase", people.ask_erase, "developer"),
     post(f"{PLACE}/person/erase", people.erase, "developer"),
     # Developer: events and their sources.

@@ -97,6 +97,12 @@ class PersonNotLinked(Problem):
     status = 409
 
 
+class LinkSettled(Problem):
+    """There is nothing to decide about this link."""
+
+    status = 409
+
+
 class LinkInvalid(Problem):
     """These people cannot be linked."""
 

@@ -7,9 +7,12 @@ from playwright.sync_api import expect
 from tagloom.ports.writes import LinkVisitor, WriteOptions
 from tagloom.words.changes import Origin
 from tagloom.words.people import Person
+from tests import bodies
+from tests.bodies import part
 from tests.console.conftest import Open
 from tests.console.flows.seen import toast
 from tests.console.serving import CUSTOMER, PLACE, Served
+from tests.writing import Batch, write_parts
 
 
 def population(served: Served):  # type: ignore[no-untyped-def]  # The type is that of the installation.
@@ -50,3 +53,26 @@ def test_a_link_that_is_refused_says_why_before_it_is_sent(open_page: Open, serv
     page.get_by_label("Their id").fill("nobody-here")
     expect(page.locator("#effect")).to_contain_text("One of the users is unknown.")
     assert population(served).find_person(Person("visitor", "v1")).id == "somebody"
+
+
+def test_open_links_are_decided_one_by_one(open_page: Open, served: Served) -> None:
+    for visitor, tag in (("v1", "sports/golf"), ("v2", "news")):
+        write_parts(population(served), [part([bodies.visitor(visitor, tag)])], Batch(mode="add", origin=Origin("app")))
+        population(served).write(LinkVisitor(visitor, CUSTOMER, "ask"), WriteOptions(Origin("app")))
+    page = open_page("developer")
+    page.goto(f"{PLACE}/people")
+    page.get_by_role("link", name="Open links").click()
+    links = page.locator(".open-links > li")
+    expect(links).to_contain_text([re.compile("v1.*sports/golf", re.S), re.compile("v2.*news", re.S)])
+
+    page.get_by_role("button", name="Give the user what v1 had").click()
+    expect(toast(page)).to_contain_text("The user got what v1 had.")
+    expect(links).to_have_count(1)
+
+    page.goto(f"{PLACE}/people?kind=user&user={CUSTOMER}")
+    expect(page.locator(".person-identities")).to_contain_text("What it had waits for a decision.")
+    page.get_by_role("button", name="Leave out what v2 had").click()
+    expect(toast(page)).to_contain_text("What v2 had was left out.")
+    expect(page.locator(".person-tags")).to_contain_text("sports/golf")
+    page.goto(f"{PLACE}/people/open-links")
+    expect(page.locator("main")).to_contain_text("No link waits for a decision.")

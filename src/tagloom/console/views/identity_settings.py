@@ -15,6 +15,7 @@ from tagloom.words.tenants import ENVIRONMENT_NAMES, Environment
 POLICIES: dict[LinkPolicy, str] = {
     "take": "They go to the user. What the user has already stays as it is.",
     "leave": "They are left out. The user keeps only their own.",
+    "ask": "They are left out until a teammate decides, link by link, under Users & visitors.",
 }
 PROOFS: dict[ProofMode, tuple[str, str]] = {
     "off": ("Not needed", "Everybody who has the write key of a page or an app can send events of every user."),
