@@ -28,6 +28,7 @@ from tagloom.imports.saved_mappings import Mappings
 from tagloom.imports.worker import Worker
 from tagloom.jobs.loop import Job
 from tagloom.people.attributes import AttributeCatalogue
+from tagloom.people.identities import Identities
 from tagloom.people.records import People
 from tagloom.ports.control import Control
 from tagloom.ports.population import Population
@@ -120,6 +121,7 @@ class Services:
     tracking: Tracking
     rejected_messages: RejectedMessages
     people: People
+    identities: Identities
     attributes: AttributeCatalogue
     changes: Changes
     undos: Undos
@@ -189,6 +191,7 @@ def make_services(installation: Installation, now: Callable[[], float] = time.ti
         tracking=Tracking(installation.population, now, new_event_id, rejected_messages),
         rejected_messages=rejected_messages,
         people=People(installation.population, rejected_messages.delete_about),
+        identities=Identities(installation.population),
         attributes=AttributeCatalogue(tribes, installation.population, control.list_mappings),
         changes=Changes(installation.population),
         undos=Undos(installation.population),

@@ -120,6 +120,19 @@ def test_without_a_required_proof_a_message_is_only_one_of_its_visitor(shop_with
     ]
 
 
+def test_only_a_proven_message_links_its_visitor_to_its_user(shop_with: Callable[[str], Shop]) -> None:
+    shop = shop_with("require")
+    shop.identify(None)
+    shop.identify(hmac_of("u2", shop.secret))
+    assert shop.tagloom.get_person(visitor="v1").kind == "visitor"
+
+    shop.identify(hmac_of("u1", shop.secret))
+
+    assert shop.tagloom.get_person(visitor="v1").id == "u1"
+    (identity,) = shop.tagloom.get_person(user="u1").identities
+    assert (identity.id, identity.is_proven) == ("v1", True)
+
+
 def test_a_message_without_proof_and_without_visitor_is_rejected(shop_with: Callable[[str], Shop]) -> None:
     shop = shop_with("require")
     shop.identify(None, userId="u1")

@@ -95,7 +95,7 @@ class People:
         idempotency_key: str | None = None,
     ) -> Receipt:
         """Creates the person. Changes nothing for a person who exists."""
-        options = WriteOptions(origin, dry_run, idempotency_key, _fingerprint(person, idempotency_key))
+        options = WriteOptions(origin, dry_run, idempotency_key, fingerprint(person, idempotency_key))
         return self._population_of(environment).write(PutPerson(person), options)
 
     def submit_attributes(
@@ -118,8 +118,8 @@ class People:
         """
         part = lines_part([Line(1, key_of(person.kind, person.id), attributes=_flat(values))])
         write = Apply([part], BatchRules(mode="add", replaces_attributes=is_replacing))
-        fingerprint = _fingerprint((person, values, is_replacing), idempotency_key)
-        options = WriteOptions(origin, dry_run, idempotency_key, fingerprint)
+        digest = fingerprint((person, values, is_replacing), idempotency_key)
+        options = WriteOptions(origin, dry_run, idempotency_key, digest)
         return self._population_of(environment).submit(write, options)
 
     def set_attributes(
@@ -143,14 +143,15 @@ class People:
     def erase_person(self, environment: Environment, person: Person, origin: Origin) -> Receipt:
         """Erases the person from the tags, the history, the events and the receipts. Cannot be undone.
 
-        Raises: PersonNotFound.
+        Raises: PersonNotFound, PersonLinked.
         """
         # First, so that a failure is repeated with the erasure, and for people who have nothing else.
         self._delete_messages(environment.key, person)
         return self._population_of(environment).write(ErasePerson(person), WriteOptions(origin))
 
 
-def _fingerprint(asked: object, idempotency_key: str | None) -> str:
+def fingerprint(asked: object, idempotency_key: str | None) -> str:
+    """Returns the digest of a request, which is compared when its idempotency key is used again."""
     if idempotency_key is None:
         return ""
     return hashlib.blake2b(repr(asked).encode("utf-8", "surrogatepass"), digest_size=32).hexdigest()

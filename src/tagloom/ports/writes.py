@@ -369,9 +369,13 @@ class JoinUsers(msgspec.Struct, frozen=True):
 
 
 class Separate(msgspec.Struct, frozen=True):
-    """Undoes the newest change of the link of a person, for this person and their user only, as `Undo` does.
+    """Removes the link of a person, and takes back what came with it, as `Undo` does without `override`.
 
-    If the change joined two users, it is undone for everybody. Raises: PersonNotLinked, HistoryCompacted, UndoConflict.
+    This undoes the version that gave the person the present link, for the person and their user. Later versions that
+    changed the link, and changed it back, are undone with it. If the version linked a user, all of these versions are
+    undone, for everybody.
+
+    Raises: PersonNotLinked, HistoryCompacted, UndoConflict.
     """
 
     person: Person

@@ -9,7 +9,6 @@ from tagloom.base.problems import BodyInvalid, BodyTooLarge
 from tagloom.base.times import rfc3339
 from tagloom.ports.event_sources import RejectedIn
 from tagloom.ports.population import Population
-from tagloom.ports.problems import TooManyVisitors, UsersNotJoined
 from tagloom.ports.writes import RecordEvents, WriteOptions
 from tagloom.tracking import limits
 from tagloom.tracking.event_sources import Sender
@@ -20,6 +19,7 @@ from tagloom.tracking.rejected_messages import RejectedMessages, shown_message
 from tagloom.words import limits as words_limits
 from tagloom.words.changes import Origin
 from tagloom.words.event_sources import RejectedMessage, actor_name
+from tagloom.words.problems import TooManyVisitors, UsersNotJoined
 from tagloom.words.receipts import Receipt, Rejected
 from tagloom.words.tenants import Environment
 

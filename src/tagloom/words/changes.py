@@ -18,6 +18,12 @@ IDENTIFY = "identify"
 LINK = "link"
 """The action of versions that linked visitors to users."""
 
+JOIN = "join"
+"""The action of versions that joined users."""
+
+SEPARATE = "separate"
+"""The action of versions that removed one link."""
+
 
 class Origin(msgspec.Struct, frozen=True):
     """The writer of a batch: `actor` is the name of a token or a teammate, and `source` is a file or an interface."""

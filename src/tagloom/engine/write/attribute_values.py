@@ -96,26 +96,32 @@ def _codes(
 def change_values(
     row: Row, ordinals: NDArray[np.uint32], codes: Codes, removed: BitMap, view: View, draft: Draft
 ) -> None:
-    """Gives these people, ascending, new values of an attribute, and removes the values of others.
+    """Gives people, ascending, new values of an attribute, and removes the values of others; see `value_shifts`."""
+    draft.shift_attribute(row.id, value_shifts(row.id, ordinals, codes, removed, view))
+
+
+def value_shifts(
+    attribute: int, ordinals: NDArray[np.uint32], codes: Codes, removed: BitMap, view: View
+) -> dict[int, Shift]:
+    """Returns how the rows of an attribute, or of links, change by new codes of people, and by codes that are removed.
 
     Cost: 20 ns per person and bit, and a bitmap operation per bit.
     """
     people = bitmap_of(ordinals)
-    had = view.near(row.id, touched) & touched if (touched := people | removed) else touched
+    had = view.near(attribute, touched) & touched if (touched := people | removed) else touched
     removed = removed & had
     touched = people | removed
-    shifts = {row.id: Shift(people - had, removed)}
-    for bit, bit_row in view.make_bits(row.id, bits_in(codes)).items():
+    shifts = {attribute: Shift(people - had, removed)}
+    for bit, bit_row in view.make_bits(attribute, bits_in(codes)).items():
         wanted = bitmap_of(ordinals[(codes >> np.uint64(bit)) & np.uint64(1) == 1])
         present = view.near(bit_row, touched) & touched
         shifts[bit_row] = Shift(wanted - present, present - wanted)
-    draft.shift_attribute(row.id, shifts)
+    return shifts
 
 
-def erase_values(ordinal: int, view: View, draft: Draft) -> None:
-    """Removes the values of a person, and deletes the texts that nobody else ever had."""
-    alone = BitMap([ordinal])
+def erase_values(people: BitMap, view: View, draft: Draft) -> None:
+    """Removes the values of people, and deletes the texts that nobody else ever had."""
     for row in [row for row in view.dictionary.rows.values() if row.kind == "attribute"]:
-        if is_textual(row.type):
-            view.tx.erase_values(row.id, ordinal)
-        change_values(row, np.empty(0, np.uint32), np.empty(0, np.uint64), alone, view, draft)
+        for person in people if is_textual(row.type) else ():
+            view.tx.erase_values(row.id, person)
+        change_values(row, np.empty(0, np.uint32), np.empty(0, np.uint64), people, view, draft)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from tagloom.base.problems import Problem
@@ -11,12 +12,12 @@ from tagloom.engine.events.log import erase_events
 from tagloom.engine.keys.directory import Page, pack_keys, pack_page, unpack_keys, unpack_page
 from tagloom.engine.keys.hashing import KeyHash, key_of
 from tagloom.engine.storage import Row
-from tagloom.engine.write.attribute_values import delete_attribute, erase_values, put_attribute
+from tagloom.engine.write.attribute_values import delete_attribute, erase_values, put_attribute, value_shifts
 from tagloom.engine.write.diff import Diff, receipt_of
 from tagloom.engine.write.draft import Draft, View
 from tagloom.engine.write.exclusive_branches import refuse_several
 from tagloom.engine.write.expiry_rows import merge_expiries, settle
-from tagloom.ports.problems import PersonNotFound, TagExists, TagMoveInvalid, TagNotFound
+from tagloom.ports.problems import PersonLinked, PersonNotFound, TagExists, TagMoveInvalid, TagNotFound
 from tagloom.ports.writes import PutAttribute
 from tagloom.words import limits, rejections
 from tagloom.words.attributes import AttributeName
@@ -194,36 +195,44 @@ def _moved(path: str, tag: TagPath, to: TagPath) -> TagPath:
 
 
 def erase(person: Person, view: View, key_hash: KeyHash, origin: Origin, at: str) -> Receipt:
-    """Erases a person for good: their tags, their facts, and their key."""
-    high, low = key_hash.one(key_of(person))
-    ordinal = view.find_hash(high, low)
-    if ordinal is None or ordinal not in view.near(view.fact("everyone"), BitMap([ordinal])):
+    """Erases a person and everybody who is linked to them for good: their tags, their facts, and their keys."""
+    found = view.find_hash(*key_hash.one(key_of(person)))
+    if found is not None and view.links.find(found) is not None:
+        raise PersonLinked(f"The {person.kind} is linked to a user. Delete the user, or separate them first.")
+    if found is None or found not in view.near(view.fact("everyone"), BitMap([found])):
         raise PersonNotFound(f"There is no {person.kind} with this id.")
-    alone, draft = BitMap([ordinal]), Draft()
+    linked = BitMap([each.person for each in view.links.linked_to(found)])
+    people, draft = linked | BitMap([found]), Draft()
     for row in view.dictionary.rows.values():
         if row.kind == "tag" or (row.kind == "fact" and row.path != "erased"):
-            draft.remove(row.id, view.near(row.id, alone) & alone)
-    erase_values(ordinal, view, draft)
-    draft.add(view.fact("erased"), alone)
-    if ordinal in view.near(view.fact("with_events"), alone):
+            draft.remove(row.id, view.near(row.id, people) & people)
+    erase_values(people, view, draft)
+    if linked:
+        shifts = value_shifts(view.dictionary.link, np.empty(0, np.uint32), np.empty(0, np.uint64), linked, view)
+        draft.shift_links(view.dictionary.link, shifts, dict.fromkeys(linked))
+    draft.add(view.fact("erased"), people)
+    for ordinal in view.near(view.fact("with_events"), people) & people:
         erase_events(ordinal, view.tx)
-    _wipe_hash(high, low, view)
+    for ordinal in people:
+        _wipe_key(ordinal, view, key_hash)
+    view.wiped_keys()
+    return _done(draft, view, origin, "erase", at)
+
+
+def _wipe_key(ordinal: int, view: View, key_hash: KeyHash) -> None:
+    """Deletes the key of an ordinal, and its hash. Other ordinals of the key stay."""
+    high, low = key_hash.one(view.key_at(ordinal))
+    for run in view.directory.runs:
+        number = high * run.pages >> 64
+        page = unpack_page(view.tx.page(run.id, number))
+        kept = (page.high != high) | (page.low != low) | (page.ordinal != ordinal)
+        if not kept.all():
+            view.tx.put_page(run.id, number, pack_page(Page(page.high[kept], page.low[kept], page.ordinal[kept])))
     for segment in view.directory.segments:
         if segment.first <= ordinal < segment.first + segment.size:
             keys = unpack_keys(view.tx.segment(segment.first)).to_pylist()
             keys[ordinal - segment.first] = b""
             view.tx.put_segment(segment, pack_keys(pa.array(keys, pa.binary())))
-    view.wiped_keys()
-    return _done(draft, view, origin, "erase", at)
-
-
-def _wipe_hash(high: int, low: int, view: View) -> None:
-    for run in view.directory.runs:
-        number = high * run.pages >> 64
-        page = unpack_page(view.tx.page(run.id, number))
-        kept = (page.high != high) | (page.low != low)
-        if not kept.all():
-            view.tx.put_page(run.id, number, pack_page(Page(page.high[kept], page.low[kept], page.ordinal[kept])))
 
 
 def _done(draft: Draft, view: View, origin: Origin, action: str, at: str, *, new_tags: int = 0) -> Receipt:

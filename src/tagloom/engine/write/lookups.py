@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from tagloom.engine.bitmaps import BitMap
+from tagloom.engine.bitmaps import BitMap, bitmap_of
 from tagloom.engine.keys.hashing import Hashed, KeyHash
 from tagloom.engine.state.dictionary import Dictionary
 from tagloom.engine.state.environment import EnvironmentState
@@ -33,12 +33,12 @@ class StateLookups:
         return self._environment.state
 
     def ordinal_of(self, key: bytes) -> int | None:
-        """Returns the ordinal of one key."""
-        return self._environment.directory.find(key, self._environment.snapshot)
+        """Returns the root of the person of one key."""
+        return self._environment.find_root(key)
 
     def ordinals_of(self, hashes: Hashed) -> NDArray[np.int64]:
-        """Returns the ordinals of distinct keys, -1 for unknown ones."""
-        return self._environment.directory.find_many(hashes, self._environment.snapshot)
+        """Returns the roots of the people of distinct keys, -1 for unknown ones."""
+        return self._environment.find_roots(hashes)
 
     def nearest(self, tag: str) -> list[str]:
         """Returns known tags with similar names."""
@@ -67,7 +67,7 @@ class ReadLookups:
         return self._environment.read(self._state_lookups.state)
 
     def ordinals_of(self, hashes: Hashed) -> NDArray[np.int64]:
-        """Returns the ordinals of distinct keys, -1 for unknown ones."""
+        """Returns the roots of the people of distinct keys, -1 for unknown ones."""
         return self._environment.read(lambda: self._state_lookups.ordinals_of(hashes))
 
     def nearest(self, tag: str) -> list[str]:
@@ -95,12 +95,13 @@ class TransactionLookups:
         return self._view.state
 
     def ordinal_of(self, key: bytes) -> int | None:
-        """Returns the ordinal of one key."""
-        return self._view.find_hash(*self.key_hash.one(key))
+        """Returns the root of the person of one key."""
+        found = self._view.find_hash(*self.key_hash.one(key))
+        return None if found is None else self._view.links.root(found)
 
     def ordinals_of(self, hashes: Hashed) -> NDArray[np.int64]:
-        """Returns the ordinals of distinct keys, -1 for unknown ones."""
-        return self._view.find_hashes(hashes)
+        """Returns the roots of the people of distinct keys, -1 for unknown ones."""
+        return self._view.links.roots(self._view.find_hashes(hashes))
 
     def nearest(self, tag: str) -> list[str]:
         """Returns known tags with similar names."""
@@ -119,9 +120,9 @@ def holds(batch: ResolvedBatch, view: View) -> bool:
     """Returns whether a batch that was aggregated before a transaction has the same meaning in the transaction.
 
     It has another meaning when one of its paths now means another tag, is unknown to a closed catalogue, or is in
-    another exclusive or owned branch, when one of its attributes was created or deleted, or when one of its people was
-    erased. Cost: nothing unless tags or keys changed,
-    then some microseconds per path.
+    another exclusive or owned branch, when one of its attributes was created or deleted, when one of its people was
+    erased or linked, or when a link was changed or removed. Cost: nothing unless tags, keys or links changed, then some
+    microseconds per path.
     """
     begun, now = batch.begun, view.state
     if begun is None:
@@ -134,18 +135,32 @@ def holds(batch: ResolvedBatch, view: View) -> bool:
             return False
         if begun.is_closed != now.is_closed and any(each.known is None for each in batch.attribute_meanings.values()):
             return False
-    return begun.keys_generation == now.keys_generation or not _names_erased(batch, view)
+    links = view.links.committed
+    if begun.version < links.relinked_at or view.links.is_relinked:
+        return False
+    linked = (links.people if begun.version < links.changed_at else BitMap()) | BitMap(view.links.changed)
+    if linked and (_names(batch, linked) or _made_linked(batch, linked, view)):
+        return False
+    return begun.keys_generation == now.keys_generation or not _names(batch, view.committed(view.fact("erased")))
 
 
-def _names_erased(batch: ResolvedBatch, view: View) -> bool:
-    erased = view.committed(view.fact("erased"))
-    if not erased:
+def _names(batch: ResolvedBatch, people: BitMap) -> bool:
+    """Returns whether a batch names one of these people."""
+    if not people:
         return False
     # Ordinals from the base on are provisional ones of newcomers, which may now belong to other people.
-    erased = erased & BitMap(range(batch.newcomers.base))
-    return any(
-        erased.intersect(each) for each in (batch.bare, batch.held, *batch.added.values(), *batch.removed.values())
-    )
+    known = people & BitMap(range(batch.newcomers.base))
+    of_attributes = (bitmap_of(each.ordinals) for each in batch.attributes)
+    named = (batch.bare, batch.held, *batch.added.values(), *batch.removed.values(), *of_attributes)
+    return any(known.intersect(each) for each in named)
+
+
+def _made_linked(batch: ResolvedBatch, linked: BitMap, view: View) -> bool:
+    """Returns whether one of the newcomers of a batch became known and is linked."""
+    if view.state.next_ordinal == batch.newcomers.base:
+        return False
+    found = (view.find_hashes(block.hashes) for block in batch.newcomers.blocks)
+    return any(linked.intersect(bitmap_of(np.unique(each[each >= 0]).astype(np.uint32))) for each in found)
 
 
 def _understood(path: TagPath, view: View) -> Meaning:

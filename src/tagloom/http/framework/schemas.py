@@ -135,6 +135,13 @@ class AttributesBody(_Body, frozen=True, kw_only=True):
     attributes: AttributeValuesBody
 
 
+class LinkBody(_Body, frozen=True, kw_only=True):
+    """The user to whom a person is linked. Without a policy, that of the environment is used."""
+
+    user: IdText
+    policy: LinkPolicy | UnsetType = UNSET
+
+
 class AttributeBody(_Body, frozen=True, kw_only=True):
     """The type of an attribute, and its description. Without a description, it does not change."""
 

@@ -48,6 +48,7 @@ from tagloom.http.problems import NotAcceptable, PreconditionRequired
 from tagloom.http.routes.attributes import ATTRIBUTES
 from tagloom.http.routes.event_sources import EVENT_SOURCES
 from tagloom.http.routes.events import EVENTS
+from tagloom.http.routes.identities import IDENTITIES
 from tagloom.http.routes.imports import IMPORTS, MAPPINGS
 from tagloom.http.routes.people import EXPORTS, IDEMPOTENCY_KEY, PEOPLE, SEARCH_MATCH, search_for
 from tagloom.http.routes.syncs import SYNCS
@@ -571,6 +572,7 @@ HISTORY: tuple[Route, ...] = (
 
 ROUTES: tuple[Route, ...] = (
     *PEOPLE,
+    *IDENTITIES,
     *EVENTS,
     *EVENT_SOURCES,
     *TAGS,

@@ -28,6 +28,7 @@ from tagloom.ports.problems import (
     ChangeNotFound,
     CursorInvalid,
     IdempotencyKeyReused,
+    PersonLinked,
     PersonNotFound,
     TagNotFound,
     TooManyTags,
@@ -179,7 +180,7 @@ def _people(door: PeopleHandlers) -> tuple[Route, ...]:
             summary=f"Erase a {kind} everywhere, for good",
             scopes=("people:write",),
             answer=Receipt,
-            problems=unknown,
+            problems=(*unknown, PersonLinked),
         ),
     )
 

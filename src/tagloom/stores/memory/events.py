@@ -69,5 +69,5 @@ def _count(draft: State, event: RecordedEvent) -> None:
 
 
 def events_of(state: State, ordinal: Ordinal) -> list[LoggedEvent]:
-    """Returns the events of a person, the last recorded first."""
-    return [each for each in reversed(state.events) if each.ordinal == ordinal]
+    """Returns the events of a person and of everybody linked to them, the last recorded first."""
+    return [each for each in reversed(state.events) if state.user_of(each.ordinal) == ordinal]

@@ -11,14 +11,16 @@ from typing import Any, NamedTuple, TypeVar, assert_never
 
 import msgspec
 
-from tagloom.base.text import plural
+from tagloom.base.text import plural, printable
 from tagloom.base.times import milliseconds_at
 from tagloom.ports import limits
 from tagloom.ports.problems import (
     ChangeNotFound,
     IdempotencyKeyReused,
     ImportSealed,
+    PersonLinked,
     PersonNotFound,
+    PersonNotLinked,
     PlanOutdated,
     StepTaken,
     TooManyTags,
@@ -30,12 +32,15 @@ from tagloom.ports.writes import (
     EditTag,
     ErasePerson,
     Expire,
+    JoinUsers,
+    LinkVisitor,
     MergeTags,
     MoveTag,
     PutAttribute,
     PutPerson,
     PutTag,
     RecordEvents,
+    Separate,
     Step,
     TagTribe,
     Undo,
@@ -46,14 +51,15 @@ from tagloom.stores.memory.aggregate import Batch
 from tagloom.stores.memory.attributes import attribute_deleted, attribute_put, with_attributes
 from tagloom.stores.memory.drafts import deleted, expired, merged, moved, not_found, tribe_tagged
 from tagloom.stores.memory.events import recorded
+from tagloom.stores.memory.links import linked_by_events, users_joined, visitor_linked
 from tagloom.stores.memory.preview import preview_of
 from tagloom.stores.memory.reads import Answers
 from tagloom.stores.memory.state import Effect, Record, State, difference, forgotten
 from tagloom.stores.memory.undo import undone
 from tagloom.words import limits as word_limits
 from tagloom.words import rejections, tags
-from tagloom.words.changes import EVENTS, IDENTIFY, Freed, Horizon, Origin, Version
-from tagloom.words.events import Event
+from tagloom.words.changes import EVENTS, IDENTIFY, LINK, Freed, Horizon, Origin, Version
+from tagloom.words.events import Event, day_of
 from tagloom.words.expiry import expiry_moment, moment_now
 from tagloom.words.people import Person
 from tagloom.words.problems import MirrorEmpty
@@ -84,6 +90,7 @@ class Committed(NamedTuple):
             new_people=len(effect.came),
             renewed=len(effect.renewed()),
             attributes=len(effect.values),
+            linked=len(effect.links),
             **{"unchanged": 0, "new_tags": entries, "new_attributes": attributes} | more,
         )
 
@@ -226,8 +233,16 @@ class MemoryPopulation(Answers):
                 return self._tag_tribe(write, origin)
             case Undo(versions, override):
                 return self._undo(versions, origin, override=override)
-            case RecordEvents(events):
-                return self._record_events(events, origin, write.new_types_below())
+            case RecordEvents():
+                return self._record_events(write, origin)
+            case LinkVisitor(visitor, user, policy):
+                draft = visitor_linked(state, visitor, user, policy, self._day())
+                return self._commit(draft, LINK, origin).receipt()
+            case JoinUsers(user, into, policy):
+                draft = users_joined(state, user, into, policy, self._day())
+                return self._commit(draft, "join", origin).receipt()
+            case Separate(person):
+                return self._separate(person, origin)
             case Expire():
                 draft = expired(state, moment_now(self._now().timestamp()))
                 return self._commit(draft, "expiry", origin).receipt()
@@ -335,31 +350,72 @@ class MemoryPopulation(Answers):
         if not self._state.is_known(person):
             raise PersonNotFound(f"There is no such {person.kind} here.")
         draft = self._state.copy()
-        ordinal = draft.ordinals.pop(person)
-        del draft.people[ordinal], draft.tag_numbers[ordinal]
+        ordinal = draft.ordinals[person]
+        if ordinal in draft.links:
+            user = printable(draft.meant(person).id)
+            raise PersonLinked(f"This {person.kind} is linked to the user '{user}'. Erase the user.", user=user)
+        gone = {ordinal, *draft.linked_to(ordinal)}
+        for each in gone:
+            named = draft.people.pop(each)
+            if draft.ordinals.get(named) == each:
+                del draft.ordinals[named]
+        del draft.tag_numbers[ordinal]
         draft.prune_expiries()
         draft.values = {holding: value for holding, value in draft.values.items() if holding[0] != ordinal}
-        draft.events = tuple(each for each in draft.events if each.ordinal != ordinal)
+        draft.links = {each: link for each, link in draft.links.items() if each not in gone}
+        draft.events = tuple(each for each in draft.events if each.ordinal not in gone)
         return self._commit(draft, "erase", origin, is_final=True).receipt()
 
-    def _record_events(self, events: Sequence[Event], origin: Origin, types_max: int) -> Receipt:
-        state = self._state
-        draft, repeats, rejected, kept = recorded(state, events, milliseconds_at(self._now()), types_max)
+    def _record_events(self, write: RecordEvents, origin: Origin) -> Receipt:
+        state, now = self._state, milliseconds_at(self._now())
+        draft, repeats, rejected, kept = recorded(state, write.events, now, write.new_types_below())
         receipt = self._commit(draft, EVENTS, origin, is_final=True).receipt(
             events=draft.events_ever - state.events_ever,
             repeats=repeats,
             rejected_count=len(rejected),
             rejected=rejected[: limits.REJECTED_PER_RECEIPT_MAX],
         )
-        identified, ignored = with_attributes(self._state, kept, is_closed=self._closed())
-        more = self._commit(identified, IDENTIFY, origin).receipt()
+        identified, of_attributes = with_attributes(self._state, kept, is_closed=self._closed())
+        receipts, ignored = [self._commit(identified, IDENTIFY, origin).receipt()], list(of_attributes)
+        left: Sequence[tuple[int, Event]] = [
+            (line, event) for line, event in kept.items() if event.visitor is not None and event.person.kind == "user"
+        ]
+        while left:
+            linked, left, of_links = linked_by_events(self._state, left, write.links, day_of(now))
+            receipts.append(self._commit(linked, LINK, origin).receipt())
+            ignored += of_links
         return msgspec.structs.replace(
             receipt,
-            version=more.version,
-            attributes=more.attributes,
-            new_attributes=more.new_attributes,
-            ignored=ignored[: limits.REJECTED_PER_RECEIPT_MAX],
+            version=self._state.version,
+            added=sum(each.added for each in receipts),
+            removed=sum(each.removed for each in receipts),
+            attributes=sum(each.attributes for each in receipts),
+            new_attributes=receipts[0].new_attributes,
+            linked=sum(each.linked for each in receipts),
+            ignored=tuple(sorted(ignored, key=lambda each: each.line)[: limits.REJECTED_PER_RECEIPT_MAX]),
         )
+
+    def _separate(self, person: Person, origin: Origin) -> Receipt:
+        state = self._state
+        ordinal = state.ordinals.get(person)
+        if ordinal is None or ordinal not in state.links:
+            raise PersonNotLinked(f"The {person.kind} '{printable(person.id)}' is not linked to a user.")
+        standing = list[Record]()
+        for record in self._history[self._horizon : state.version]:
+            before, after = record.effect.links.get(ordinal, (None, None))
+            if standing and standing[-1].effect.links[ordinal][0] == after and ordinal in record.effect.links:
+                standing.pop()
+            elif before != after:
+                standing.append(record)
+        if not standing:
+            raise self._too_old(self._horizon)
+        linking = standing[-1]
+        since = self._history[linking.version - 1 :]
+        versions = tuple(record.version for record in since if ordinal in record.effect.links)
+        has_user = any(state.people[each].kind == "user" for each in linking.effect.links if each in state.people)
+        whom = None if has_user else (ordinal, state.links[ordinal].target)
+        draft, skipped, conflicts = undone(state, versions, since, whom=whom)
+        return self._undo_committed(self._commit(draft, "separate", origin), skipped, conflicts)
 
     def _edit(self, write: EditTag, tag: TagPath, to: TagPath, origin: Origin) -> Receipt:
         state, fields = self._state, write.given()
@@ -393,14 +449,21 @@ class MemoryPopulation(Answers):
         since = chosen[0] - 1 if chosen else len(self._history)
         draft, skipped, conflicts = undone(self._state, chosen, self._history[since:], override=override)
         done = self._commit(draft, "undo", origin, undoes=chosen)
+        return msgspec.structs.replace(
+            self._undo_committed(done, skipped, conflicts),
+            undoes=chosen[0] if len(chosen) == 1 else None,
+            undoes_count=0 if len(chosen) == 1 else len(chosen),
+        )
+
+    @staticmethod
+    def _undo_committed(done: Committed, skipped: int, conflicts: tuple[Version, ...]) -> Receipt:
+        """Returns the receipt of a committed undo."""
         return done.receipt(
             new_tags=0,
             new_attributes=0,
             people_removed=len(done.effect.went),
             skipped=skipped,
             conflicts=conflicts,
-            undoes=chosen[0] if len(chosen) == 1 else None,
-            undoes_count=0 if len(chosen) == 1 else len(chosen),
         )
 
     def find_versions(

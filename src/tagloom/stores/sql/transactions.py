@@ -9,7 +9,7 @@ import msgspec
 import sqlalchemy as sql
 from sqlalchemy import exc
 
-from tagloom.engine.state.dictionary import FACTS
+from tagloom.engine.state.dictionary import FACTS, LINK
 from tagloom.ports import limits
 from tagloom.ports.problems import StoreUnavailable
 from tagloom.stores import schema
@@ -108,3 +108,4 @@ def insert_space(connection: sql.Connection, space: Space) -> None:
         ).scalar_one()
         facts = {"environment": key, "kind": "fact", "is_live": True, "description": "", "exclusive": False}
         connection.execute(sql.insert(schema.row), [{**facts, "path": fact} for fact in FACTS])
+        connection.execute(sql.insert(schema.row), [{**facts, "kind": LINK, "path": LINK}])
