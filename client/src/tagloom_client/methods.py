@@ -198,6 +198,8 @@ class Methods:
     replace_write_key = One(event_sources.replace_write_key)
     create_secret_key = One(event_sources.create_secret_key)
     revoke_secret_key = One(event_sources.revoke_secret_key)
+    create_identity_secret = One(event_sources.create_identity_secret)
+    delete_identity_secret = One(event_sources.delete_identity_secret)
     list_rejected_messages = One(event_sources.list_rejected_messages)
 
     # The catalogue.

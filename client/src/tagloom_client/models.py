@@ -175,6 +175,24 @@ class EventType(msgspec.Struct, frozen=True, kw_only=True):
     last_at: str
 
 
+class IdentitySecret(msgspec.Struct, frozen=True, kw_only=True):
+    """A pair of secrets that prove user ids. Only the answer to its creation has the secrets."""
+
+    id: str
+    created_at: str
+
+
+class NewIdentitySecret(IdentitySecret, frozen=True, kw_only=True):
+    """A new identity secret. `hmac_secret` makes HMACs of user ids, and `token_secret` signs tokens with HS256."""
+
+    hmac_secret: str
+    token_secret: str
+
+    def __repr__(self) -> str:
+        """Returns the id only, because values are printed with errors."""
+        return f"NewIdentitySecret({self.id!r})"
+
+
 class EventSource(msgspec.Struct, frozen=True, kw_only=True):
     """An app that sends events with a client library of Segment or RudderStack.
 
@@ -191,6 +209,8 @@ class EventSource(msgspec.Struct, frozen=True, kw_only=True):
     ignored_properties: tuple[str, ...] = ()
     has_secret_key: bool = False
     revision: int = 1
+    identity_public_keys: tuple[str, ...] = ()
+    identity_secrets: tuple[IdentitySecret, ...] = ()
 
 
 class RejectedMessage(msgspec.Struct, frozen=True, kw_only=True):

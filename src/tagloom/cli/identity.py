@@ -18,7 +18,7 @@ from tagloom.cli.options import (
 )
 from tagloom.cli.output import say_json, say_receipt, say_table
 from tagloom.words.identity import LinkPolicy, ProofMode, SettlePolicy
-from tagloom.words.limits import VISITORS_PER_DAY_MAX
+from tagloom.words.limits import VISITORS_PER_DAY_SETTING_MAX
 
 app = typer.Typer()
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print what would change, and apply nothing.")]
@@ -44,7 +44,7 @@ def put_identity(
         typer.Option(
             "--visitors-per-day-max",
             min=1,
-            max=VISITORS_PER_DAY_MAX,
+            max=VISITORS_PER_DAY_SETTING_MAX,
             help="The most visitors that are linked to one user on one day.",
         ),
     ] = None,

@@ -260,6 +260,16 @@ class RemoteSite:
         with problems_of_server():
             self._client.revoke_secret_key(source)
 
+    def create_identity_secret(self, source: str) -> Plain:
+        """Returns a new identity secret of an event source, with its two texts."""
+        with problems_of_server():
+            return plain(self._client.create_identity_secret(source))
+
+    def delete_identity_secret(self, source: str, id: str) -> None:
+        """Deletes an identity secret of an event source."""
+        with problems_of_server():
+            self._client.delete_identity_secret(source, id)
+
     def list_rejected_messages(self, source: str, *, limit: int) -> list[Plain]:
         """Returns the messages of an event source that were rejected, the newest first."""
         with problems_of_server():

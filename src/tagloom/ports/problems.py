@@ -339,3 +339,15 @@ class TooManyEventSources(Problem):
     """The environment has the maximum number of event sources."""
 
     status = 422
+
+
+class IdentitySecretNotFound(Problem):
+    """There is no identity secret with this id."""
+
+    status = 404
+
+
+class TooManyIdentitySecrets(Problem):
+    """The event source has the maximum number of identity secrets."""
+
+    status = 422

@@ -36,7 +36,7 @@ class IdentitySettings(msgspec.Struct, frozen=True, kw_only=True):
 
     policy: LinkPolicy = "take"
     proof: ProofMode = "off"
-    visitors_per_day_max: Annotated[int, msgspec.Meta(ge=1, le=limits.VISITORS_PER_DAY_MAX)] = (
+    visitors_per_day_max: Annotated[int, msgspec.Meta(ge=1, le=limits.VISITORS_PER_DAY_SETTING_MAX)] = (
         limits.VISITORS_PER_DAY_DEFAULT
     )
 

@@ -360,7 +360,7 @@ class IdentityPatch(_Body, frozen=True, kw_only=True):
 
     policy: LinkPolicy | UnsetType = UNSET
     proof: ProofMode | UnsetType = UNSET
-    visitors_per_day_max: Annotated[int, Meta(ge=1, le=words_limits.VISITORS_PER_DAY_MAX)] | UnsetType = UNSET
+    visitors_per_day_max: Annotated[int, Meta(ge=1, le=words_limits.VISITORS_PER_DAY_SETTING_MAX)] | UnsetType = UNSET
 
     def settings(self, stored: IdentitySettings) -> IdentitySettings:
         """Returns the stored settings with these changes."""
