@@ -1,6 +1,6 @@
 """Everything that a population answers about linked people, to be compared, and generated writes that link them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -126,11 +126,12 @@ def small_writes(expiries: st.SearchStrategy[int]) -> st.SearchStrategy[Write]:
 # Reads.
 
 
-def identity_portrait(of: Population) -> dict[str, Any]:
-    """Every answer about linked people that costs little."""
+def identity_portrait(of: Population, tribes: Mapping[str, Definition] = LINKED_TRIBES) -> dict[str, Any]:
+    """Every answer about linked people that costs little, and those about some tribes."""
     return {
         "version": of.version(),
         "people": [exact(of.find_person(person)) for person in EVERYBODY],
+        "people earlier": [_exact(outcome(of.find_person, p, as_of=of.version() // 2)) for p in EVERYBODY],
         "listed": [of.list_people(kind=kind, limit=20).items for kind in (None, *KINDS)],
         "found": [
             outcome(of.list_people, kind=kind, search=id, search_match="exact", limit=9).items
@@ -141,20 +142,20 @@ def identity_portrait(of: Population) -> dict[str, Any]:
             pages(of.list_people, kind=None, search=id, search_match="exact", tag=TAGS[0], limit=1)
             for id in ("u1", "v1")
         ],
-        "decisions": [of.decide(person, LINKED_TRIBES, because=True) for person in EVERYBODY],
-        "decisions for many": of.decide_many(EVERYBODY, LINKED_TRIBES, because=False),
+        "decisions": [of.decide(person, tribes, because=True) for person in EVERYBODY],
+        "decisions for many": of.decide_many(EVERYBODY, tribes, because=False),
         "events": [pages(partial(of.list_events, person), limit=4) for person in EVERYBODY],
         "recent events": of.list_recent_events(limit=50).items,
         "events streamed": [
-            streamed(of.stream_events, EventSelection(**chosen), LINKED_TRIBES)
+            streamed(of.stream_events, EventSelection(**chosen), tribes)
             for chosen in (
                 {"event": "ad"},
                 *({"person": person} for person in PEOPLE),
-                *({"tribe": LINKED_TRIBES[name]} for name in ("users", "visitors", "mixed")),
+                *({"tribe": tribe} for tribe in list(tribes.values())[1:4]),
             )
         ],
-        "counts": [of.count(tribe, LINKED_TRIBES) for tribe in _TRIBES],
-        "members": [streamed(of.members, tribe, LINKED_TRIBES) for tribe in _TRIBES],
+        "counts": [of.count(tribe, tribes) for tribe in tribes.values()],
+        "members": [streamed(of.members, tribe, tribes) for tribe in tribes.values()],
         "changes": exact(of.list_changes(limit=1_000)),
         "changes by person": [exact(of.list_changes(person=person, limit=1_000)) for person in EVERYBODY],
         "some by person": [of.list_changes(person=person, newest_first=True, limit=2) for person in PEOPLE],
