@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from tagloom.ports.events import EventSelection
 from tagloom.ports.population import Population
-from tagloom.ports.writes import JoinUsers, LinkVisitor, PutPerson, Separate, Write
+from tagloom.ports.writes import JoinUsers, LinkVisitor, PutPerson, Separate, SettleLink, Write
 from tagloom.words.attribute_rules import HasAttribute
 from tagloom.words.attributes import AttributeName
 from tagloom.words.event_rules import Condition, HasEvent
 from tagloom.words.events import Event, EventType
-from tagloom.words.identity import LINK_POLICIES, LinkRules
+from tagloom.words.identity import LINK_POLICIES, LinkRules, SettlePolicy
 from tagloom.words.people import Person
 from tagloom.words.percent_rules import InPercent
 from tagloom.words.rules import All, AnyOf, Definition, HasTag, InTribe, Not
@@ -86,16 +86,18 @@ related = st.builds(
 event_bodies = st.lists(st.one_of(events, related), min_size=1, max_size=7)
 rules = st.builds(
     LinkRules,
-    policy=st.sampled_from(["take", "take", "take", "leave"]),
+    policy=st.sampled_from(["take", "take", "take", "leave", "ask"]),
     visitors_per_day_max=st.sampled_from([25, 25, 25, 2, 1, 0]),
 )
 
 _policies = st.sampled_from([*LINK_POLICIES, "take"])
+_settling: st.SearchStrategy[SettlePolicy] = st.sampled_from(["take", "take", "leave"])
 links: st.SearchStrategy[Write] = st.one_of(
     st.builds(LinkVisitor, _visitor_ids, st.sampled_from(USERS), _policies),
     st.builds(LinkVisitor, st.sampled_from(["v1", "v2"]), st.sampled_from(["u1", "u2"]), _policies),
     st.builds(JoinUsers, st.sampled_from(USERS), st.sampled_from(USERS), _policies),
     st.builds(Separate, st.sampled_from([*PEOPLE, Person("visitor", "v1"), Person("visitor", "v2")])),
+    st.builds(SettleLink, st.sampled_from([Person("visitor", "v1"), Person("visitor", "v2"), *PEOPLE]), _settling),
 )
 
 _people = st.sampled_from(PEOPLE)
@@ -156,6 +158,7 @@ def identity_portrait(of: Population, tribes: Mapping[str, Definition] = LINKED_
         ],
         "counts": [of.count(tribe, tribes) for tribe in tribes.values()],
         "members": [streamed(of.members, tribe, tribes) for tribe in tribes.values()],
+        "open links": pages(of.list_open_links, limit=2),
         "changes": exact(of.list_changes(limit=1_000)),
         "changes by person": [exact(of.list_changes(person=person, limit=1_000)) for person in EVERYBODY],
         "some by person": [of.list_changes(person=person, newest_first=True, limit=2) for person in PEOPLE],
