@@ -12,7 +12,7 @@ from msgspec import structs
 
 from tagloom.engine.limits import ORDINALS_PER_CHUNK
 from tagloom.ports.population import Population
-from tagloom.ports.writes import LinkVisitor, RecordEvents, Undo, Write, WriteOptions
+from tagloom.ports.writes import LinkVisitor, RecordEvents, Separate, Undo, Write, WriteOptions
 from tagloom.words.changes import Origin
 from tagloom.words.events import Event
 from tagloom.words.identity import LinkRules
@@ -154,14 +154,17 @@ class IdentityAgreement(Agreement):
         if of.version() > newest + 1:
             assert [_state(of.find_person(person)) for person in EVERYBODY] == [_state(each) for each in now]
 
-    @rule(visitor=st.sampled_from(["v1", "v2", "new"]), user=st.sampled_from(["u1", "u2", "new"]))
-    def link_and_separate(self, visitor: str, user: str) -> None:
+    @rule(
+        visitor=st.sampled_from(["v1", "v2", "new"]), user=st.sampled_from(["u1", "u2", "new"]), is_undone=st.booleans()
+    )
+    def link_and_separate(self, visitor: str, user: str, is_undone: bool) -> None:
         """Links and separates a visitor. Everybody has the tags, values and links of before again."""
         of = self._oracle.population
         before, version = [of.find_person(person) for person in EVERYBODY], of.version()
         self._both(partial(_written, LinkVisitor(visitor, user)))
         if of.version() > version:
-            self._both(lambda population: population.write(Undo((version + 1,)), BOB))
+            write = Undo((version + 1,)) if is_undone else Separate(Person("visitor", visitor))
+            self._both(partial(_written, write))
             assert [_state(of.find_person(person)) for person in EVERYBODY] == [_state(each) for each in before]
 
     @rule(steps_back=st.one_of(st.integers(0, 5), st.integers(0, 60)))
