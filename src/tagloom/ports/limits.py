@@ -20,4 +20,6 @@ IMPORT_SHARE_REMOVED_DEFAULT = 20  # Percent of the taggings below the prefix th
 SYNCS_PER_ENVIRONMENT_MAX = 200  # One page lists all syncs.
 EVENT_SOURCES_PER_ENVIRONMENT_MAX = 100  # One page lists all event sources. An organization has about ten apps.
 REJECTED_MESSAGES_PER_SOURCE_MAX = 1_000  # The newest ones. A developer reads some of them.
+PEOPLE_PER_DELETION_MAX = 5_000  # Segment has the same limit. Other writers wait while these people are erased.
+PEOPLE_SUPPRESSED_MAX = 1_000_000  # Of one environment. The list is in memory, 12 bytes per person.
 EVENT_BLOCKS_PER_MERGE_MIN = 8  # Adjacent blocks of the event log. A merge of fewer would save little.

@@ -19,6 +19,10 @@ LINK = "link"
 """The action of versions that linked visitors to users."""
 
 
+DELETE_PEOPLE = "delete people"
+"""The action of versions that erased several people."""
+
+
 class Origin(msgspec.Struct, frozen=True):
     """The writer of a batch: `actor` is the name of a token or a teammate, and `source` is a file or an interface."""
 

@@ -112,10 +112,10 @@ def change_values(
     draft.shift_attribute(row.id, shifts)
 
 
-def erase_values(ordinal: int, view: View, draft: Draft) -> None:
-    """Removes the values of a person, and deletes the texts that nobody else ever had."""
-    alone = BitMap([ordinal])
+def erase_values(people: BitMap, view: View, draft: Draft) -> None:
+    """Removes the values of people, and deletes the texts that only one of them ever had."""
+    ordinals = list(people)
     for row in [row for row in view.dictionary.rows.values() if row.kind == "attribute"]:
         if is_textual(row.type):
-            view.tx.erase_values(row.id, ordinal)
-        change_values(row, np.empty(0, np.uint32), np.empty(0, np.uint64), alone, view, draft)
+            view.tx.erase_values(row.id, ordinals)
+        change_values(row, np.empty(0, np.uint32), np.empty(0, np.uint64), people, view, draft)

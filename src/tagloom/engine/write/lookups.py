@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tagloom.engine.bitmaps import BitMap
+from tagloom.engine.keys.hash_set import HashSet
 from tagloom.engine.keys.hashing import Hashed, KeyHash
 from tagloom.engine.state.dictionary import Dictionary
 from tagloom.engine.state.environment import EnvironmentState
@@ -31,6 +32,10 @@ class StateLookups:
     def state(self) -> State:
         """Returns the state of the population."""
         return self._environment.state
+
+    def suppressed(self) -> HashSet:
+        """Returns the suppression list."""
+        return self._environment.suppressed
 
     def ordinal_of(self, key: bytes) -> int | None:
         """Returns the ordinal of one key."""
@@ -66,6 +71,10 @@ class ReadLookups:
         """Returns the state of the population."""
         return self._environment.read(self._state_lookups.state)
 
+    def suppressed(self) -> HashSet:
+        """Returns the suppression list."""
+        return self._environment.read(self._state_lookups.suppressed)
+
     def ordinals_of(self, hashes: Hashed) -> NDArray[np.int64]:
         """Returns the ordinals of distinct keys, -1 for unknown ones."""
         return self._environment.read(lambda: self._state_lookups.ordinals_of(hashes))
@@ -94,6 +103,10 @@ class TransactionLookups:
         """Returns the state of the population."""
         return self._view.state
 
+    def suppressed(self) -> HashSet:
+        """Returns the suppression list."""
+        return self._view.suppressed
+
     def ordinal_of(self, key: bytes) -> int | None:
         """Returns the ordinal of one key."""
         return self._view.find_hash(*self.key_hash.one(key))
@@ -120,8 +133,8 @@ def holds(batch: ResolvedBatch, view: View) -> bool:
 
     It has another meaning when one of its paths now means another tag, is unknown to a closed catalogue, or is in
     another exclusive or owned branch, when one of its attributes was created or deleted, or when one of its people was
-    erased. Cost: nothing unless tags or keys changed,
-    then some microseconds per path.
+    erased or suppressed. Cost: nothing unless tags, keys or the suppression list changed, then some microseconds per
+    path.
     """
     begun, now = batch.begun, view.state
     if begun is None:
@@ -134,17 +147,38 @@ def holds(batch: ResolvedBatch, view: View) -> bool:
             return False
         if begun.is_closed != now.is_closed and any(each.known is None for each in batch.attribute_meanings.values()):
             return False
-    return begun.keys_generation == now.keys_generation or not _names_erased(batch, view)
+    if begun.keys_generation == now.keys_generation:
+        return True
+    return not (_names_erased(batch, view) or _names_suppressed(batch, view))
+
+
+def _names_suppressed(batch: ResolvedBatch, view: View) -> bool:
+    """Returns whether the suppression list changed since the batch was read, for people whom the batch may name."""
+    before, now = batch.suppressed, view.suppressed
+    if before is now:
+        return False
+    if batch.suppressed_lines and before.minus(now):
+        return True
+    new = now.minus(before)
+    if any(new.among(block.hashes).any() for block in batch.newcomers.blocks):
+        return True
+    found = view.find_hashes(new.hashes)
+    return _names(BitMap(found[found >= 0].tolist()), batch)
 
 
 def _names_erased(batch: ResolvedBatch, view: View) -> bool:
     erased = view.committed(view.fact("erased"))
     if not erased:
         return False
+    return _names(erased, batch)
+
+
+def _names(people: BitMap, batch: ResolvedBatch) -> bool:
+    """Returns whether a batch names any of these people."""
     # Ordinals from the base on are provisional ones of newcomers, which may now belong to other people.
-    erased = erased & BitMap(range(batch.newcomers.base))
+    people = people & BitMap(range(batch.newcomers.base))
     return any(
-        erased.intersect(each) for each in (batch.bare, batch.held, *batch.added.values(), *batch.removed.values())
+        people.intersect(each) for each in (batch.bare, batch.held, *batch.added.values(), *batch.removed.values())
     )
 
 

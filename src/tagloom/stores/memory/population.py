@@ -21,11 +21,13 @@ from tagloom.ports.problems import (
     PersonNotFound,
     PlanOutdated,
     StepTaken,
+    TooManySuppressed,
     TooManyTags,
 )
 from tagloom.ports.writes import (
     Apply,
     DeleteAttribute,
+    DeletePeople,
     DeleteTag,
     EditTag,
     ErasePerson,
@@ -52,7 +54,7 @@ from tagloom.stores.memory.state import Effect, Record, State, difference, forgo
 from tagloom.stores.memory.undo import undone
 from tagloom.words import limits as word_limits
 from tagloom.words import rejections, tags
-from tagloom.words.changes import EVENTS, IDENTIFY, Freed, Horizon, Origin, Version
+from tagloom.words.changes import DELETE_PEOPLE, EVENTS, IDENTIFY, Freed, Horizon, Origin, Version
 from tagloom.words.events import Event
 from tagloom.words.expiry import expiry_moment, moment_now
 from tagloom.words.people import Person
@@ -98,6 +100,7 @@ class MemoryPopulation(Answers):
         self._replays: dict[str, tuple[str, Receipt, datetime]] = {}
         self._steps: dict[str, list[tuple[Done, tuple[Rejected, ...]]]] = {}
         self._sealed: set[str] = set()
+        self._suppressed: frozenset[Person] = frozenset()
 
     def _at(self) -> str:
         return self._now().astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -187,6 +190,7 @@ class MemoryPopulation(Answers):
         """Returns the receipt of a dry run, and the state that the write would leave."""
         twin = MemoryPopulation(self._now, closed=self._closed)
         twin._state, twin._history, twin._horizon = self._state.copy(), list(self._history), self._horizon
+        twin._suppressed = self._suppressed
         if isinstance(write, Apply):
             write = msgspec.structs.replace(write, rules=msgspec.structs.replace(write.rules, step=None))
         receipt = twin._execute(write, origin)
@@ -198,11 +202,15 @@ class MemoryPopulation(Answers):
             case Apply():
                 return self._apply(write, origin)
             case PutPerson(person):
+                if person in self._suppressed:
+                    raise rejections.person_suppressed()
                 draft = state.copy()
                 draft.create_person(person)
                 return self._commit(draft, "person", origin).receipt(unchanged=0)
             case ErasePerson(person):
                 return self._erase(person, origin)
+            case DeletePeople():
+                return self._delete_people(write, origin)
             case PutTag(tag=tag):
                 action = "describe tag" if state.is_live(tag) else "create tag"
                 return self._changed(self._described(state, tag, write.given()), action, origin)
@@ -240,7 +248,7 @@ class MemoryPopulation(Answers):
 
     def _apply(self, write: Apply, origin: Origin) -> Receipt:
         rules = write.rules
-        batch = Batch(self._state, rules, is_closed=self._closed())
+        batch = Batch(self._state, rules, is_closed=self._closed(), suppressed=self._suppressed)
         through = 0
         for part in write.parts:
             batch.read(part)
@@ -335,19 +343,42 @@ class MemoryPopulation(Answers):
         if not self._state.is_known(person):
             raise PersonNotFound(f"There is no such {person.kind} here.")
         draft = self._state.copy()
+        self._erase_from(draft, person)
+        return self._commit(draft, "erase", origin, is_final=True).receipt(erased=1)
+
+    @staticmethod
+    def _erase_from(draft: State, person: Person) -> None:
         ordinal = draft.ordinals.pop(person)
         del draft.people[ordinal], draft.tag_numbers[ordinal]
         draft.prune_expiries()
         draft.values = {holding: value for holding, value in draft.values.items() if holding[0] != ordinal}
         draft.events = tuple(each for each in draft.events if each.ordinal != ordinal)
-        return self._commit(draft, "erase", origin, is_final=True).receipt()
+
+    def _delete_people(self, write: DeletePeople, origin: Origin) -> Receipt:
+        named, draft = frozenset(write.people), self._state.copy()
+        known = [person for person in sorted(named) if draft.is_known(person)]
+        erased = known if write.kind in ("delete", "both") else []
+        suppressed = self._suppressed
+        if write.kind in ("suppress", "both"):
+            suppressed |= named
+        elif write.kind == "unsuppress":
+            suppressed -= named
+        if len(suppressed) > limits.PEOPLE_SUPPRESSED_MAX and suppressed > self._suppressed:
+            raise TooManySuppressed(f"At most {limits.PEOPLE_SUPPRESSED_MAX} people can be suppressed.")
+        for person in erased:
+            self._erase_from(draft, person)
+        done = self._commit(draft, DELETE_PEOPLE, origin, is_final=True)
+        before, self._suppressed = self._suppressed, suppressed
+        return done.receipt(erased=len(erased), suppressed=len(before ^ suppressed))
 
     def _record_events(self, events: Sequence[Event], origin: Origin, types_max: int) -> Receipt:
         state = self._state
-        draft, repeats, rejected, kept = recorded(state, events, milliseconds_at(self._now()), types_max)
+        now = milliseconds_at(self._now())
+        draft, repeats, suppressed, rejected, kept = recorded(state, events, now, types_max, self._suppressed)
         receipt = self._commit(draft, EVENTS, origin, is_final=True).receipt(
             events=draft.events_ever - state.events_ever,
             repeats=repeats,
+            suppressed=suppressed,
             rejected_count=len(rejected),
             rejected=rejected[: limits.REJECTED_PER_RECEIPT_MAX],
         )
