@@ -76,6 +76,7 @@ PAGES = {
     "teammates-invite": "/teammates/invite",
     "settings": f"{PLACE}/settings",
     "settings-retention": f"{PLACE}/settings/retention?of=production&retention=90d",
+    "settings-identity": f"{PLACE}/settings/identity?of=production",
     "empty-overview": "/s/main/development/overview",
     "empty-tags": "/s/main/development/tags",
     "empty-people": "/s/main/development/people",

@@ -14,6 +14,8 @@ from tagloom.ports.problems import (
     TribeNotFound,
 )
 from tagloom.words.accounts import Token
+from tagloom.words.event_sources import EventSource
+from tagloom.words.identity import IdentitySettings
 from tagloom.words.rules import AnyOf, HasTag, InTribe, Not
 from tagloom.words.tenants import Organization, Space
 from tagloom.words.tribes import Tribe, TribeChange
@@ -129,6 +131,22 @@ def test_an_environment_keeps_history_for_ever_or_as_long_as_is_said(tenant: Con
     assert tenant.list_retained() == (kept,)
     assert tenant.put_retention("main", "staging", 0).retention_seconds == 0
     assert tenant.list_retained() == ()
+
+
+def test_an_environment_keeps_its_settings_of_identity(tenant: Control) -> None:
+    wanted = IdentitySettings(policy="leave", proof="require", visitors_per_day_max=7)
+    assert tenant.get_environment("main", "staging").identity == IdentitySettings()
+
+    changed = tenant.put_identity("main", "staging", wanted)
+
+    assert (changed.name, changed.identity) == ("staging", wanted)
+    assert tenant.put_retention("main", "staging", 86_400).identity == wanted
+    assert tenant.put_catalogue("main", "staging", "closed").identity == wanted
+    assert [each.identity == wanted for each in tenant.list_environments("main")] == [False, True, False]
+    tenant.add_event_source(changed.key, EventSource(id="web", name="Web", write_key="tw_a", created_at=AT))
+    owner = tenant.find_key_owner("tw_a", b"")
+    assert owner is not None
+    assert owner.environment == tenant.get_environment("main", "staging")
 
 
 def test_a_token_is_found_by_the_hash_of_its_secret(tenant: Control) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from tagloom.ports import limits
 from tagloom.ports.population import Population
-from tagloom.ports.problems import BodyOutdated, IdempotencyKeyReused, TooManySuppressed, UndoConflict
+from tagloom.ports.problems import BodyOutdated, IdempotencyKeyReused, PersonLinked, TooManySuppressed, UndoConflict
 from tagloom.ports.writes import (
     DeletePeople,
     DeletionKind,
@@ -23,6 +23,7 @@ from tagloom.words.receipts import Mode, Receipt
 from tagloom.words.rules import Definition, HasTag
 from tests.bodies import Line, part, user, visitor
 from tests.contract.conftest import Subject
+from tests.contract.identity_steps import identities, join, link
 from tests.contract.portrait import outcome
 from tests.contract.steps import ADA, BOB, apply, count, path, people, tags_of, user_of, visitor_of
 from tests.contract.test_events import event, ids, record
@@ -326,6 +327,77 @@ def test_another_process_obeys_from_its_next_write_on(subject: Subject) -> None:
     delete(other, "unsuppress", "u1", "u2")
     assert apply(subject.population, "add", user("u1", "b"), user("u2", "b")).added == 2
     assert tags_of(other, "u1") == ("a", "b")
+
+
+# Links.
+
+
+def test_everybody_who_is_linked_to_a_person_is_erased_and_suppressed_with_them(population: Population) -> None:
+    apply(population, "add", user("u2", "a"), user("u3", "a"))
+    link(population, "v1", "u1")
+    join(population, "u2", "u1")
+    version = population.version()
+
+    assert counts(delete(population, "both", "u1", visitor_of("v1"))) == (version + 1, 3, 3)
+
+    assert people(population) == ["u3"]
+    assert [is_refused(population, each) for each in ("u1", "u2", visitor_of("v1"), visitor_of("u1"))] == [True] * 3 + [
+        False
+    ]
+
+
+def test_a_linked_visitor_alone_is_not_erased_and_can_be_suppressed(population: Population) -> None:
+    link(population, "v1", "u1")
+    apply(population, "add", user("u1", "a"), user("u2", "a"))
+    version = population.version()
+
+    with pytest.raises(PersonLinked):
+        delete(population, "both", visitor_of("v1"), "u2")
+    assert counts(delete(population, "suppress", visitor_of("v1"))) == (version, 0, 1)
+
+    receipt = apply(population, "add", visitor("v1", "b"), user("u1", "c"))
+    assert [each.line for each in receipt.rejected] == [1]
+    assert tags_of(population, "u1") == ("a", "c")
+    assert identities(population, "u1") == [("visitor", "v1")]
+
+
+def test_the_visitors_of_a_suppressed_user_are_refused_and_return_with_the_user(population: Population) -> None:
+    link(population, "v1", "u1")
+
+    assert delete(population, "suppress", "u1").suppressed == 2
+    assert apply(population, "add", visitor("v1", "a"), user("u1", "a")).rejected_count == 2
+    assert delete(population, "unsuppress", "u1").suppressed == 2
+    assert apply(population, "add", visitor("v1", "a")).added == 1
+    assert tags_of(population, "u1") == ("a",)
+
+
+def test_a_visitor_whose_id_began_again_with_another_user_is_not_suppressed(population: Population) -> None:
+    record(population, event("m1", visitor="shared"), event("m2", person="u2", visitor="shared"))
+
+    receipt = delete(population, "both", "u1")
+
+    assert (receipt.erased, receipt.suppressed) == (2, 1)
+    assert not is_refused(population, visitor_of("shared"))
+    assert identities(population, "u2") == [("visitor", "shared")]
+
+
+def test_suppressed_people_are_not_linked(population: Population) -> None:
+    apply(population, "add", user("u1", "a"), user("u2", "a"))
+    delete(population, "suppress", "u1", visitor_of("v1"))
+
+    for refused in (
+        lambda: link(population, "v1", "u2"),
+        lambda: link(population, "v2", "u1"),
+        lambda: join(population, "u1", "u2"),
+        lambda: join(population, "u2", "u1"),
+    ):
+        with pytest.raises(PersonSuppressed):
+            refused()
+    aliased = event("m1", "identity/aliased", person="u2", visitor="u1")
+    receipt = record(population, aliased, event("m2", person="u2", visitor="v1"))
+
+    assert (receipt.events, receipt.suppressed, receipt.linked, receipt.ignored) == (2, 0, 0, ())
+    assert identities(population, "u2") == []
 
 
 # Dry runs, previews and repeated requests.

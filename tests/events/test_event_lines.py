@@ -15,7 +15,7 @@ from tagloom.files.part_columns import LineFault
 from tagloom.words import limits as words_limits
 from tagloom.words.events import RESERVED_CATEGORIES, Event, EventType, parse_event_type
 from tagloom.words.people import Kind, Person
-from tagloom.words.person_ids import parse_id
+from tagloom.words.person_ids import is_no_id, parse_id
 from tagloom.words.problems import EventTypeInvalid, PersonIdInvalid
 
 NOW = 1_772_355_600_000  # 2026-03-01T09:00:00Z
@@ -89,20 +89,25 @@ def slow_event(text: bytes) -> Event:
         raise Refused("event-too-large")
     if not isinstance(properties, dict) or count(properties) > limits.PROPERTIES_PER_EVENT_MAX:
         raise Refused("event-invalid")
-    if depth(properties) > limits.LEVELS_PER_PROPERTY_MAX or len(ids.keys() & {"user", "visitor"}) != 1:
+    people = [ids[kind] for kind in ("user", "visitor") if kind in ids]
+    if depth(properties) > limits.LEVELS_PER_PROPERTY_MAX or not people:
         raise Refused("event-invalid")
     kind: Kind = "user" if "user" in ids else "visitor"
     try:
-        person = Person(kind, parse_id(ids[kind]))
+        for id in people:
+            parse_id(id)
     except PersonIdInvalid as problem:
         raise Refused(problem.slug()) from problem
+    if len(people) == 2 and any(is_no_id(id) for id in people):
+        raise Refused("event-invalid")
+    person, names = Person(kind, ids[kind]), ids.get("visitor") if kind == "user" else None
     type = slow_type(fields)
     if at < int(datetime(2000, 1, 1, tzinfo=UTC).timestamp() * 1_000):
         raise Refused("event-invalid")
     id = ids.get("id", "new")
     if not 1 <= len(id) <= words_limits.CHARACTERS_PER_EVENT_ID_MAX or not id.isprintable():
         raise Refused("event-invalid")
-    return Event(person=person, type=type, at=at, id=id, properties=written)
+    return Event(person=person, type=type, at=at, id=id, properties=written, visitor=names, is_proven=kind == "user")
 
 
 Text = str
@@ -220,7 +225,7 @@ events = st.fixed_dictionaries(
     {},
     optional={
         "user": good_ids | ids,
-        "visitor": ids | st.none(),
+        "visitor": good_ids | ids | st.none(),
         "event": types | odd,
         "properties": objects | values,
         "at": times | odd,
@@ -230,7 +235,7 @@ events = st.fixed_dictionaries(
 )
 likely = st.fixed_dictionaries(
     {"user": good_ids, "event": st.sampled_from(["ad/clicked", "a/b"])},
-    optional={"properties": objects, "at": times, "id": good_ids, "visitor": st.none()},
+    optional={"properties": objects, "at": times, "id": good_ids, "visitor": st.sampled_from([None, "v1", "0"])},
 )
 layouts = st.sampled_from([(",", ":"), (", ", ": "), (" , ", " : ")])
 
@@ -290,8 +295,22 @@ GOOD = '{"user":"u1","event":"ad/clicked","id":"m1","at":"2026-03-01T09:00:00Z",
 )
 def test_properties_keep_exactly_what_was_written(written: str) -> None:
     assert read(GOOD % written) == Event(
-        person=Person("user", "u1"), type=EventType("ad/clicked"), at=NOW, id="m1", properties=written.encode()
+        person=Person("user", "u1"),
+        type=EventType("ad/clicked"),
+        at=NOW,
+        id="m1",
+        properties=written.encode(),
+        is_proven=True,
     )
+
+
+def test_an_event_with_both_ids_is_one_of_the_user_and_names_the_visitor() -> None:
+    both, visitors = read('{"user":7,"visitor":"v1","event":"a/b"}'), read('{"visitor":"v1","event":"a/b"}')
+
+    assert (both.person, both.visitor, both.is_proven) == (Person("user", "7"), "v1", True)
+    assert (visitors.person, visitors.visitor, visitors.is_proven) == (Person("visitor", "v1"), None, False)
+    # An id that means nothing links nobody. Alone, it is an id as any other.
+    assert read('{"user":"guest","event":"a/b"}').person.id == "guest"
 
 
 def test_an_event_without_time_and_id_gets_the_time_of_now_and_a_new_id() -> None:
@@ -318,7 +337,9 @@ def test_an_event_without_time_and_id_gets_the_time_of_now_and_a_new_id() -> Non
         ('{"userId":"u"}', "event-invalid", "unknown field 'userId'", "user"),
         ('{"user":"u","evnt":"a/b"}', "event-invalid", "unknown field 'evnt'", "event"),
         ('{"event":"a/b"}', "event-invalid", "names neither a user nor a visitor", None),
-        ('{"user":"u","visitor":"v","event":"a/b"}', "event-invalid", "names both a user and a visitor", None),
+        ('{"user":"u","visitor":"0","event":"a/b"}', "event-invalid", "'0' is no id of a visitor", None),
+        ('{"user":" NULL","visitor":"v","event":"a/b"}', "event-invalid", "' NULL' is no id of a user", None),
+        ('{"user":"u","visitor":"","event":"a/b"}', "person-id-invalid", "is empty", None),
         ('{"user":"u"}', "event-invalid", "has no 'event'", None),
         ('{"user":"u\\u0000","event":"a/b"}', "person-id-invalid", "control character", None),
         ('{"user":1.5,"event":"a/b"}', "event-invalid", "'user' that is a number with a fraction", None),

@@ -4,16 +4,22 @@ import gzip
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import count
+from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tagloom.base.problems import BodyInvalid, BodyTruncated
+from tagloom.events.event_bodies import read_events
 from tagloom.events.recording import EventOrder, Recording
 from tagloom.ports.problems import IdempotencyKeyReused
+from tagloom.ports.writes import RecordEvents
 from tagloom.stores.memory import MemoryPopulation
 from tagloom.words import limits as words_limits
 from tagloom.words.changes import Origin
+from tagloom.words.identity import IdentitySettings, LinkRules
 from tagloom.words.people import Person
+from tagloom.words.receipts import Receipt, Rejected
 from tagloom.words.tenants import Environment
 
 NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
@@ -47,6 +53,44 @@ def test_a_body_is_one_version_with_the_sender_as_its_origin(events: Recording, 
     found = events.list_events(HERE, Person("visitor", "v1"), limit=9).items
     assert [(each.type, each.id, each.at) for each in found] == [("ad/seen", "new-1", int(NOW.timestamp() * 1_000))]
     assert [each.type for each in events.list_types(HERE)] == ["ad/clicked", "ad/seen"]
+
+
+class Noting(MemoryPopulation):
+    """A population that also notes the writes that it gets."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda: NOW)
+        self.writes = list[Any]()
+
+    def write(self, write: Any, options: Any) -> Any:
+        self.writes.append(write)
+        return super().write(write, options)
+
+    def submit(self, write: Any, options: Any) -> Any:
+        self.writes.append(write)
+        return super().submit(write, options)
+
+
+def test_the_rules_of_links_are_those_of_the_environment() -> None:
+    population = Noting()
+    events = Recording(lambda _: population, NOW.timestamp, new_id=lambda: "new")
+    here = replace(HERE, identity=IdentitySettings(policy="leave", visitors_per_day_max=3))
+    body = b'{"user":"u1","visitor":"v1","event":"ad/clicked","id":"m1"}\n'
+
+    events.record(here, iter([body]), order())
+    events.submit(here, body, order()).result(10)
+
+    found = [write for write in population.writes if isinstance(write, RecordEvents)]
+    assert {each.links for each in found} == {LinkRules(policy="leave", visitors_per_day_max=3)}
+    assert [(each.events[0].person.id, each.events[0].visitor) for each in found[:1]] == [("u1", "v1")]
+
+
+def test_an_event_that_was_not_linked_is_reported_with_its_line() -> None:
+    read = read_events(iter([b"\n" + LINE + b"bad\n" + LINE]), "ndjson", now=0, new_id=lambda: "new")
+    ignored = Rejected(2, "v1", "too-many-visitors", "The user has 25 visitors.")
+    receipt = Receipt(version=1, added=0, removed=0, unchanged=0, new_people=1, ignored=(ignored,))
+
+    assert [each.line for each in read.receipt(receipt).ignored] == [4]
 
 
 def test_a_submitted_body_has_the_same_receipt(events: Recording) -> None:

@@ -1,12 +1,14 @@
 """Tenants and tokens."""
 
+from typing import Any
+
 import pytest
 
 from tagloom.accounts.access_tokens import Access
 from tagloom.accounts.problems import NotSignedIn
 from tagloom.stores.memory import MemoryControl
 from tagloom.words.tenants import Organization, Space
-from tagloom_client import Retries, Tagloom, problems
+from tagloom_client import IdentitySettings, Retries, Tagloom, problems
 from tests.http.serving import ORGANIZATION, STRANGERS, Served
 
 DAY = 86_400.0
@@ -60,6 +62,35 @@ def test_a_token_works_until_it_is_revoked(served: Served, tagloom: Tagloom) -> 
 def test_a_token_needs_scopes_and_an_end(tagloom: Tagloom, scopes: list[str], days: int) -> None:
     with pytest.raises(problems.Invalid, match="body-invalid"):
         tagloom.create_token(ORGANIZATION, "bad", scopes, expires_in_days=days)  # type: ignore[arg-type]
+
+
+def test_the_settings_of_identity_are_changed_one_by_one(tagloom: Tagloom) -> None:
+    assert tagloom.get_environment().identity == IdentitySettings()
+
+    assert tagloom.set_identity(policy="leave", visitors_per_day_max=7).identity.proof == "off"
+    changed = tagloom.set_identity(proof="observe")
+
+    assert changed.identity == IdentitySettings(policy="leave", proof="observe", visitors_per_day_max=7)
+    assert tagloom.set_retention("90d").identity == changed.identity
+    listed = {each.name: each.identity for each in tagloom.list_environments()}
+    assert (listed["production"], listed["staging"]) == (changed.identity, IdentitySettings())
+
+
+@pytest.mark.parametrize(
+    "settings", [{"policy": "keep"}, {"proof": "maybe"}, {"visitors_per_day_max": 0}, {"visitors_per_day_max": 1_001}]
+)
+def test_settings_of_identity_that_do_not_exist_are_refused(tagloom: Tagloom, settings: dict[str, Any]) -> None:
+    with pytest.raises(problems.Invalid, match="body-invalid"):
+        tagloom.set_identity(**settings)
+
+
+def test_the_settings_of_identity_need_an_administrator(served: Served, tagloom: Tagloom) -> None:
+    token = served.token_of("events:write", "people:write", "tags:write")
+    with (
+        Tagloom(served.url, token, space=tagloom.place.space, retries=Retries(tries=1)) as developer,
+        pytest.raises(problems.NotAllowed),
+    ):
+        developer.set_identity(proof="require")
 
 
 class Clock:

@@ -109,6 +109,35 @@ def test_a_message_belongs_to_its_user_or_else_to_its_visitor(user: object, visi
 
 
 @pytest.mark.parametrize(
+    ("message", "user", "visitor"),
+    [
+        ({"userId": "u1", "anonymousId": "v1"}, "u1", "v1"),
+        ({"userId": 17, "anonymousId": 9}, "17", "9"),
+        ({"userId": "u1"}, "u1", None),
+        ({"userId": "u1", "anonymousId": "undefined"}, "u1", None),
+        ({"userId": "u1", "anonymousId": "a" * 257}, "u1", None),
+        # Only `alias` has a previous id.
+        ({"userId": "u1", "anonymousId": "v1", "previousId": "v0"}, "u1", "v1"),
+        ({"type": "identify", "userId": "u1", "anonymousId": "v1"}, "u1", "v1"),
+        ({"type": "alias", "userId": "u1", "anonymousId": "v1", "previousId": "v0"}, "u1", "v0"),
+        ({"type": "alias", "userId": "u1", "anonymousId": "v1", "previousId": "0"}, "u1", "v1"),
+        ({"type": "alias", "userId": "u1", "anonymousId": "v1"}, "u1", "v1"),
+        ({"type": "alias", "userId": "u1"}, "u1", None),
+        ({"type": "alias", "userId": "null", "anonymousId": "v1", "previousId": "v0"}, None, "v1"),
+    ],
+)
+def test_a_message_of_a_user_names_its_visitor_if_both_ids_are_valid(
+    message: dict[str, Any], user: str | None, visitor: str | None
+) -> None:
+    event = event_of({"type": "track", "event": "Ad Clicked", **message})
+
+    if user is None:
+        assert (event.person, event.visitor) == (Person("visitor", str(visitor)), None)
+    else:
+        assert (event.person, event.visitor) == (Person("user", user), visitor)
+
+
+@pytest.mark.parametrize(
     ("original", "sent", "expected", "is_corrected"),
     [
         (None, None, NOW, False),

@@ -153,6 +153,7 @@ class Methods:
     get_environment = One(requests.get_environment)
     set_catalogue = One(requests.set_catalogue)
     set_retention = One(requests.set_retention)
+    set_identity = One(requests.set_identity)
     list_tokens = Pages(requests.list_tokens)
     create_token = One(requests.create_token)
     revoke_token = One(requests.revoke_token)

@@ -27,6 +27,8 @@ ExportFormat = Literal["ndjson", "csv", "parquet"]
 UploadFormat = Literal["json", "ndjson", "csv", "parquet"]
 EventCount = Literal["at-least", "at-most", "exactly"]
 EventFormat = Literal["json", "ndjson"]
+LinkPolicy = Literal["take", "leave"]
+ProofMode = Literal["off", "observe", "require"]
 ContextOp = Literal["is", "is-not", "one-of", "contains", "greater", "less", "is-set"]
 AttributeOp = ContextOp | Literal["before", "after", "in-last", "in-next"]
 AttributeType = Literal["boolean", "number", "text", "time", "list"]
@@ -115,6 +117,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     attributes: int = 0
     new_attributes: int = 0
     ignored: tuple[Rejected, ...] = ()
+    linked: int = 0
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -435,6 +438,14 @@ class Freed(msgspec.Struct, frozen=True, kw_only=True):
     is_all: bool = True
 
 
+class IdentitySettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How an environment links visitors to users. `set_identity` describes the settings."""
+
+    policy: LinkPolicy = "take"
+    proof: ProofMode = "off"
+    visitors_per_day_max: int = 25
+
+
 class Environment(msgspec.Struct, frozen=True, kw_only=True):
     """An environment of a space. In a list, version and horizon are None."""
 
@@ -442,6 +453,7 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     catalogue: Literal["open", "closed"]
     retention: str = "forever"
+    identity: IdentitySettings = IdentitySettings()
     version: int | None = None
     horizon: Horizon | None = None
     deleted_history: Freed | None = None

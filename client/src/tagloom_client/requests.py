@@ -24,6 +24,7 @@ from tagloom_client.models import (
     Environment,
     ExportFormat,
     Kind,
+    LinkPolicy,
     Match,
     Mode,
     Organization,
@@ -32,6 +33,7 @@ from tagloom_client.models import (
     PersonRecord,
     PersonTagging,
     PersonTags,
+    ProofMode,
     Receipt,
     Scope,
     Space,
@@ -97,6 +99,24 @@ def set_retention(
     """
     query = query_of(delete_history=delete_history, dry_run=dry_run)
     return Ask("PATCH", place.address, reading(Environment), query=query, body=json_body({"retention": retention}))
+
+
+def set_identity(
+    place: Place,
+    *,
+    policy: LinkPolicy | None = None,
+    proof: ProofMode | None = None,
+    visitors_per_day_max: int | None = None,
+) -> Ask[Environment]:
+    """Sets how visitors are linked to users. None does not change a setting.
+
+    `policy`: the tags and attributes of a linked visitor go to the user ("take"), or are left out ("leave"). `proof`:
+    whether messages with a public write key need a proof of their user id; "observe" only counts those without. At most
+    `visitors_per_day_max` visitors are linked to one user on one day.
+    """
+    given = {"policy": policy, "proof": proof, "visitors_per_day_max": visitors_per_day_max}
+    changes = {name: value for name, value in given.items() if value is not None}
+    return Ask("PATCH", place.address, reading(Environment), body=json_body({"identity": changes}))
 
 
 def list_tokens(place: Place, organization: str) -> Ask[Page[Token]]:

@@ -29,6 +29,7 @@ from tagloom.ports.teammates import MembershipStore
 from tagloom.ports.tenants import TenantStore
 from tagloom.ports.tokens import TokenStore
 from tagloom.words.accounts import SCOPES, AuditEntry, Permission, Scope, Token
+from tagloom.words.identity import IdentitySettings
 from tagloom.words.retention import retention_text
 from tagloom.words.tenants import Environment, Organization, Space
 
@@ -393,6 +394,18 @@ class Access:
         detail = {"retention": retention_text(seconds)}
         event = self._event(organization, actor, "retention changed", name, detail, space=space)
         changed = self._control.put_retention(space, name, seconds, [event])
+        self._places.pop((space, name), None)
+        return changed
+
+    def put_identity(
+        self, environment: Environment, settings: IdentitySettings, *, actor: str = COMMAND_LINE
+    ) -> Environment:
+        """Replaces the settings of links between visitors and users."""
+        space, name = environment.space, environment.name
+        organization = self._control.get_space(space).organization
+        detail = {field: str(value) for field, value in msgspec.structs.asdict(settings).items()}
+        event = self._event(organization, actor, "identity settings changed", name, detail, space=space)
+        changed = self._control.put_identity(space, name, settings, [event])
         self._places.pop((space, name), None)
         return changed
 

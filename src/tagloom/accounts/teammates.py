@@ -41,6 +41,7 @@ from tagloom.words.accounts import (
     Token,
 )
 from tagloom.words.emails import email_key, parse_email, split_emails
+from tagloom.words.identity import IdentitySettings
 from tagloom.words.problems import EmailInvalid
 from tagloom.words.tenants import Environment, Organization, Space
 
@@ -362,6 +363,12 @@ class Teammates:
         by.require_administrator()
         found = self._control.get_environment(self._space(by, space).id, environment)
         return self._access.put_catalogue(found, catalogue, actor=by.actor)
+
+    def put_identity(self, by: By, space: str, environment: str, settings: IdentitySettings) -> Environment:
+        """Replaces the settings of links between visitors and users. Raises: SpaceNotFound, EnvironmentNotFound."""
+        by.require_administrator()
+        found = self._control.get_environment(self._space(by, space).id, environment)
+        return self._access.put_identity(found, settings, actor=by.actor)
 
     def list_audit_log(
         self,

@@ -36,6 +36,8 @@ from tagloom.ports.limits import REJECTED_PER_RECEIPT_MAX
 
 _STANDARD_INPUT = "-"
 _COMPRESSED = (".gz", ".zst")
+_COUNTS = ("events", "repeats", "new_people", "linked")
+_OF_LINES = ("rejected", "ignored")
 _FileFormat = Literal["ndjson", "json", "csv", "parquet"]
 
 LimitOption = Annotated[int, typer.Option(min=1, max=100_000, help="The largest number of events to list.")]
@@ -213,12 +215,13 @@ def _record_parts(site: Site, parts: Iterator[EventsPart], *, source: str, dry_r
     lines = ProgressLines()
     for part in parts:
         receipt = site.record_events(io.BytesIO(part.body), "ndjson", source=source, dry_run=dry_run)
-        of_lines = [_renumbered(each, part.numbers) for each in receipt["rejected"]]
+        of_lines, ignored = ([_renumbered(each, part.numbers) for each in receipt[name]] for name in _OF_LINES)
         refused = sorted([*of_lines, *map(plain, part.rejected)], key=lambda each: each["line"])
-        counts = {name: total.get(name, 0) + receipt[name] for name in ("events", "repeats", "new_people")}
+        counts = {name: total.get(name, 0) + receipt[name] for name in _COUNTS}
         rejected_count = total.get("rejected_count", 0) + receipt["rejected_count"] + len(part.rejected)
         shown = [*total.get("rejected", []), *refused][:REJECTED_PER_RECEIPT_MAX]
-        total = {**receipt, **counts, "rejected_count": rejected_count, "rejected": shown}
+        ignored = [*total.get("ignored", []), *ignored][:REJECTED_PER_RECEIPT_MAX]
+        total = {**receipt, **counts, "rejected_count": rejected_count, "rejected": shown, "ignored": ignored}
         lines.show("Recorded", counts["events"] + counts["repeats"], None, "events")
     return total
 
@@ -265,10 +268,15 @@ def _say_recorded(receipt: Mapping[str, Any], name: str) -> None:
         ("events", receipt["events"]),
         ("repeats", receipt["repeats"]),
         ("new people", receipt["new_people"]),
+        *([("linked people", receipt["linked"])] if receipt["linked"] else []),
         ("rejected events", receipt["rejected_count"]),
     ]
     say_table(("", "count"), rows, numbers=(1,))
     say_rejected(receipt, "Use --json to list up to 1,000.")
+    if receipt["ignored"]:
+        say("")
+        ignored = [(each["line"], each["value"], each["detail"]) for each in receipt["ignored"][:10]]
+        say_table(("line", "not linked", "reason"), ignored, numbers=(0,), wraps=(2,))
 
 
 def _person(event: Mapping[str, Any]) -> tuple[str, str]:

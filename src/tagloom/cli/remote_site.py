@@ -336,6 +336,12 @@ class RemoteSite:
         shown = plain(found)
         return {name: shown[name] for name in ("retention", "horizon", "deleted_history")}
 
+    def identity(self, changes: Plain) -> Plain:
+        """Returns the settings of links between visitors and users, after these changes."""
+        with problems_of_server():
+            found = self._client.set_identity(**changes) if changes else self._client.get_environment()
+        return plain(found.identity)
+
 
 class ServerRefused(Problem):
     """The server refused the request."""

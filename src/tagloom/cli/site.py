@@ -34,6 +34,7 @@ from tagloom.words.attributes import AttributeType, parse_attribute_name
 from tagloom.words.changes import Origin
 from tagloom.words.event_sources import EventSourceDraft
 from tagloom.words.expiry import expiry_of
+from tagloom.words.identity import IdentitySettings
 from tagloom.words.mappings import Mapping
 from tagloom.words.people import Person
 from tagloom.words.receipts import Mode, Rejected, TribeMode
@@ -151,6 +152,7 @@ class Site(ImportSite, EventSourceSite, AttributeSite, Protocol):
     ) -> list[Plain]: ...
     def undo(self, chosen: Chosen, *, dry_run: bool, override: bool) -> Plain: ...
     def retention(self, wanted: str | None, *, delete_history: bool, dry_run: bool) -> Plain: ...
+    def identity(self, changes: Plain) -> Plain: ...
 
 
 class LocalSite:
@@ -480,6 +482,14 @@ class LocalSite:
             "horizon": plain(self._services.changes.horizon(self._environment)),
             "deleted_history": None if freed is None else plain(freed),
         }
+
+    def identity(self, changes: Plain) -> Plain:
+        """Returns the settings of links between visitors and users, after these changes."""
+        environment = self._environment
+        if changes:
+            settings = msgspec.convert(plain(environment.identity) | changes, IdentitySettings)
+            environment = self._services.access.put_identity(environment, settings, actor=_ACTOR)
+        return plain(environment.identity)
 
 
 def _first(page_of: Callable[[int, str | None], Page[Item]], limit: int) -> list[Item]:

@@ -9,6 +9,7 @@ from tagloom.console.views import (
     events,
     history,
     history_undo,
+    identity_settings,
     imports,
     openid,
     overlap,
@@ -189,5 +190,7 @@ PAGES: tuple[Page, ...] = (
     post(f"{PLACE}/settings/catalogue", settings.put_catalogue, "administrator"),
     get(f"{PLACE}/settings/retention", retention.ask, "administrator"),
     post(f"{PLACE}/settings/retention", retention.put, "administrator"),
+    get(f"{PLACE}/settings/identity", identity_settings.ask, "administrator"),
+    post(f"{PLACE}/settings/identity", identity_settings.put, "administrator"),
     post(f"{PLACE}/settings/tokens/revoke", settings.revoke_token, "administrator"),
 )

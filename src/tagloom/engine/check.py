@@ -8,13 +8,14 @@ import msgspec
 import numpy as np
 
 from tagloom.engine.attributes.codes import is_textual
-from tagloom.engine.attributes.conditions import AttributeRows, decoded
+from tagloom.engine.attributes.conditions import AttributeRows, decoded, decoded_bits
 from tagloom.engine.bitmaps import BitMap, bitmap_of, from_bytes
 from tagloom.engine.events.blocks import unpack, unpack_hashes
 from tagloom.engine.keys.directory import unpack_keys, unpack_page
 from tagloom.engine.keys.hashing import KeyHash
 from tagloom.engine.limits import ORDINALS_PER_CHUNK
-from tagloom.engine.state.dictionary import FACTS, attribute_of, attribute_type, bit_of
+from tagloom.engine.links.codes import user_of
+from tagloom.engine.state.dictionary import FACTS, LINK, attribute_of, attribute_type, bit_of
 from tagloom.engine.storage import (
     ChunkChange,
     Compacted,
@@ -25,8 +26,8 @@ from tagloom.engine.storage import (
     Span,
     place_numbers,
 )
-from tagloom.engine.write.draft import attribute_state, row_state
 from tagloom.engine.write.exclusive_branches import broken_branches
+from tagloom.engine.write.row_states import attribute_state, row_state
 from tagloom.words.attributes import ATTRIBUTE_TYPES
 from tagloom.words.problems import TagProblem
 from tagloom.words.receipts import Receipt
@@ -51,6 +52,7 @@ def broken_invariants(snapshot: Snapshot) -> Iterator[str]:
     yield from _expiry_rows_have_their_tag(snapshot, rows)
     yield from _exclusive_branches_allow_one_tag(snapshot, rows)
     yield from _bits_belong_to_values(snapshot, rows, whole[facts["everyone"]])
+    yield from _links_are_a_star(snapshot, rows, {name: whole[row] for name, row in facts.items()})
     yield from _keys_and_hashes_agree(snapshot, facts, whole)
     yield from _steps_name_their_versions(snapshot)
     yield from _event_blocks_match_their_versions(snapshot, whole[facts["with_events"]], whole[facts["erased"]])
@@ -146,7 +148,7 @@ def _batches_count_their_changes(snapshot: Snapshot, rows: dict[int, Row], facts
                     removed += minus
                 elif change.row == facts["everyone"]:
                     new_people += len(from_bytes(change.added))
-                elif (attribute := attribute_of(rows.get(change.row))) is not None:
+                elif (attribute := attribute_of(rows.get(change.row))) is not None and rows[attribute].kind != LINK:
                     people = from_bytes(change.added) | from_bytes(change.removed)
                     values[attribute] = values.get(attribute, BitMap()) | people
             for name, counted, said in (
@@ -247,6 +249,8 @@ def _expiry_rows_have_their_tag(snapshot: Snapshot, rows: dict[int, Row]) -> Ite
 def _bits_belong_to_values(snapshot: Snapshot, rows: dict[int, Row], everyone: BitMap) -> Iterator[str]:
     attributes = {row.id: (row, _whole(snapshot, row.id)) for row in rows.values() if row.kind == "attribute"}
     names = Counter(row.path for row, _ in attributes.values() if row.is_live)
+    having = {row: people for row, (_, people) in attributes.items()}
+    having.update((row.id, _whole(snapshot, row.id)) for row in rows.values() if row.kind == LINK)
     for name, count in names.items():
         if count > 1:
             yield f"the name '{name}' belongs to {count} attributes"
@@ -262,10 +266,31 @@ def _bits_belong_to_values(snapshot: Snapshot, rows: dict[int, Row], everyone: B
     for row in rows.values():
         if row.kind != "bit":
             continue
-        if row.tag not in attributes:
+        if row.tag not in having:
             yield f"the bit '{row.path}' belongs to no attribute"
-        elif strangers := _whole(snapshot, row.id) - attributes[row.tag][1]:
+        elif strangers := _whole(snapshot, row.id) - having[row.tag]:
             yield f"the bit '{row.path}' has {len(strangers)} people without a value"
+
+
+def _links_are_a_star(snapshot: Snapshot, rows: dict[int, Row], whole: dict[str, BitMap]) -> Iterator[str]:
+    links = [row for row in rows.values() if row.kind == LINK]
+    if len(links) != 1:
+        yield f"dictionary: there are {len(links)} rows of links"
+        return
+    linked = _whole(snapshot, links[0].id)
+    bits = {
+        bit_of(row): _whole(snapshot, row.id) for row in rows.values() if row.kind == "bit" and row.tag == links[0].id
+    }
+    _, codes = decoded_bits(linked, bits)
+    users = BitMap([user_of(code) for code in codes.tolist()])
+    if known := linked & whole["everyone"]:
+        yield f"{len(known)} linked people are still known"
+    if strangers := users - whole["users"]:
+        yield f"{len(strangers)} people are linked to somebody who is no known user"
+    if erased := linked & whole["erased"]:
+        yield f"{len(erased)} erased people are linked"
+    if alone := whole["superseded"] - linked:
+        yield f"{len(alone)} people whose id began again are not linked"
 
 
 def _texts_exist(snapshot: Snapshot, row: Row, rows: dict[int, Row], people: BitMap) -> Iterator[str]:

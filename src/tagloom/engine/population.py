@@ -13,7 +13,8 @@ import numpy as np
 
 from tagloom.base.problems import Problem
 from tagloom.base.times import with_milliseconds
-from tagloom.engine.events.listing import list_events_of_person, list_recent_events
+from tagloom.engine.bitmaps import BitMap
+from tagloom.engine.events.listing import list_events_of_people, list_recent_events
 from tagloom.engine.events.merging import has_run, merge_blocks
 from tagloom.engine.history import compaction, log
 from tagloom.engine.keys.hashing import binary_array, key_of
@@ -30,6 +31,7 @@ from tagloom.engine.write.committer import Committer, Job, Together
 from tagloom.engine.write.diff import diff_of, receipt_of
 from tagloom.engine.write.draft import PEOPLE_SHARED_MAX, View
 from tagloom.engine.write.event_recording import EventWrite, record_events
+from tagloom.engine.write.linking import link
 from tagloom.engine.write.lookups import ReadLookups, StateLookups, TransactionLookups, holds
 from tagloom.engine.write.preview import preview_of
 from tagloom.engine.write.tribe_tagging import resolved_batch_of
@@ -48,6 +50,8 @@ from tagloom.ports.writes import (
     EditTag,
     ErasePerson,
     Expire,
+    JoinUsers,
+    LinkVisitor,
     MergeTags,
     MoveTag,
     Part,
@@ -55,6 +59,7 @@ from tagloom.ports.writes import (
     PutPerson,
     PutTag,
     RecordEvents,
+    Separate,
     TagTribe,
     Undo,
     Write,
@@ -127,7 +132,7 @@ class BitmapPopulation:
             return failed
         together = None
         if isinstance(write, RecordEvents) and is_shared and options.idempotency_key is None:
-            together = Together(self._record_events, EventWrite(write.events, options.origin, write.new_types_below()))
+            together = Together(self._record_events, _event_write(write, options.origin))
         job = Job(self._environment, run, is_shared=is_shared, is_dry_run=options.dry_run, together=together)
         return self._committer.submit(job)
 
@@ -202,13 +207,15 @@ class BitmapPopulation:
                 return catalogue.put_attribute_type(write, view, origin, at)
             case DeleteAttribute(name):
                 return catalogue.delete_attribute_everywhere(name, view, origin, at)
-            case RecordEvents(events):
-                return self._record_events([EventWrite(events, origin, write.new_types_below())], view)[0]
+            case RecordEvents():
+                return self._record_events([_event_write(write, origin)], view)[0]
             case Expire():
                 return expire.expire(view, self._now(), origin)
             case TagTribe(expiry=expiry):
                 batch = resolved_batch_of(write, view)
                 return self._record(batch, BatchRules(mode="change", expiry=expiry), "tag tribe", origin, view)
+            case LinkVisitor() | JoinUsers() | Separate():
+                return link(write, view, self._environment.key_hash, origin, self._now())
             case Undo(versions, override):
                 undone = sorted(set(versions))
                 check_versions(undone, view)
@@ -369,7 +376,8 @@ class BitmapPopulation:
             ordinal = queries.find_ordinal(self._environment, person)
             if ordinal is None:
                 raise PersonNotFound(f"There is no {person.kind} with this id.")
-            page = list_events_of_person(self._environment.snapshot(), ordinal, limit=limit, cursor=cursor)
+            people = self._environment.links.with_linked(BitMap([ordinal]))
+            page = list_events_of_people(self._environment.snapshot(), people, limit=limit, cursor=cursor)
             return Page(tuple(each.event for each in page.items), page.next_cursor)
 
         return self._environment.read(read)
@@ -632,6 +640,10 @@ def _is_small(write: Write, aggregated: Aggregated | None) -> bool:
         and aggregated.lines <= PEOPLE_SHARED_MAX
         and write.rules.mode != "mirror"
     )
+
+
+def _event_write(write: RecordEvents, origin: Origin) -> EventWrite:
+    return EventWrite(write.events, origin, write.new_types_below(), write.links)
 
 
 def _person_part(person: Person) -> Part:

@@ -1,6 +1,6 @@
 """Reads a body of events: NDJSON with one event a line, or JSON with a list of events."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, NamedTuple, TypeAlias, assert_never
 
 from msgspec.structs import replace
@@ -32,15 +32,18 @@ class EventBody(NamedTuple):
 
     def receipt(self, receipt: Receipt) -> Receipt:
         """Returns the receipt of the write with the lines of this body. `receipt` has the places of events as lines."""
-        if not self.rejected_count and not receipt.rejected_count:
+        if not self.rejected_count and not receipt.rejected_count and not receipt.ignored:
             return receipt
-        of_write = [replace(each, line=self.lines[each.line - 1]) for each in receipt.rejected]
-        both = sorted([*self.rejected, *of_write], key=lambda each: each.line)
+        both = sorted([*self.rejected, *self._with_lines(receipt.rejected)], key=lambda each: each.line)
         return replace(
             receipt,
             rejected=tuple(both[: ports_limits.REJECTED_PER_RECEIPT_MAX]),
             rejected_count=receipt.rejected_count + self.rejected_count,
+            ignored=tuple(self._with_lines(receipt.ignored)),
         )
+
+    def _with_lines(self, of_write: Sequence[Rejected]) -> list[Rejected]:
+        return [replace(each, line=self.lines[each.line - 1]) for each in of_write]
 
 
 def read_events(

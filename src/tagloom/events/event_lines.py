@@ -29,7 +29,7 @@ from tagloom.words.events import (
     parse_event_type,
 )
 from tagloom.words.people import KINDS, Kind, Person
-from tagloom.words.person_ids import parse_id
+from tagloom.words.person_ids import is_no_id, parse_id
 from tagloom.words.problems import EventTypeInvalid, PersonIdInvalid
 from tagloom.words.tags import nearest
 
@@ -95,8 +95,12 @@ class EventReader:
         # If there are more colons after quotes than fields, a field occurs twice or a text contains such a colon.
         if text.translate(None, _SPACES).count(b'":') != fields + _count(line):
             object_of(text, number, self._exact)
+        person, visitor = _people(line, text, number)
         return Event(
-            person=_person(line, text, number),
+            person=person,
+            visitor=visitor,
+            # The sender has an access token, which can write events of every user.
+            is_proven=person.kind == "user",
             type=self._type(line.event, text, number),
             at=_milliseconds(line.at, number) if isinstance(line.at, datetime) else self._now,
             id=self._new_id() if line.id is UNSET or line.id is None else _event_id(line.id, number),
@@ -166,17 +170,28 @@ def _count(line: _EventLine) -> int:
     return len(fields) - fields.count(UNSET)
 
 
-def _person(line: _EventLine, text: bytes, number: int) -> Person:
-    """Returns the one person whom a line names. Raises: LineFault."""
-    user, visitor = line.user, line.visitor
-    is_user, is_visitor = user is not UNSET and user is not None, visitor is not UNSET and visitor is not None
-    if is_user == is_visitor:
-        says = "names both a user and a visitor" if is_user else "names neither a user nor a visitor"
-        raise _fault(number, says, head(text))
-    kind: Kind = "user" if is_user else "visitor"
-    id = _text_of_id(user if is_user else visitor, kind, number)
+def _people(line: _EventLine, text: bytes, number: int) -> tuple[Person, str | None]:
+    """Returns the person of a line, and the visitor that it names beside a user. Raises: LineFault."""
+    user, visitor = _find_id(line.user, "user", number), _find_id(line.visitor, "visitor", number)
+    if user is None:
+        if visitor is None:
+            raise _fault(number, "names neither a user nor a visitor", head(text))
+        return Person("visitor", visitor), None
+    if visitor is not None:
+        # Without this check, one such id would link different people.
+        for kind, id in (("user", user), ("visitor", visitor)):
+            if is_no_id(id):
+                raise _fault(number, f"names a user and a visitor, but '{printable(id)}' is no id of a {kind}", id)
+    return Person("user", user), visitor
+
+
+def _find_id(written: Id, kind: Kind, number: int) -> str | None:
+    """Returns the id of a person, or None if there is none. Raises: LineFault."""
+    if written is UNSET or written is None:
+        return None
+    id = _text_of_id(written, kind, number)
     try:
-        return Person(kind, parse_id(id, field=kind))
+        return parse_id(id, field=kind)
     except PersonIdInvalid as problem:
         raise LineFault(problem, id) from problem
 

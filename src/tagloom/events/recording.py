@@ -54,7 +54,8 @@ class Recording:
         Raises: BodyInvalid, BodyTooLarge, IdempotencyKeyReused, StoreUnavailable, and the errors of `chunks`.
         """
         body, options = self._read(chunks, order)
-        return body.receipt(self._population_of(environment).write(RecordEvents(body.events), options))
+        write = RecordEvents(body.events, links=environment.identity.links)
+        return body.receipt(self._population_of(environment).write(write, options))
 
     def submit(self, environment: Environment, body: bytes, order: EventOrder) -> "Future[Receipt]":
         """Submits the events of a small body. Small batches that wait at the same time share one commit.
@@ -62,7 +63,8 @@ class Recording:
         Raises: BodyInvalid, BodyTooLarge. The future raises what the write raises.
         """
         read, options = self._read(iter((body,)), order)
-        return converted(self._population_of(environment).submit(RecordEvents(read.events), options), read.receipt)
+        write = RecordEvents(read.events, links=environment.identity.links)
+        return converted(self._population_of(environment).submit(write, options), read.receipt)
 
     def _read(self, chunks: Iterator[bytes], order: EventOrder) -> tuple[EventBody, WriteOptions]:
         digest = hashlib.blake2b(msgspec.json.encode(order), digest_size=32)

@@ -64,6 +64,7 @@ async def list_environments(call: Call) -> Answer:
             name=each.name,
             catalogue=each.catalogue,
             retention=retention_text(each.retention_seconds),
+            identity=each.identity,
         )
         for each in items
     )
@@ -76,11 +77,12 @@ async def get_environment(call: Call) -> Answer:
 
 
 async def patch_environment(call: Call) -> Answer:
-    """Opens or closes the catalogue, and sets the retention of history."""
+    """Opens or closes the catalogue, sets the retention of history, and changes the settings of links."""
     environment, actor, state = call.environment, call.principal.name, call.state
     body = await read_json(call, EnvironmentPatch)
     is_dry_run, deleted_history = call.flag("dry_run"), None
-    retention, catalogue = body.retention, body.catalogue
+    retention, catalogue, identity = body.retention, body.catalogue, body.identity
+    access = state.services.access
     if retention is not UNSET:
         delete_history = call.flag("delete_history")
         environment, deleted_history = await call.in_thread(
@@ -89,8 +91,10 @@ async def patch_environment(call: Call) -> Answer:
             )
         )
     if catalogue is not UNSET and not is_dry_run:
-        access = state.services.access
         environment = await call.in_thread(lambda: access.put_catalogue(environment, catalogue, actor=actor))
+    if identity is not UNSET and not is_dry_run:
+        settings = identity.settings(environment.identity)
+        environment = await call.in_thread(lambda: access.put_identity(environment, settings, actor=actor))
     return Answer(await _shown(call, environment, deleted_history))
 
 
@@ -101,6 +105,7 @@ async def _shown(call: Call, environment: Environment, deleted_history: Freed | 
         name=environment.name,
         catalogue=environment.catalogue,
         retention=retention_text(environment.retention_seconds),
+        identity=environment.identity,
         version=await call.in_thread(lambda: changes.version(environment)),
         horizon=await call.in_thread(lambda: changes.horizon(environment)),
         deleted_history=deleted_history,

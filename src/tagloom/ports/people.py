@@ -19,8 +19,8 @@ class PeopleReads(Protocol):
     # such version, ChangeNotFound is raised.
     #
     # A linked person is no person of its own: lists, counts and tribes leave it out, and its id means the user, in
-    # every read that names a person. Only `list_changes` reads the changes of the id itself. With `as_of`, the links are
-    # those of the version.
+    # every read that names a person. Only `list_changes` reads the changes of the id itself. With `as_of`, the links
+    # are those of the version.
 
     def find_person(self, person: Person, *, as_of: Version | None = None) -> PersonRecord | None:
         """Returns a person with their tags, or None if the person is unknown."""

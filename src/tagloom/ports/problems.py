@@ -109,18 +109,6 @@ class LinkInvalid(Problem):
     status = 422
 
 
-class TooManyVisitors(Problem):
-    """The user has the maximum number of visitors for one day."""
-
-    status = 422
-
-
-class UsersNotJoined(Problem):
-    """An alias names two known users, who are not joined."""
-
-    status = 422
-
-
 class UndoConflict(Problem):
     """A later change conflicts with the undo."""
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from tagloom.words.accounts import AuditEntry
+from tagloom.words.identity import IdentitySettings
 from tagloom.words.tenants import Environment, Organization, Space
 
 
@@ -39,6 +40,11 @@ class TenantStore(Protocol):
 
     def put_retention(self, space: str, name: str, seconds: int, audit: Sequence[AuditEntry] = ()) -> Environment:
         """Sets the retention of history in seconds. 0 means for ever. Returns the environment."""
+
+    def put_identity(
+        self, space: str, name: str, settings: IdentitySettings, audit: Sequence[AuditEntry] = ()
+    ) -> Environment:
+        """Replaces the settings of links between visitors and users. Returns the environment."""
 
     def list_retained(self) -> tuple[Environment, ...]:
         """Returns the environments that have a retention, or whose compaction is not finished."""

@@ -199,9 +199,10 @@ class DeletePeople(msgspec.Struct, frozen=True):
     Kinds:
         delete: erases people with everything about them, as ErasePerson does, in one version.
         suppress: puts people on the suppression list. Their tags, attributes and events stay.
-        both: does both. Everybody who is erased with these people is suppressed, too.
+        both: does both.
         unsuppress: removes people from the suppression list.
 
+    A change of the list is also one for everybody who is linked to these people, unless the id means somebody else now.
     The list has a hash of each id, not the id. While a person is on the list, events of the person are not recorded,
     and lines that name the person are rejected. Unknown people are suppressed, too, and are not erased. The
     receipt counts the people who were `erased`, and those who are `suppressed`, or not suppressed any more, by this
@@ -369,7 +370,7 @@ class LinkVisitor(msgspec.Struct, frozen=True):
     If the visitor is linked to the user already, nothing changes. A visitor id that events name beside another user
     begins again: the id then means a new visitor, and what happened under the id before stays with the earlier user.
 
-    Raises: PersonLinked: the visitor is linked to another user.
+    Raises: PersonLinked: the visitor is linked to another user; PersonSuppressed.
     """
 
     visitor: str
@@ -383,8 +384,8 @@ class JoinUsers(msgspec.Struct, frozen=True):
     The people who are linked to `user` keep the day of their link. If `into` is linked, its user is meant. If `user` is
     linked to this user already, nothing changes.
 
-    Raises: PersonNotFound: `user` or `into` is unknown; PersonLinked: `user` is linked to another user; LinkInvalid:
-    both are the same user.
+    Raises: PersonSuppressed; PersonNotFound: `user` or `into` is unknown; PersonLinked: `user` is linked to another
+    user; LinkInvalid: both are the same user.
     """
 
     user: str
@@ -395,7 +396,9 @@ class JoinUsers(msgspec.Struct, frozen=True):
 class Separate(msgspec.Struct, frozen=True):
     """Undoes the newest change of the link of a person, for this person and their user only, as `Undo` does.
 
-    If the change joined two users, it is undone for everybody. Raises: PersonNotLinked, HistoryCompacted, UndoConflict.
+    If the version of this change linked a user, all of it is undone.
+
+    Raises: PersonNotLinked, HistoryCompacted, UndoConflict.
     """
 
     person: Person

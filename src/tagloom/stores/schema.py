@@ -39,6 +39,8 @@ environment = sql.Table(
     sql.Column("compacting_bucket", sql.Integer, nullable=False, server_default="0"),
     sql.Column("compacting_row", sql.Integer, nullable=False, server_default="0"),
     sql.Column("compacting_touched", sql.BigInteger, nullable=False, server_default="0"),
+    # The settings of links between visitors and users, as JSON.
+    sql.Column("identity", sql.Text, nullable=False, server_default="{}"),
     # Grows whenever the suppression list of the environment changes.
     sql.Column("suppressed_generation", sql.BigInteger, nullable=False, server_default="0"),
     sql.UniqueConstraint("space", "name"),

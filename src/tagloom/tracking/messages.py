@@ -9,6 +9,8 @@ alone. Each message becomes one event:
 | `page`, `screen` | `page/viewed`, `screen/viewed`, with its properties, its name and its category |
 | `identify`, `group` | `identity/identified`, `group/identified`, with its traits |
 | `alias` | `identity/aliased`, with the previous id |
+
+A message with the ids of a user and of a visitor is an event of the user that names the visitor.
 """
 
 import re
@@ -31,8 +33,9 @@ from tagloom.tracking.problems import MessageInvalid, MessageTooLarge
 from tagloom.words import limits as words_limits
 from tagloom.words.attributes import flattened
 from tagloom.words.events import EVENTS_BEGIN, RESERVED_CATEGORIES, TIMES_END, Event, EventType, find_event_type
-from tagloom.words.people import Kind, Person
-from tagloom.words.person_ids import parse_id
+from tagloom.words.people import Person
+from tagloom.words.person_ids import is_no_id, parse_id
+from tagloom.words.problems import PersonIdInvalid
 
 MessageType: TypeAlias = Literal["identify", "track", "page", "screen", "group", "alias"]
 Call: TypeAlias = MessageType | Literal["batch", "import"]
@@ -42,12 +45,7 @@ _GZIP = b"\x1f\x8b"
 _ROUNDED_MS = 1_000  # Some libraries round one of their times to seconds.
 _BEGIN = -62_135_596_800_000  # The begin of the year 1, in milliseconds since 1970. A wrong clock can show any time.
 _SECONDS_END = 100_000_000_000  # A larger number is in milliseconds. In seconds, it is the year 5138.
-# What apps without a value send in place of an id.
-_NO_IDS = frozenset(
-    ("", "-", "-1", "0", "anonymous", "false", "guest", "n/a", "na", "nan", "nil", "none", "null", "true", "undefined")
-) | {"unknown", "[object object]", "(null)", "#n/a"}
 _NO_PROPERTIES = PropertiesSize(0, 1)
-_NO_ID_CHARACTERS_MAX = 20  # With some spaces around it.
 # A text, or a sign that opens, closes or separates values.
 # The quantifiers are possessive, and a text may end with the body, so that the scan of any body takes linear time.
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.?+[^"\\]*+)*+(?:"|\Z)|[\[\]{},]', re.DOTALL)
@@ -206,8 +204,10 @@ class MessageReader:
         if not EVENTS_BEGIN <= at < TIMES_END:
             raise MessageInvalid("The time of the message is not between the years 2000 and 9999.")
         type = _message_type(message, call)
+        person, visitor = _people(message, type)
         return Event(
-            person=_person(message),
+            person=person,
+            visitor=visitor,
             type=self._event_type(message, type),
             at=at,
             id=self._new_id() if message.messageId in (None, "") else _message_id(message.messageId),
@@ -366,26 +366,41 @@ def _message_type(message: _Message, call: Call) -> MessageType:
     return found
 
 
-def _person(message: _Message) -> Person:
-    """Returns the person of a message: the user if there is one, else the visitor.
+def _people(message: _Message, type: MessageType) -> tuple[Person, str | None]:
+    """Returns the person of a message, and the visitor that it names beside a user.
+
+    The person is the user if there is one, else the visitor. For `alias`, the visitor beside the user is the previous
+    id. A visitor beside a user is left out if its id is not valid.
 
     Raises: MessageInvalid, PersonIdInvalid.
     """
-    refused = list[str]()
-    ids: tuple[tuple[Kind, str, Id], ...] = (
-        ("user", "userId", message.userId),
-        ("visitor", "anonymousId", message.anonymousId),
-    )
-    for kind, field, id in ids:
-        if id is None:
-            continue
-        text = id if isinstance(id, str) else str(id)
-        if len(text) > _NO_ID_CHARACTERS_MAX or text.strip().lower() not in _NO_IDS:
-            return Person(kind, parse_id(text, field=field))
-        if text:
-            refused.append(f"'{printable(text)}' is no {field}")
+    user = _find_id(message.userId)
+    if user is None:
+        visitor = _find_id(message.anonymousId)
+        if visitor is None:
+            raise _without_ids(message)
+        return Person("visitor", parse_id(visitor, field="anonymousId")), None
+    person = Person("user", parse_id(user, field="userId"))
+    visitor = _find_id(message.previousId) if type == "alias" else None
+    if visitor is None:
+        visitor = _find_id(message.anonymousId)
+    try:
+        return person, None if visitor is None else parse_id(visitor)
+    except PersonIdInvalid:
+        return person, None
+
+
+def _find_id(id: Id) -> str | None:
+    """Returns an id as text, or None for a text that means that there is none."""
+    text = id if isinstance(id, str) else "" if id is None else str(id)
+    return None if is_no_id(text) else text
+
+
+def _without_ids(message: _Message) -> MessageInvalid:
+    ids = (("userId", message.userId), ("anonymousId", message.anonymousId))
+    refused = [f"'{printable(str(id))}' is no {field}" for field, id in ids if id not in (None, "")]
     because = f": {' and '.join(refused)}" if refused else ""
-    raise MessageInvalid(f"The message has neither a 'userId' nor an 'anonymousId'{because}.")
+    return MessageInvalid(f"The message has neither a 'userId' nor an 'anonymousId'{because}.")
 
 
 def _message_id(id: Id) -> str:

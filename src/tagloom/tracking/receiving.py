@@ -74,7 +74,7 @@ class Tracking:
             raise
         for message, problem in read.refused[: limits.REJECTED_MESSAGES_PER_BODY_MAX]:
             self._reject(sender, message, problem.slug(), problem.detail)
-        write = RecordEvents(read.events, words_limits.EVENT_TYPES_OF_SOURCES_MAX)
+        write = RecordEvents(read.events, words_limits.EVENT_TYPES_OF_SOURCES_MAX, sender.environment.identity.links)
         options = WriteOptions(Origin(actor_name(sender.source.id), ORIGIN_SOURCE))
         written = self._population_of(sender.environment).submit(write, options)
         return converted(written, lambda receipt: self._tracked(sender, read, receipt))

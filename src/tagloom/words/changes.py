@@ -18,6 +18,12 @@ IDENTIFY = "identify"
 LINK = "link"
 """The action of versions that linked visitors to users."""
 
+JOIN = "join"
+"""The action of versions that joined users."""
+
+SEPARATE = "separate"
+"""The action of versions that removed one link."""
+
 
 DELETE_PEOPLE = "delete people"
 """The action of versions that erased several people."""

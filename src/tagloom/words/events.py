@@ -24,6 +24,8 @@ DAY_MS = 86_400_000
 EVENTS_BEGIN = 946_684_800_000  # The begin of the year 2000, in milliseconds since 1970. No event is older.
 TIMES_END = 253_402_300_800_000  # The end of the year 9999, in milliseconds since 1970. No later time can be shown.
 RESERVED_CATEGORIES = frozenset({"group", "identity", "session", "tagloom"})
+ALIASED = EventType("identity/aliased")
+"""The type of an event that says that two ids mean one person."""
 # The types of messages without a name. They are recorded whatever number of types an environment has.
 FIXED_TYPES = frozenset(
     map(
@@ -42,8 +44,9 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     `at` is when the event happened. `original_at` is the time that the sender gave, if it was corrected. `sent_at` is
     when the sender sent the event, by the sender's clock. `id` identifies the message: an event with the id of an
     event of the last EVENT_ID_DAYS days is a repeat. `properties` is a JSON object. `attributes` are values of
-    attributes that the event sets, as JSON by name; None removes a value. `visitor` is the id of a visitor that the event
-    names beside its user: the visitor is the same person. `is_proven` tells that the sender proved the id of the user.
+    attributes that the event sets, as JSON by name; None removes a value. `visitor` is the id of a visitor that the
+    event names beside its user: the visitor is the same person. `is_proven` tells that the sender proved the id of the
+    user.
     """
 
     person: Person

@@ -45,8 +45,8 @@ class PersonRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A person with their tags and attributes in alphabetical order, as of `version`.
 
     `expires_at` has the expiry of the taggings that have one. It is empty for an earlier version. `attributes` has
-    plain JSON values by name. `identities` has the people who are linked to a user, by kind and id. A list of people has
-    neither. The record of a linked person is that of the user.
+    plain JSON values by name. `identities` has the people who are linked to a user, by kind and id. A list of people
+    has neither. The record of a linked person is that of the user.
     """
 
     kind: Kind

@@ -6,6 +6,12 @@ from tagloom.base.text import printable
 from tagloom.words import limits
 from tagloom.words.problems import PersonIdInvalid
 
+# What apps without a value send in place of an id.
+_NO_IDS = frozenset(
+    ("", "-", "-1", "0", "anonymous", "false", "guest", "n/a", "na", "nan", "nil", "none", "null", "true", "undefined")
+) | {"unknown", "[object object]", "(null)", "#n/a"}
+_NO_ID_CHARACTERS_MAX = 20  # With some spaces around it.
+
 
 def parse_id(text: str, *, field: str = "id") -> str:
     """Checks that an id has 1 to 256 characters without control characters. Returns the id unchanged.
@@ -22,6 +28,15 @@ def parse_id(text: str, *, field: str = "id") -> str:
         if unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp"):
             raise _refused(f"has the control character U+{ord(character):04X} at character {position + 1}", text, field)
     return text
+
+
+def is_no_id(text: str) -> bool:
+    """Returns whether a text is what apps send when they have no id.
+
+    >>> is_no_id("Undefined"), is_no_id("u1")
+    (True, False)
+    """
+    return len(text) <= _NO_ID_CHARACTERS_MAX and text.strip().lower() in _NO_IDS
 
 
 def _refused(says: str, text: str, field: str) -> PersonIdInvalid:

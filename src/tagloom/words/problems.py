@@ -170,6 +170,18 @@ class UnknownAttribute(Problem):
     status = 422
 
 
+class TooManyVisitors(Problem):
+    """The user has the maximum number of visitors for one day."""
+
+    status = 422
+
+
+class UsersNotJoined(Problem):
+    """An alias names two known users, who are not joined."""
+
+    status = 422
+
+
 class TooManyAttributes(Problem):
     """There are too many attributes."""
 

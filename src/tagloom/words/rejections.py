@@ -15,8 +15,10 @@ from tagloom.words.problems import (
     TagOwned,
     TooManyAttributes,
     TooManyEventTypes,
+    TooManyVisitors,
     UnknownAttribute,
     UnknownTag,
+    UsersNotJoined,
 )
 from tagloom.words.receipts import Receipt, Rejected
 from tagloom.words.tags import TagPath
@@ -106,6 +108,19 @@ def too_many_in_line(cells: int) -> TooManyAttributes:
     return TooManyAttributes(
         f"The line has {cells:,} values of attributes; at most {most:,} are allowed.", attributes_max=most
     )
+
+
+def too_many_visitors(visitors_max: int) -> TooManyVisitors:
+    """Returns the problem of a visitor who is not linked, because too many were linked to the user on one day."""
+    return TooManyVisitors(
+        f"{visitors_max:,} visitors were linked to this user today, which is the maximum. The visitor was not linked.",
+        visitors_max=visitors_max,
+    )
+
+
+def users_not_joined() -> UsersNotJoined:
+    """Returns the problem of an alias between two known users."""
+    return UsersNotJoined("Both ids are known users. An alias does not join users. If they are one, join them by hand.")
 
 
 def mirror_empty(prefix: str | None, rejected_count: int) -> MirrorEmpty:

@@ -4,6 +4,8 @@ from typing import Literal
 
 import msgspec
 
+from tagloom.words.identity import IdentitySettings
+
 ENVIRONMENT_NAMES = ("development", "staging", "production")
 
 
@@ -25,7 +27,8 @@ class Space(msgspec.Struct, frozen=True):
 class Environment(msgspec.Struct, frozen=True):
     """One population of a space. `key` is the number of the environment in the store, which is not shown.
 
-    History is kept for `retention_seconds`. If this is 0, history is kept for ever.
+    History is kept for `retention_seconds`. If this is 0, history is kept for ever. `identity` has the settings of
+    links between visitors and users.
     """
 
     key: int
@@ -33,3 +36,4 @@ class Environment(msgspec.Struct, frozen=True):
     name: str
     catalogue: Literal["open", "closed"] = "open"
     retention_seconds: int = 0
+    identity: IdentitySettings = IdentitySettings()

@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from tagloom.base.problems import BodyInvalid, ParameterInvalid, Problem
 from tagloom.console.framework.context import Answer, Html, PageRequest, Redirect, Toast, place_address
+from tagloom.console.views.identity_settings import PROOFS
 from tagloom.words.tenants import ENVIRONMENT_NAMES
 
 EVENTS_PER_PAGE = 30
@@ -24,6 +25,7 @@ def _page(request: PageRequest, problem: Problem | None = None, at: str = "") ->
         "environments": [
             (each, services.changes.version(each), services.changes.horizon(each)) for each in environments
         ],
+        "proofs": PROOFS,
         "problem": problem,
         "problem_at": at,
         "tokens": (),

@@ -125,10 +125,14 @@ def _people_by_decoding(ranks: Sequence[Ranks], rows: AttributeRows) -> BitMap:
 
 def decoded(rows: AttributeRows, among: BitMap | None = None) -> tuple[NDArray[np.uint32], NDArray[np.uint64]]:
     """Returns the people who have a value, ascending, and the code of each. `among` limits the people."""
-    people = rows.people if among is None else rows.people & among
+    return decoded_bits(rows.people if among is None else rows.people & among, rows.bits)
+
+
+def decoded_bits(people: BitMap, bits: Mapping[int, BitMap]) -> tuple[NDArray[np.uint32], NDArray[np.uint64]]:
+    """Returns people, ascending, and the code of each, by the people of each bit."""
     ordinals = ordinals_of(people)
     codes = np.zeros(len(ordinals), np.uint64)
-    for bit, bitmap in rows.bits.items():
+    for bit, bitmap in bits.items():
         having = ordinals_of(bitmap & people)
         if len(having):
             codes[np.searchsorted(ordinals, having)] |= np.uint64(1 << bit)

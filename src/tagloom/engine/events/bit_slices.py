@@ -9,7 +9,8 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from tagloom.engine.bitmaps import BitMap, bitmap_of
+from tagloom.engine.bitmaps import BitMap, bitmap_of, ordinals_of
+from tagloom.engine.links.links import Links
 
 
 class BitSlices:
@@ -42,6 +43,26 @@ class BitSlices:
             carry = self._slices[bit] & people
             self._slices[bit] ^= people
             people, bit = carry, bit + 1
+
+    def put(self, person: int, count: int) -> None:
+        """Sets the count of one person. Cost: 0.1 us per bitmap."""
+        while len(self._slices) < count.bit_length():
+            self._slices.append(BitMap())
+        for bit, people in enumerate(self._slices):
+            if count >> bit & 1:
+                people.add(person)
+            else:
+                people.discard(person)
+
+    def move(self, links: Links) -> None:
+        """Adds the counts of linked people to those of their users. Cost: some microseconds per linked person."""
+        people = BitMap.union(BitMap(), *self._slices) & links.people
+        if not people:
+            return
+        sources = ordinals_of(people)
+        counts = np.array([self.count_of(each) for each in sources.tolist()], np.int64)
+        self.remove(people)
+        self.add(np.repeat(links.roots(sources.astype(np.int64)), counts).astype(np.uint32))
 
     def remove(self, people: BitMap) -> None:
         """Sets the count of people to 0."""

@@ -77,6 +77,9 @@ def _times(times: list[int | None]) -> NDArray[np.int64]:
     return np.array([_NONE if each is None else each for each in times], np.int64)
 
 
+NO_EVENTS: Final = columns_of([], np.empty(0, np.uint32), versions=np.empty(0, np.int64), recorded_at=0)
+
+
 def find_time(times: NDArray[np.int64], place: int) -> int | None:
     """Returns the time at a place of a column, or None if there is none."""
     found = int(times[place])

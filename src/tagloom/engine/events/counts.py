@@ -7,6 +7,7 @@ tests one bit.
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from tagloom.engine import limits
 from tagloom.engine.bitmaps import BitMap
 from tagloom.engine.events.bit_slices import BitSlices, total
 from tagloom.engine.events.blocks import EventColumns, unpack
+from tagloom.engine.links.links import Moves
 from tagloom.engine.storage import EventReads
 from tagloom.words.event_rules import EventPredicate
 from tagloom.words.events import DAY_MS
@@ -24,6 +26,13 @@ _TESTED_MAX = 1_000  # A commit with the events of more people compares the whol
 
 Days = dict[int, BitSlices]
 """Counts by day, in days since 1970."""
+
+
+class Moving(NamedTuple):
+    """How counts move when links change, and all events of the people of `moves.parts`."""
+
+    moves: Moves
+    events: EventColumns
 
 
 class NotCounted(Exception):
@@ -75,6 +84,27 @@ class _Counts:
                 else:
                     people.update([each for each in touched - people if window.sum.count_of(each) >= number])
         return touched
+
+    def by_day(self, person: int) -> dict[int, int]:
+        """Returns the counts of a person by day, of the days with events."""
+        return {day: count for day, slices in self.days.items() if (count := slices.count_of(person))}
+
+    def transfer(self, source: int, target: int, by_day: Mapping[int, int], today: int) -> None:
+        """Subtracts counts by day from those of one person, and adds them to those of another."""
+        for day, count in by_day.items():
+            if day < self.since:
+                continue
+            inside = [window.sum for window in self.windows.values() if today - window.days < day <= today]
+            for slices in (self.days.setdefault(day, BitSlices()), *inside):
+                slices.put(source, slices.count_of(source) - count)
+                slices.put(target, slices.count_of(target) + count)
+        for window in self.windows.values():
+            for number, people in window.people.items():
+                for person in (source, target):
+                    if window.sum.count_of(person) >= number:
+                        people.add(person)
+                    else:
+                        people.discard(person)
 
     def move(self, today: int) -> BitMap:
         """Moves the windows to another day. Returns the people who enter or leave one of them."""
@@ -154,16 +184,37 @@ class EventCounts:
         """Returns how many events of a predicate a person has in the last days. Raises: NotCounted."""
         return self._sum(predicate, days).count_of(ordinal)
 
-    def people_with(self, predicate: EventPredicate, times: int, days: int, more: Sequence[EventColumns]) -> BitMap:
-        """Returns what `people` would return after some more events. Raises: NotCounted."""
+    def people_with(
+        self, predicate: EventPredicate, times: int, days: int, more: Sequence[EventColumns], moving: "Moving"
+    ) -> BitMap:
+        """Returns what `people` would return after some more events, and after links changed. Raises: NotCounted.
+
+        The people of `more` are roots before the links changed.
+        """
         sum = self._sum(predicate, days)
         found, extra = sum.at_least(times), Counter[int]()
         for columns in more:
-            places = matching(columns, predicate)
-            on = columns.at[places] // DAY_MS
-            extra.update(columns.ordinals[places][(on > self.day - days) & (on <= self.day)].tolist())
-        found.update([person for person, count in extra.items() if sum.count_of(person) + count >= times])
+            extra.update(self._inside(columns, predicate, days).tolist())
+        own = Counter[int](self._inside(moving.events, predicate, days).tolist())
+        for move in moving.moves.parts:
+            extra[move.before] -= own[move.person]
+            extra[move.after] += own[move.person]
+        for move in moving.moves.wholes:
+            count = sum.count_of(move.person) + extra[move.person]
+            extra[move.person] -= count
+            extra[move.after] += count
+        for person, count in extra.items():
+            if sum.count_of(person) + count >= times:
+                found.add(person)
+            else:
+                found.discard(person)
         return found
+
+    def _inside(self, columns: EventColumns, predicate: EventPredicate, days: int) -> NDArray[np.uint32]:
+        """Returns the people of the events in the window that fulfil a predicate."""
+        places = matching(columns, predicate)
+        on = columns.at[places] // DAY_MS
+        return columns.ordinals[places][(on > self.day - days) & (on <= self.day)]
 
     def check_counted(self, windows: Mapping[EventPredicate, int]) -> None:
         """Checks that predicates are counted for windows of so many days. Raises: NotCounted, with all that are not."""
@@ -216,6 +267,22 @@ class EventCounts:
             if len(places):
                 changed |= counts.add(columns.ordinals[places], columns.at[places] // DAY_MS, self.day)
         return changed
+
+    def move_people(self, moving: "Moving") -> BitMap:
+        """Moves counts after links changed. Returns the people whose counts may have changed.
+
+        Cost: some microseconds per move, predicate and day with events.
+        """
+        for predicate, counts in self._counts.items():
+            places = matching(moving.events, predicate)
+            people, days = moving.events.ordinals[places], moving.events.at[places] // DAY_MS
+            for move in moving.moves.parts:
+                by_day = Counter[int](days[people == move.person].tolist())
+                counts.transfer(move.before, move.after, by_day, self.day)
+            for move in moving.moves.wholes:
+                counts.transfer(move.person, move.after, counts.by_day(move.person), self.day)
+        every = (*moving.moves.parts, *moving.moves.wholes)
+        return BitMap([person for move in every for person in move])
 
     def is_later_than_today(self) -> bool:
         """Returns whether the clock was set back, so that days before the windows may be missing."""

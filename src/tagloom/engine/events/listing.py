@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tagloom.base.text import printable
-from tagloom.engine.bitmaps import holds
+from tagloom.engine.bitmaps import BitMap, from_bytes, holds, ordinals_of
 from tagloom.engine.events.blocks import EventColumns, find_time, unpack
 from tagloom.engine.storage import EventReads
 from tagloom.ports.pages import Page
@@ -35,10 +35,13 @@ class Listed(NamedTuple):
     event: RecordedEvent
 
 
-def list_events_of_person(snapshot: EventReads, ordinal: int, *, limit: int, cursor: str | None) -> Page[Listed]:
-    """Returns a page of a person's events, the last recorded first. Cost: one test per block until the page is full."""
+def list_events_of_people(snapshot: EventReads, people: BitMap, *, limit: int, cursor: str | None) -> Page[Listed]:
+    """Returns a page of the events of people, the last recorded first.
+
+    Cost: one test per block until the page is full.
+    """
     before = _position(cursor)
-    return _page(_of_person(snapshot, ordinal, before), before, limit)
+    return _page(_of_people(snapshot, people, before), before, limit)
 
 
 def list_recent_events(snapshot: EventReads, actor: str | None, *, limit: int, cursor: str | None) -> Page[Listed]:
@@ -70,11 +73,12 @@ def _page(found: Iterator[tuple[_Position, Listed]], before: _Position, limit: i
     return Page(tuple(listed for _, listed in shown), following)
 
 
-def _of_person(snapshot: EventReads, ordinal: int, before: _Position) -> Iterator[tuple[_Position, Listed]]:
-    for version, people in snapshot.event_people(min(before.version + 1, _NEWEST)):
-        if holds(people, ordinal):
+def _of_people(snapshot: EventReads, people: BitMap, before: _Position) -> Iterator[tuple[_Position, Listed]]:
+    alone = people.min() if len(people) == 1 else None
+    for version, inside in snapshot.event_people(min(before.version + 1, _NEWEST)):
+        if people.intersect(from_bytes(inside)) if alone is None else holds(inside, alone):
             columns = _columns(snapshot, version)
-            yield from _last_first(columns, np.flatnonzero(columns.ordinals == ordinal))
+            yield from _last_first(columns, np.flatnonzero(np.isin(columns.ordinals, ordinals_of(people))))
 
 
 def _of_all(snapshot: EventReads, before: _Position) -> Iterator[tuple[_Position, Listed]]:

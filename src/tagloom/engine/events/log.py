@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tagloom.engine.bitmaps import BitMap, bitmap_of, from_bytes, to_bytes
+from tagloom.engine.bitmaps import BitMap, bitmap_of, from_bytes, ordinals_of, to_bytes
 from tagloom.engine.events.blocks import (
+    NO_EVENTS,
     EventColumns,
     joined,
     joined_hashes,
@@ -21,6 +22,7 @@ from tagloom.engine.events.blocks import (
 from tagloom.engine.events.counts import EventCounts
 from tagloom.engine.events.recent_ids import RecentIds
 from tagloom.engine.keys.hashing import Hashed
+from tagloom.engine.links.links import Links
 from tagloom.engine.storage import EventBlock, EventReads, EventTypeTotal, Transaction
 from tagloom.words.events import DAY_MS, day_of
 
@@ -55,27 +57,48 @@ class EventLog:
             self._is_loaded = True
         self.recent.delete_before(since_day)
 
-    def add(self, recorded: Sequence[Recorded]) -> BitMap:
-        """Adds the events of committed versions. Returns the people whose counts changed."""
+    def add(self, recorded: Sequence[Recorded], links: Links) -> BitMap:
+        """Adds the events of committed versions. Returns the people whose counts changed.
+
+        `links` are those before these versions.
+        """
         for each in recorded if self._is_loaded else ():
             self.recent.add(day_of(each.recorded_at), each.hashes)
             if not self.types.issuperset(each.columns.types):
                 self.types = self.types.union(each.columns.types)
-        return self.counts.add(joined([each.columns for each in recorded]))
+        return self.counts.add(of_roots(joined([each.columns for each in recorded]), links))
 
-    def catch_up(self, snapshot: EventReads, after: int) -> BitMap:
-        """Adds the events of versions above `after`. Returns the people whose counts changed."""
+    def catch_up(self, snapshot: EventReads, after: int, links: Links) -> BitMap:
+        """Adds the events of versions above `after`. Returns the people whose counts changed; see `add`."""
         changed = BitMap()
         for block in snapshot.event_blocks(after=after):
             columns = unpack(block)
             later = take(columns, np.flatnonzero(columns.versions > after))
-            changed |= self.add([Recorded(block.recorded_at, later, unpack_hashes(block.ids))])
+            changed |= self.add([Recorded(block.recorded_at, later, unpack_hashes(block.ids))], links)
         return changed
 
     def clear(self) -> None:
         """Deletes everything. The ids and the types are loaded again at the next write."""
         self.counts.clear()
         self._is_loaded = False
+
+
+def of_roots(columns: EventColumns, links: Links) -> EventColumns:
+    """Returns events with the roots of their people."""
+    roots = links.roots(columns.ordinals.astype(np.int64))
+    return columns._replace(ordinals=roots.astype(np.uint32))
+
+
+def events_of_people(snapshot: EventReads, people: BitMap) -> EventColumns:
+    """Returns all events of some people. Cost: one test per block, and the unpacking of the blocks with some events."""
+    found = []
+    for version, inside in snapshot.event_people(_NEWEST) if people else ():
+        if not people.isdisjoint(from_bytes(inside)):
+            block = snapshot.event_block(version)
+            assert block is not None, "the block of this version was just read"
+            columns = unpack(block)
+            found.append(take(columns, np.flatnonzero(np.isin(columns.ordinals, ordinals_of(people)))))
+    return joined(found) if found else NO_EVENTS
 
 
 def erase_events(erased: BitMap, tx: Transaction) -> None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from tagloom.engine.bitmaps import BitMap, bitmap_of
 from tagloom.engine.events.blocks import unpack
 from tagloom.engine.events.counts import matching
+from tagloom.engine.links.links import Links
 from tagloom.engine.storage import EventReads
 from tagloom.words.event_rules import EventPredicate
 from tagloom.words.events import DAY_MS
@@ -32,9 +33,19 @@ class _Found(NamedTuple):
 class EventsAt:
     """The events of some predicates up to some points. Memory: 20 bytes per event."""
 
-    def __init__(self, snapshot: EventReads, windows: Mapping[EventPredicate, int], points: Sequence[Point]) -> None:
-        """Reads the events of predicates from the log. `windows` has the longest window of each, in days."""
+    def __init__(
+        self,
+        snapshot: EventReads,
+        windows: Mapping[EventPredicate, int],
+        points: Sequence[Point],
+        links: Mapping[int, Links],
+    ) -> None:
+        """Reads the events of predicates from the log. `windows` has the longest window of each, in days.
+
+        `links` has the links of the version of each point, if there are links.
+        """
         self.points = points
+        self._links = links
         self._found: dict[EventPredicate, _Found] = {}
         if windows and points:
             since = min(point.day for point in points) - max(windows.values()) + 1
@@ -49,7 +60,10 @@ class EventsAt:
         """Returns the people with at least `times` events in the `days` days up to a point."""
         found = self._found[predicate]
         inside = (found.versions <= point.version) & (found.days > point.day - days) & (found.days <= point.day)
-        people, counts = np.unique(found.people[inside], return_counts=True)
+        of_point = found.people[inside]
+        if point.version in self._links:
+            of_point = self._links[point.version].roots(of_point.astype(np.int64)).astype(np.uint32)
+        people, counts = np.unique(of_point, return_counts=True)
         return bitmap_of(people[counts >= times])
 
 

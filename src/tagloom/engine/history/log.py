@@ -12,7 +12,7 @@ from tagloom.engine.limits import ORDINALS_PER_CHUNK
 from tagloom.engine.read.trends import versions_before
 from tagloom.engine.state.dictionary import attribute_of
 from tagloom.engine.state.environment import EnvironmentState
-from tagloom.engine.storage import BatchRecord, ChunkChange, Span
+from tagloom.engine.storage import BatchRecord, ChunkChange, Snapshot, Span
 from tagloom.ports.problems import ChangeNotFound, StoreCorrupt, TagNotFound
 from tagloom.words.attributes import AttributeChange, AttributeName, plain
 from tagloom.words.catalogue import Source
@@ -101,12 +101,12 @@ def _rows_ever(environment: EnvironmentState, tag: TagPath) -> set[int]:
 def _changes_of_person(
     environment: EnvironmentState, person: Person, tag: TagPath | None, span: Span
 ) -> Iterator[Change]:
-    ordinal = environment.directory.find(key_of(person), environment.snapshot)
+    ordinal = environment.find_newest(key_of(person))
     if ordinal is None:
         return
     rows, snapshot = environment.dictionary.rows, environment.snapshot()
     wanted, horizon = None if tag is None else _rows_ever(environment, tag), snapshot.state().horizon
-    changes = changes_of_person(environment, ordinal, span)
+    changes = changes_of_person(environment.snapshot(), ordinal, span)
     for version, group in itertools.groupby(changes, lambda change: change.version):
         added, removed, is_changed, expiries = set[int](), set[int](), False, set[int]()
         for change in group:
@@ -138,16 +138,20 @@ def _with_attributes(environment: EnvironmentState, person: Person, changes: tup
     oldest = min((each.version for each in changes if each.attributes and not each.is_compacted), default=None)
     if oldest is None:
         return changes
-    ordinal = environment.directory.find(key_of(person), environment.snapshot)
+    ordinal = environment.find_newest(key_of(person))
     assert ordinal is not None, "a person with changes is in the directory"
     dictionary, found = environment.dictionary, dict[Version, tuple[AttributeChange, ...]]()
     known = [row.id for row in dictionary.rows.values() if row.kind in ("attribute", "bit")]
     own_rows = environment.rows_of_person(ordinal, known)
     span = Span(0, after=oldest - 1, newest_first=True)
-    for version, group in itertools.groupby(changes_of_person(environment, ordinal, span), lambda each: each.version):
+    for version, group in itertools.groupby(
+        changes_of_person(environment.snapshot(), ordinal, span), lambda each: each.version
+    ):
         of_version = [change for change in group if change.row in dictionary.rows]
         attributes = {
-            attribute for change in of_version if (attribute := attribute_of(dictionary.rows[change.row])) is not None
+            attribute
+            for change in of_version
+            if (attribute := attribute_of(dictionary.rows[change.row])) not in (None, dictionary.link)
         }
         after = {attribute: _plain_value(environment, attribute, own_rows) for attribute in attributes}
         for change in of_version:
@@ -174,9 +178,9 @@ def _plain_value(environment: EnvironmentState, attribute: int, own_rows: Collec
     return None if value is None else plain(value)
 
 
-def changes_of_person(environment: EnvironmentState, ordinal: int, span: Span) -> Iterator[ChunkChange]:
+def changes_of_person(snapshot: Snapshot, ordinal: int, span: Span) -> Iterator[ChunkChange]:
     """Returns the changes that added an ordinal to a row or removed it, in the order of the span, without its limit."""
-    snapshot, bucket = environment.snapshot(), ordinal // ORDINALS_PER_CHUNK
+    bucket = ordinal // ORDINALS_PER_CHUNK
     versions, size = snapshot.footprints(bucket, span), _VERSIONS_AT_FIRST
     while some := list(itertools.islice(versions, size)):
         found = (some[number] for number in holding([each.people for each in some], ordinal))

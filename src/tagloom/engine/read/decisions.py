@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from tagloom.engine.bitmaps import BitMap, buckets_of, chunk_of, ordinals_of
 from tagloom.engine.history import log
+from tagloom.engine.keys.hashing import key_of
 from tagloom.engine.keys.points import Share
 from tagloom.engine.limits import ORDINALS_PER_CHUNK
 from tagloom.engine.read import rule_bitmaps
-from tagloom.engine.read.queries import find_ordinal
+from tagloom.engine.read.queries import find_ordinal, person_at
 from tagloom.engine.state.environment import EVENTS, EnvironmentState
 from tagloom.words.attribute_rules import HasAttribute
 from tagloom.words.attributes import AttributeName
@@ -99,6 +100,8 @@ class Decider:
             self._context = NO_CONTEXT
         if not because:
             return Decision(tribes=names, version=environment.stamp.version)
+        if environment.links.people and environment.find_newest(key_of(person)) != ordinal:
+            person = person_at(environment, ordinal)
         # Only tags that a rule names, and tags below them, can be reasons.
         tags = frozenset(TagPath(self._paths[row]) for row in environment.rows_of_person(ordinal, self._paths))
         facts = Facts(

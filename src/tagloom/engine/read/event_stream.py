@@ -78,9 +78,9 @@ def _begin(environment: EnvironmentState, selection: EventSelection, tribes: Map
         ordinal = queries.find_ordinal(environment, selection.person)
         if ordinal is None:
             raise PersonNotFound(f"There is no {selection.person.kind} with this id.")
-        people = BitMap([ordinal])
+        people = environment.links.with_linked(BitMap([ordinal]))
     elif selection.tribe is not None:
-        people = BitMap(rule_bitmaps.members(selection.tribe, tribes, environment))
+        people = environment.links.with_linked(rule_bitmaps.members(selection.tribe, tribes, environment))
     else:
         return _Scan(version, None, [])
     all_blocks = environment.snapshot().event_people(version + 1)

@@ -11,6 +11,8 @@ import pyarrow.compute as pc
 from tagloom.engine.bitmaps import BitMap, bitmap_of, buckets_of, chunk_of, ordinals_of
 from tagloom.engine.keys.hashing import key_of, person_of
 from tagloom.engine.limits import ORDINALS_PER_CHUNK
+from tagloom.engine.links.codes import date_of, is_proven_link
+from tagloom.engine.links.links import LinkOf
 from tagloom.engine.read import rule_bitmaps
 from tagloom.engine.state.environment import EnvironmentState
 from tagloom.engine.storage import Segment
@@ -21,15 +23,15 @@ from tagloom.words.attributes import plain_attributes
 from tagloom.words.catalogue import Branch, Match, Tag
 from tagloom.words.changes import Version
 from tagloom.words.expiry import moment_text, span_text
-from tagloom.words.people import KINDS, Kind, Ordinal, Person, PersonRecord
+from tagloom.words.people import KINDS, Identity, Kind, Ordinal, Person, PersonRecord
 from tagloom.words.rules import Definition
 from tagloom.words.tags import TagPath, is_at_or_below
 from tagloom.words.tribes import Count, Difference, MakeUp, OverlapRegion, TagShare
 
 
 def find_ordinal(environment: EnvironmentState, person: Person) -> int | None:
-    """Returns the ordinal of a known person."""
-    ordinal = environment.directory.find(key_of(person), environment.snapshot)
+    """Returns the ordinal of a known person; of a linked one, that of the user."""
+    ordinal = environment.find_root(key_of(person))
     return ordinal if ordinal is not None and ordinal in environment.fact("everyone") else None
 
 
@@ -70,14 +72,32 @@ def find_person(environment: EnvironmentState, person: Person) -> PersonRecord |
     if ordinal is None:
         return None
     alone = BitMap([ordinal])
+    root = person_at(environment, ordinal)
     return PersonRecord(
-        kind=person.kind,
-        id=person.id,
+        kind=root.kind,
+        id=root.id,
         tags=tuple(tags_of(environment, alone)[ordinal]),
         version=environment.stamp.version,
         expires_at=expiries_among(environment, alone)[ordinal],
         attributes=plain_attributes(environment.attributes_of(ordinal)),
+        identities=identities_of(environment, environment.links.linked_to(ordinal)),
     )
+
+
+def person_at(environment: EnvironmentState, ordinal: int) -> Person:
+    """Returns the person of an ordinal."""
+    return person_of(environment.directory.key_at(ordinal, environment.snapshot))
+
+
+def identities_of(environment: EnvironmentState, linked: Sequence[LinkOf]) -> tuple[Identity, ...]:
+    """Returns the people of links, by kind and id. Erased people are left out."""
+    people = people_of(environment, [Ordinal(each.person) for each in linked])
+    found = (
+        Identity(kind=person.kind, id=person.id, linked_on=date_of(each.code), is_proven=is_proven_link(each.code))
+        for each in linked
+        if (person := people.get(Ordinal(each.person))) is not None
+    )
+    return tuple(sorted(found, key=lambda each: (each.kind, each.id, each.linked_on, each.is_proven)))
 
 
 def list_people(

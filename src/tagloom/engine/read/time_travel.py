@@ -12,13 +12,15 @@ from tagloom.engine.events.past import Point
 from tagloom.engine.history import log
 from tagloom.engine.history.compaction import compacted, horizon_of
 from tagloom.engine.keys.hashing import key_of
+from tagloom.engine.links.codes import user_of
 from tagloom.engine.read import rule_bitmaps
-from tagloom.engine.read.queries import some_of, stream_people
+from tagloom.engine.read.queries import identities_of, people_of, some_of, stream_people
 from tagloom.engine.read.trends import (
     Leaf,
     Past,
     events_at,
     leaves_of,
+    links_at,
     names_of_today,
     rows_named,
     rows_of,
@@ -32,7 +34,7 @@ from tagloom.words.attributes import AttributeName, AttributeValue, plain_attrib
 from tagloom.words.catalogue import Match
 from tagloom.words.changes import Version
 from tagloom.words.events import day_of
-from tagloom.words.people import Person, PersonRecord
+from tagloom.words.people import Ordinal, Person, PersonRecord
 from tagloom.words.rules import Definition
 from tagloom.words.tags import TagPath
 from tagloom.words.tribes import Count
@@ -155,21 +157,42 @@ def _finder_of_people(
 
 
 def find_person(environment: EnvironmentState, person: Person, version: Version) -> PersonRecord | None:
-    """Returns a person with their tags at a version. Cost: one test per later change of the person."""
+    """Returns a person with their tags at a version; of a linked one, the user.
+
+    Cost: one test per later change of the person, and the later changes of links.
+    """
     check_version(environment, version)
-    ordinal = environment.directory.find(key_of(person), environment.snapshot)
-    if ordinal is None:
-        return None
-    rows, everyone = environment.dictionary.rows, environment.dictionary.facts["everyone"]
+    facts, link = environment.dictionary.facts, environment.dictionary.link
+    for ordinal in sorted(environment.directory.find_all(key_of(person), environment.snapshot)):
+        own_rows = _rows_at(environment, ordinal, version)
+        if facts["superseded"] in own_rows:
+            continue
+        if link in own_rows:
+            ordinal = user_of(environment.code_in(link, own_rows))
+            own_rows = _rows_at(environment, ordinal, version)
+        return _record_at(environment, ordinal, own_rows, version) if facts["everyone"] in own_rows else None
+    return None
+
+
+def _rows_at(environment: EnvironmentState, ordinal: int, version: Version) -> set[int]:
+    """Returns the rows that an ordinal had at a version."""
+    rows = environment.dictionary.rows
     own_rows = environment.rows_of_person(ordinal, [row.id for row in rows.values() if row.is_live])
     span = Span(0, after=version, newest_first=True)
-    for change in log.changes_of_person(environment, ordinal, span):
+    for change in log.changes_of_person(environment.snapshot(), ordinal, span):
         if holds(change.added, ordinal):
             own_rows.discard(change.row)
         else:
             own_rows.add(change.row)
-    if everyone not in own_rows:
-        return None
+    return own_rows
+
+
+def _record_at(
+    environment: EnvironmentState, ordinal: int, own_rows: set[int], version: Version
+) -> PersonRecord | None:
+    rows, person = environment.dictionary.rows, people_of(environment, [Ordinal(ordinal)]).get(Ordinal(ordinal))
+    if person is None:
+        return None  # The user was erased since.
     gone = dict(names_of_today(environment.dictionary))
     known = (rows[row] for row in own_rows if row in rows)  # The others are expiry rows.
     tags, attributes = set[TagPath](), dict[AttributeName, AttributeValue]()
@@ -178,10 +201,12 @@ def find_person(environment: EnvironmentState, person: Person, version: Version)
             tags.add(gone.get(row.id, TagPath(row.path)))
         elif row.kind == "attribute" and (value := environment.value_in(row.id, own_rows)) is not None:
             attributes[AttributeName(row.path)] = value
+    links = links_at(environment, [version]).get(version)
     return PersonRecord(
         kind=person.kind,
         id=person.id,
         tags=tuple(sorted(tags)),
         version=version,
         attributes=plain_attributes(attributes),
+        identities=identities_of(environment, links.linked_to(ordinal) if links is not None else ()),
     )

@@ -7,13 +7,16 @@ goes bucket by bucket and keeps one chunk per row in memory.
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
+import numpy as np
+
 from tagloom.base.times import milliseconds_of
 from tagloom.engine.attributes.attribute_leaves import find_meaning
 from tagloom.engine.attributes.attribute_leaves import rows_of as attribute_rows_of
-from tagloom.engine.attributes.conditions import people_of
+from tagloom.engine.attributes.conditions import decoded_bits, people_of
 from tagloom.engine.bitmaps import BitMap, chunk_of, from_bytes
 from tagloom.engine.events.past import EventsAt, Point
 from tagloom.engine.keys.points import Share
+from tagloom.engine.links.links import Links
 from tagloom.engine.read import rule_bitmaps
 from tagloom.engine.state.dictionary import Dictionary
 from tagloom.engine.state.environment import EnvironmentState
@@ -153,7 +156,36 @@ def events_at(
 ) -> EventsAt:
     """Returns the events that rules name, as of some points."""
     windows = windows_of(event_nodes(wanted, tribes))
-    return EventsAt(environment.snapshot(), windows, points)
+    links = links_at(environment, [point.version for point in points]) if windows else {}
+    return EventsAt(environment.snapshot(), windows, points, links)
+
+
+def links_at(environment: EnvironmentState, versions: Sequence[Version]) -> dict[Version, Links]:
+    """Returns the links of some versions; nothing if there never were any.
+
+    Cost: the changes of links since the oldest of the versions.
+    """
+    dictionary = environment.dictionary
+    bits = dictionary.bits[dictionary.link]
+    if not bits or not versions:
+        return {}
+    parts = {version: [(np.empty(0, np.uint32), np.empty(0, np.uint64))] for version in versions}
+    for bucket in range(environment.state.buckets):
+        rows = {row: chunk_of(environment.row(row), bucket) for row in dictionary.rows_of_links()}
+        changes = environment.snapshot().changes_of_rows(sorted(rows), bucket, min(versions))
+        change = next(changes, None)
+        for version in sorted(parts, reverse=True):
+            while change is not None and change.version > version:
+                rows[change.row] -= from_bytes(change.added)
+                rows[change.row] |= from_bytes(change.removed)
+                change = next(changes, None)
+            parts[version].append(decoded_bits(rows[dictionary.link], {bit: rows[row] for bit, row in bits.items()}))
+    found: dict[Version, Links] = {}
+    for version, of_version in parts.items():
+        people, codes = zip(*of_version, strict=True)
+        found[version] = Links()
+        found[version].load(np.concatenate(people), np.concatenate(codes), version)
+    return found
 
 
 class Past:

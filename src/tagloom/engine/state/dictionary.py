@@ -8,7 +8,10 @@ from tagloom.engine.storage import Row
 from tagloom.words.attributes import AttributeType
 from tagloom.words.tags import TagPath, branches_above, is_at_or_below, nearest, resolve
 
-FACTS = ("everyone", "users", "visitors", "erased", "with_events")
+FACTS = ("everyone", "users", "visitors", "erased", "with_events", "superseded")
+"""The sets of people beside tags. The people in `superseded` have an id that means a newer person."""
+LINK = "link"
+"""The kind and the path of the row of the people who are linked. Each bit of a link is a row, as for an attribute."""
 
 
 def attribute_type(row: Row) -> AttributeType:
@@ -17,8 +20,8 @@ def attribute_type(row: Row) -> AttributeType:
 
 
 def attribute_of(row: Row | None) -> int | None:
-    """Returns the attribute of which a row is the row itself or a bit; None for other rows."""
-    if row is None or row.kind not in ("attribute", "bit"):
+    """Returns the attribute, or the link, of which a row is the row itself or a bit; None for other rows."""
+    if row is None or row.kind not in ("attribute", "bit", LINK):
         return None
     return row.tag or row.id
 
@@ -45,6 +48,7 @@ class Dictionary:
         self.attributes: dict[str, int] = {}
         self.attributes_ever: dict[str, set[int]] = {}
         self.bits: dict[int, dict[int, int]] = {}
+        self.link = 0
         self.aliases: dict[TagPath, TagPath] = {TagPath(path): TagPath(target) for path, target in aliases}
         self._live: dict[TagPath, int] = {}
         self._deleted: dict[TagPath, int] = {}
@@ -70,6 +74,7 @@ class Dictionary:
         later._live, later._deleted, later._below = dict(self._live), dict(self._deleted), dict(self._below)
         later.attributes = dict(self.attributes)
         later.attributes_ever = {name: set(rows) for name, rows in self.attributes_ever.items()}
+        later.link = self.link
         later.bits = {attribute: dict(bits) for attribute, bits in self.bits.items()}
         later._order, later._exclusive, later._owners = list(self._order), set(self._exclusive), dict(self._owners)
         later.put(rows)
@@ -110,6 +115,9 @@ class Dictionary:
             self.bits.setdefault(row.id, {})
             if row.is_live:
                 self.attributes[row.path] = row.id
+        elif row.kind == LINK:
+            self.link = row.id
+            self.bits.setdefault(row.id, {})
         elif row.kind == "bit":
             self.bits.setdefault(row.tag, {})[bit_of(row)] = row.id
         elif row.kind == "fact":
@@ -192,6 +200,10 @@ class Dictionary:
         """Returns the rows of attributes and of their bits, by name, including deleted attributes."""
         found = {row for name in names for row in self.attributes_ever.get(name, ())}
         return found | {bit for row in found for bit in self.bits[row].values()}
+
+    def rows_of_links(self) -> tuple[int, ...]:
+        """Returns the row of links and those of its bits."""
+        return self.link, *self.bits[self.link].values()
 
     def live_rows(self) -> Collection[int]:
         """Returns the ids of all live tags, in no order."""

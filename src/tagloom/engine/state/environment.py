@@ -9,19 +9,24 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tagloom.base.times import milliseconds_at
 from tagloom.engine import limits
 from tagloom.engine.attributes.attribute_leaves import AttributeLeaves
 from tagloom.engine.attributes.codes import is_textual, value_of_code, value_of_text
+from tagloom.engine.attributes.conditions import decoded_bits
 from tagloom.engine.attributes.text_numbers import TextNumbers
-from tagloom.engine.bitmaps import BitMap, buckets_of, from_bytes, holding
-from tagloom.engine.events.counts import NotCounted, count_days, merged
-from tagloom.engine.events.log import EventLog
+from tagloom.engine.bitmaps import BitMap, buckets_of, chunk_of, from_bytes, holding
+from tagloom.engine.events.counts import Moving, NotCounted, count_days, merged
+from tagloom.engine.events.log import EventLog, events_of_people
 from tagloom.engine.keys.directory import Directory
 from tagloom.engine.keys.hash_set import NO_HASHES, HashSet
-from tagloom.engine.keys.hashing import KeyHash
+from tagloom.engine.keys.hashing import Hashed, KeyHash
 from tagloom.engine.keys.points import PointCache, Share
 from tagloom.engine.limits import ORDINALS_PER_CHUNK
+from tagloom.engine.links.links import Links, moves_of
 from tagloom.engine.state.bitmap_cache import Index
 from tagloom.engine.state.dictionary import Dictionary, attribute_of, attribute_type
 from tagloom.engine.storage import Moved, Row, Snapshot, Stamp, State, Storage, Transaction
@@ -82,6 +87,7 @@ class EnvironmentState:
         self._leaves_of_attributes = AttributeLeaves(self.texts, self.row, self.index.peek, index_bytes_max // 4)
         self._known_texts: dict[tuple[int, int], str] = {}
         self.stamp = _UNKNOWN
+        self.links = Links()
         self._open: AbstractContextManager[Snapshot] | None = None
         self._snapshot: Snapshot | None = None
         self._leaves: dict[tuple[str, str], BitMap] = {}
@@ -208,6 +214,7 @@ class EnvironmentState:
                 self.event_log.clear()
                 self._points.clear()
                 self._clear_leaves()
+                self._load_links(snapshot, now.version)
                 self.beginnings += 1
             else:
                 changed: dict[int, BitMap] = {}
@@ -216,10 +223,47 @@ class EnvironmentState:
                 # A row that is not in the dictionary is an expiry row, which may have become live or not live.
                 if expiries := changed.keys() - self.dictionary.rows.keys():
                     self.dictionary.put_expiries(snapshot.expiries_of_ids(sorted(expiries)))
-                changed[EVENTS] = self.event_log.catch_up(snapshot, before.version)
+                changed[EVENTS] = self.event_log.catch_up(snapshot, before.version, self.links)
                 self._change_attributes(changed)
+                if self.dictionary.facts["superseded"] in changed:
+                    self.links.relinked_at = now.version
+                if people := changed.get(self.dictionary.link):
+                    links = self._links_of(people, snapshot)
+                    moves = moves_of(self.links, links)
+                    alone = BitMap([move.person for move in moves.parts])
+                    changed[EVENTS] |= self._relink(
+                        links, Moving(moves, events_of_people(snapshot, alone)), now.version
+                    )
                 self._notify(changed)
             self.state, self.stamp = state, now
+
+    def _load_links(self, snapshot: Snapshot, version: int) -> None:
+        rows = {row: BitMap() for row in self.dictionary.rows_of_links()}
+        for row, data in snapshot.chunks_of([*rows]):
+            rows[row] |= from_bytes(data)
+        people, codes = decoded_bits(rows[self.dictionary.link], self._bits_of_links(rows))
+        self.links.load(people, codes, version)
+
+    def _links_of(self, people: BitMap, snapshot: Snapshot) -> dict[int, int | None]:
+        """Returns the codes of the links of people, None for those who are not linked."""
+        found: dict[int, int | None] = {}
+        for bucket in buckets_of(people):
+            inside = chunk_of(people, bucket)
+            rows = {row: BitMap() for row in self.dictionary.rows_of_links()}
+            rows.update((row, from_bytes(data)) for row, data in snapshot.chunks_in(bucket, [*rows]))
+            linked = rows[self.dictionary.link] & inside
+            found.update(dict.fromkeys(inside))
+            some, codes = decoded_bits(linked, self._bits_of_links(rows))
+            found.update(zip(some.tolist(), codes.tolist(), strict=True))
+        return found
+
+    def _bits_of_links(self, rows: Mapping[int, BitMap]) -> dict[int, BitMap]:
+        return {bit: rows[row] for bit, row in self.dictionary.bits[self.dictionary.link].items()}
+
+    def _relink(self, links: Mapping[int, int | None], moving: Moving, version: int) -> BitMap:
+        """Changes links in memory, and moves the event counts. Returns the people whose counts may have changed."""
+        self.links.change(links, version)
+        return self.event_log.counts.move_people(moving)
 
     def _change_attributes(self, changed: dict[int, BitMap]) -> None:
         """Updates the leaves of attributes. Adds the people of each attribute with a change in any of its rows."""
@@ -265,6 +309,28 @@ class EnvironmentState:
     def row(self, row: int) -> BitMap:
         """Returns the people of a row. The bitmap must not be changed, nor kept after `read`."""
         return self._load(row, lambda: self.snapshot().chunks(row))
+
+    def find_newest(self, key: bytes) -> int | None:
+        """Returns the person whom a key means, linked or not; None for an unknown one. Cost: see `Directory.find`."""
+        found = self.directory.find(key, self.snapshot)
+        if found is None or key[:1] != b"v":
+            return found
+        superseded = self.fact("superseded")
+        if found not in superseded:
+            return found
+        self.check_may_wait()
+        every = BitMap(self.directory.find_all(key, self.snapshot)) - superseded
+        return every.max() if every else None
+
+    def find_root(self, key: bytes) -> int | None:
+        """Returns the root of the person whom a key means: the user, if the person is linked."""
+        found = self.find_newest(key)
+        return None if found is None else self.links.root(found)
+
+    def find_roots(self, hashes: Hashed) -> NDArray[np.int64]:
+        """Returns the roots of the people whom keys mean, by the hashes of the keys; -1 for unknown ones."""
+        found = self.directory.find_many(hashes, self.snapshot)
+        return self.links.roots(self.directory.newest(found, self.fact("superseded"), hashes, self.snapshot))
 
     def rows_of_person(self, ordinal: int, rows: Iterable[int]) -> set[int]:
         """Returns which of these rows an ordinal has. Cost: 0.1 us per row in memory, and one query for all others.
@@ -391,6 +457,10 @@ class EnvironmentState:
                 found[AttributeName(name)] = value
         return found
 
+    def code_in(self, attribute: int, own_rows: Collection[int]) -> int:
+        """Returns the code of an attribute, or of the link, of a person who is in these rows."""
+        return sum(1 << bit for bit, row in self.dictionary.bits[attribute].items() if row in own_rows)
+
     def value_in(self, attribute: int, own_rows: Collection[int]) -> AttributeValue | None:
         """Returns the value of an attribute of a person who is in these rows.
 
@@ -398,7 +468,7 @@ class EnvironmentState:
         """
         if attribute not in own_rows:
             return None
-        code = sum(1 << bit for bit, row in self.dictionary.bits[attribute].items() if row in own_rows)
+        code = self.code_in(attribute, own_rows)
         type = attribute_type(self.dictionary.rows[attribute])
         if not is_textual(type):
             return value_of_code(type, code)
@@ -467,6 +537,7 @@ class EnvironmentState:
             erased = self.fact("erased")
             for each in (slices for days in together.values() for slices in days.values()):
                 each.remove(erased)
+                each.move(self.links)
             if not self.event_log.counts.adopt(wanted, together):
                 self._replace_followed()
 
@@ -526,6 +597,8 @@ class EnvironmentState:
                 self.lock,
                 self.texts,
                 self.today,
+                self.links,
+                peek,
                 self.suppressed,
             )
 
@@ -561,8 +634,11 @@ class EnvironmentState:
             for draft in view.drafts:
                 for row_id, added, removed in (*draft.rows(), *draft.expiry_shifts(), *draft.attribute_shifts()):
                     self._change(row_id, added, removed, changed)
-            if view.recorded:
-                changed[EVENTS] = self.event_log.add(view.recorded)
+            changed[EVENTS] = self.event_log.add(view.recorded, self.links) if view.recorded else BitMap()
+            if self.dictionary.facts["superseded"] in changed:
+                self.links.relinked_at = view.state.version
+            if view.links.changed:
+                changed[EVENTS] |= self._relink(view.links.changed, view.moving, view.state.version)
             self._change_attributes(changed)
             self._notify(changed)
             self.suppressed = view.suppressed

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
+from tagloom.engine.attributes.conditions import decoded_bits
 from tagloom.engine.bitmaps import BitMap, from_bytes
 from tagloom.engine.state.dictionary import attribute_of
 from tagloom.engine.storage import ChunkChange, Row
@@ -35,11 +36,13 @@ def undo_values(
     draft: Draft,
     *,
     override: bool,
+    among: BitMap | None = None,
 ) -> Undone:
-    """Adds the undo of attribute values to a draft. Values of people in `gone` do not come back.
+    """Adds the undo of attribute values, or of links, to a draft. Values of people in `gone` do not come back.
 
     `places` are those that the versions changed; see `Snapshot.places_of`. `live` has whether an attribute is live
-    after the undo, if the undo changes that. Cost: as for the tags of an undo.
+    after the undo, if the undo changes that. If it is given, only the people in `among` change. Cost: as for the tags
+    of an undo.
     """
     skipped, conflicts = 0, set[int]()
     for attribute, (rows, buckets) in _places(places, view).items():
@@ -48,7 +51,7 @@ def undo_values(
         for bucket in buckets:
             places = sorted(row << 16 | bucket for row in rows)
             changes = sorted(view.tx.changes_of_places(places, min(undone)), key=lambda change: -change.version)
-            lost, won, spared, settled = _walk_back(iter(changes), undone, conflicts, override=override)
+            lost, won, spared, settled = _walk_back(iter(changes), undone, conflicts, among, override=override)
             held = {row: view.chunk(row, bucket) for row in lost.keys() | won.keys()}
             # Who does not lose the row of the attribute itself had a value before the undone versions.
             back = settled - lost.get(attribute, _NOBODY)
@@ -57,8 +60,26 @@ def undo_values(
             for row, present in held.items():
                 added, removed = won.get(row, _NOBODY) - present - unable, lost.get(row, _NOBODY) & present
                 shifts[row].append(Shift(added, removed - unable))
-        draft.shift_attribute(attribute, {row: _joined(each) for row, each in shifts.items() if each})
+        joined = {row: _joined(each) for row, each in shifts.items() if each}
+        if attribute == view.dictionary.link:
+            draft.shift_links(attribute, joined, _codes_after(joined, view))
+        else:
+            draft.shift_attribute(attribute, joined)
     return Undone(skipped, frozenset(conflicts))
+
+
+def _codes_after(shifts: Mapping[int, Shift], view: View) -> dict[int, int | None]:
+    """Returns the codes of the links that shifts change, by person; None for no link."""
+    people = BitMap.union(_NOBODY, *(some for shift in shifts.values() for some in shift))
+    after: dict[int, BitMap] = {}
+    for row in view.dictionary.rows_of_links():
+        added, removed = shifts.get(row, Shift(_NOBODY, _NOBODY))
+        after[row] = ((view.near(row, people) & people) - removed) | added
+    bits = {bit: after[row] for bit, row in view.dictionary.bits[view.dictionary.link].items()}
+    linked, codes = decoded_bits(after[view.dictionary.link], bits)
+    found: dict[int, int | None] = dict.fromkeys(people)
+    found.update(zip(linked.tolist(), codes.tolist(), strict=True))
+    return found
 
 
 def _joined(shifts: Sequence[Shift]) -> Shift:
@@ -80,7 +101,12 @@ def _places(places: Collection[int], view: View) -> dict[int, _Places]:
 
 
 def _walk_back(
-    changes: Iterator[ChunkChange], undone: frozenset[int], conflicts: set[int], *, override: bool
+    changes: Iterator[ChunkChange],
+    undone: frozenset[int],
+    conflicts: set[int],
+    among: BitMap | None,
+    *,
+    override: bool,
 ) -> tuple[dict[int, BitMap], dict[int, BitMap], BitMap, BitMap]:
     """Walks the rows of an attribute in one bucket back, by the changes of each version, newest first.
 
@@ -95,6 +121,8 @@ def _walk_back(
     for version, group in groupby(changes, lambda change: change.version):
         each = [(change.row, from_bytes(change.added), from_bytes(change.removed)) for change in group]
         people = BitMap.union(_NOBODY, *(some for _, added, removed in each for some in (added, removed)))
+        if among is not None:
+            people &= among
         for row, added, removed in each:
             every_lost[row] = (every_lost.get(row, _NOBODY) - removed) | added
             every_won[row] = (every_won.get(row, _NOBODY) - added) | removed

@@ -96,20 +96,27 @@ def _codes(
 def change_values(
     row: Row, ordinals: NDArray[np.uint32], codes: Codes, removed: BitMap, view: View, draft: Draft
 ) -> None:
-    """Gives these people, ascending, new values of an attribute, and removes the values of others.
+    """Gives people, ascending, new values of an attribute, and removes the values of others; see `value_shifts`."""
+    draft.shift_attribute(row.id, value_shifts(row.id, ordinals, codes, removed, view))
+
+
+def value_shifts(
+    attribute: int, ordinals: NDArray[np.uint32], codes: Codes, removed: BitMap, view: View
+) -> dict[int, Shift]:
+    """Returns how the rows of an attribute, or of links, change by new codes of people, and by codes that are removed.
 
     Cost: 20 ns per person and bit, and a bitmap operation per bit.
     """
     people = bitmap_of(ordinals)
-    had = view.near(row.id, touched) & touched if (touched := people | removed) else touched
+    had = view.near(attribute, touched) & touched if (touched := people | removed) else touched
     removed = removed & had
     touched = people | removed
-    shifts = {row.id: Shift(people - had, removed)}
-    for bit, bit_row in view.make_bits(row.id, bits_in(codes)).items():
+    shifts = {attribute: Shift(people - had, removed)}
+    for bit, bit_row in view.make_bits(attribute, bits_in(codes)).items():
         wanted = bitmap_of(ordinals[(codes >> np.uint64(bit)) & np.uint64(1) == 1])
         present = view.near(bit_row, touched) & touched
         shifts[bit_row] = Shift(wanted - present, present - wanted)
-    draft.shift_attribute(row.id, shifts)
+    return shifts
 
 
 def erase_values(people: BitMap, view: View, draft: Draft) -> None:

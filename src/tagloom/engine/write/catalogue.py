@@ -7,8 +7,7 @@ import msgspec
 
 from tagloom.base.problems import Problem
 from tagloom.engine.bitmaps import BitMap
-from tagloom.engine.keys.hash_set import HashSet
-from tagloom.engine.keys.hashing import KeyHash, key_of
+from tagloom.engine.keys.hashing import KeyHash
 from tagloom.engine.storage import Row
 from tagloom.engine.write.attribute_values import delete_attribute, put_attribute
 from tagloom.engine.write.diff import Diff, receipt_of
@@ -17,6 +16,7 @@ from tagloom.engine.write.erasure import (
     Hash,
     erase_people,
     known_people_to_erase,
+    named_hashes,
     people_to_erase,
     suppress,
     unsuppress,
@@ -201,7 +201,7 @@ def _moved(path: str, tag: TagPath, to: TagPath) -> TagPath:
 
 
 def erase(person: Person, view: View, key_hash: KeyHash, origin: Origin, at: str) -> Receipt:
-    """Erases a person for good: their tags, their facts, and their key."""
+    """Erases a person and everybody who is linked to them for good: their tags, their facts, and their keys."""
     found, draft = people_to_erase(person, view, key_hash), Draft()
     erase_people(found, view, draft)
     receipt = _done(draft, view, origin, "erase", at)
@@ -210,13 +210,12 @@ def erase(person: Person, view: View, key_hash: KeyHash, origin: Origin, at: str
 
 def delete_people(write: DeletePeople, view: View, key_hash: KeyHash, origin: Origin, at: str) -> Receipt:
     """Erases people, suppresses them, or removes them from the suppression list."""
-    draft, erased = Draft(), dict[int, Hash]()
+    draft, erased, changed = Draft(), dict[int, Hash](), 0
+    named = named_hashes(write.people, view, key_hash)
     if write.kind in ("delete", "both"):
         erased = known_people_to_erase(write.people, view, key_hash)
         erase_people(erased, view, draft)
     receipt = _done(draft, view, origin, DELETE_PEOPLE, at)
-    # Everybody who was erased is suppressed, also those whom `people` does not name.
-    named, changed = HashSet.of((*map(key_hash.one, map(key_of, write.people)), *erased.values())), 0
     if write.kind in ("suppress", "both"):
         changed = suppress(named, view)
     elif write.kind == "unsuppress":

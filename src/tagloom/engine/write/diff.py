@@ -55,6 +55,7 @@ def receipt_of(diff: Diff, version: int, batch: ResolvedBatch | None = None, **m
         conflicts=diff.conflicts,
         renewed=expiry_rows.renewed_count(diff.draft) if diff.draft.expiries else 0,
         attributes=diff.draft.attributes_changed,
+        linked=len(diff.draft.links),
         new_attributes=sum(1 for entry in diff.draft.entries if entry.kind == "attribute" and not entry.before),
         **told,  # type: ignore[arg-type]  # The values are the fields' own types.
         **more,  # type: ignore[arg-type]  # The values are the fields' own types.

@@ -16,21 +16,27 @@ from tagloom.engine.events.log import Recorded
 from tagloom.engine.keys.hashing import Hashed, Keyed, KeyHash, binary_array, key_of, visitors_among
 from tagloom.engine.write.draft import Draft, View
 from tagloom.engine.write.event_attributes import attributes_of_events
+from tagloom.engine.write.linking import Naming, link_events
 from tagloom.ports import limits as ports_limits
 from tagloom.words import limits
 from tagloom.words.changes import EVENTS, IDENTIFY, Origin
-from tagloom.words.events import FIXED_TYPES, Event, day_of
-from tagloom.words.people import Person
+from tagloom.words.events import ALIASED, FIXED_TYPES, Event, day_of
+from tagloom.words.identity import LinkRules
+from tagloom.words.people import KINDS, Ordinal, Person
 from tagloom.words.receipts import Receipt, Rejected
 from tagloom.words.rejections import rejected, too_many_event_types
 
 
 class EventWrite(NamedTuple):
-    """The events of one version, who records them, and the number of types from which on new types are rejected."""
+    """The events of one version, and who records them.
+
+    `types_max` is the number of types from which on new types are rejected. `links` are the rules of links.
+    """
 
     events: Sequence[Event]
     origin: Origin
     types_max: int
+    links: LinkRules
 
 
 class _Chosen(NamedTuple):
@@ -69,9 +75,10 @@ def record_events(writes: Sequence[EventWrite], view: View, key_hash: KeyHash, n
         receipt = _receipt(version, len(of_write), repeats, draft.new_people, refused)
         if suppressed:
             receipt = msgspec.structs.replace(receipt, suppressed=suppressed)
+        lines = [place - offset + 1 for place in of_write]
         if any(event.attributes for event in kept[begin:end]):
-            lines = [place - offset + 1 for place in of_write]
-            draft, ignored = attributes_of_events(kept[begin:end], lines, people.ordinals[begin:end], view, key_hash)
+            roots = view.links.roots(people.ordinals[begin:end].astype(np.int64)).astype(np.uint32)
+            draft, ignored = attributes_of_events(kept[begin:end], lines, roots, view, key_hash)
             if not draft.is_empty():
                 version = view.record(draft, write.origin, IDENTIFY, at)
             receipt = msgspec.structs.replace(
@@ -81,6 +88,13 @@ def record_events(writes: Sequence[EventWrite], view: View, key_hash: KeyHash, n
                 new_attributes=len(draft.entries),
                 ignored=ignored,
             )
+        naming = [
+            Naming(line, event, Ordinal(ordinal))
+            for line, event, ordinal in zip(lines, kept[begin:end], people.ordinals[begin:end].tolist(), strict=True)
+            if event.visitor is not None and event.person.kind == "user"
+        ]
+        if naming:
+            receipt = link_events(naming, write.links, write.origin, now, receipt, view, key_hash)
         receipts.append(receipt)
         offset += len(write.events)
         begin = end
@@ -113,14 +127,26 @@ def _which_suppressed(people: Sequence[Person], view: View, key_hash: KeyHash) -
 
 
 def _without_suppressed_visitors(events: list[Event], view: View, key_hash: KeyHash) -> list[Event]:
-    """Returns the events without the visitors beside their users who are on the suppression list."""
+    """Returns the events without the visitors beside their users who are on the suppression list.
+
+    The earlier id in an alias may also be the id of a user.
+    """
     visitors = {event.visitor for event in events if event.visitor is not None} if view.suppressed else ()
     if not visitors:
         return events
-    named = sorted(visitors)
-    which = _which_suppressed([Person("visitor", visitor) for visitor in named], view, key_hash)
-    refused = {visitor for visitor, is_refused in zip(named, which, strict=True) if is_refused}
-    return [msgspec.structs.replace(each, visitor=None) if each.visitor in refused else each for each in events]
+    named = [Person(kind, visitor) for visitor in visitors for kind in KINDS]
+    which = _which_suppressed(named, view, key_hash)
+    on_list = {person for person, is_on in zip(named, which, strict=True) if is_on}
+    return [msgspec.structs.replace(each, visitor=None) if _names_any(each, on_list) else each for each in events]
+
+
+def _names_any(event: Event, people: set[Person]) -> bool:
+    """Returns whether the visitor beside the user of an event is one of these people."""
+    if event.visitor is None:
+        return False
+    return Person("visitor", event.visitor) in people or (
+        event.type == ALIASED and Person("user", event.visitor) in people
+    )
 
 
 def _choose(
@@ -190,7 +216,8 @@ class _People:
         self.ordinals: NDArray[np.uint32] = found[np.array(of_events, np.int64)].astype(np.uint32)
         people = bitmap_of(np.sort(found).astype(np.uint32))
         everyone, with_events = view.fact("everyone"), view.fact("with_events")
-        self._missing = (people - view.near(everyone, people)) | made
+        linked = BitMap([each for each in people if view.links.find(each) is not None])
+        self._missing = ((people - view.near(everyone, people)) | made) - linked
         self._without_events = people - view.near(with_events, people)
         self._visitors = BitMap()
         if self._missing:

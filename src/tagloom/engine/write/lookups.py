@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from tagloom.engine.bitmaps import BitMap
+from tagloom.engine.bitmaps import BitMap, bitmap_of
 from tagloom.engine.keys.hash_set import HashSet
 from tagloom.engine.keys.hashing import Hashed, KeyHash
 from tagloom.engine.state.dictionary import Dictionary
@@ -38,12 +38,12 @@ class StateLookups:
         return self._environment.suppressed
 
     def ordinal_of(self, key: bytes) -> int | None:
-        """Returns the ordinal of one key."""
-        return self._environment.directory.find(key, self._environment.snapshot)
+        """Returns the root of the person of one key."""
+        return self._environment.find_root(key)
 
     def ordinals_of(self, hashes: Hashed) -> NDArray[np.int64]:
-        """Returns the ordinals of distinct keys, -1 for unknown ones."""
-        return self._environment.directory.find_many(hashes, self._environment.snapshot)
+        """Returns the roots of the people of distinct keys, -1 for unknown ones."""
+        return self._environment.find_roots(hashes)
 
     def nearest(self, tag: str) -> list[str]:
         """Returns known tags with similar names."""
@@ -76,7 +76,7 @@ class ReadLookups:
         return self._environment.read(self._state_lookups.suppressed)
 
     def ordinals_of(self, hashes: Hashed) -> NDArray[np.int64]:
-        """Returns the ordinals of distinct keys, -1 for unknown ones."""
+        """Returns the roots of the people of distinct keys, -1 for unknown ones."""
         return self._environment.read(lambda: self._state_lookups.ordinals_of(hashes))
 
     def nearest(self, tag: str) -> list[str]:
@@ -108,12 +108,13 @@ class TransactionLookups:
         return self._view.suppressed
 
     def ordinal_of(self, key: bytes) -> int | None:
-        """Returns the ordinal of one key."""
-        return self._view.find_hash(*self.key_hash.one(key))
+        """Returns the root of the person of one key."""
+        found = self._view.find_hash(*self.key_hash.one(key))
+        return None if found is None else self._view.links.root(found)
 
     def ordinals_of(self, hashes: Hashed) -> NDArray[np.int64]:
-        """Returns the ordinals of distinct keys, -1 for unknown ones."""
-        return self._view.find_hashes(hashes)
+        """Returns the roots of the people of distinct keys, -1 for unknown ones."""
+        return self._view.links.roots(self._view.find_hashes(hashes))
 
     def nearest(self, tag: str) -> list[str]:
         """Returns known tags with similar names."""
@@ -132,9 +133,9 @@ def holds(batch: ResolvedBatch, view: View) -> bool:
     """Returns whether a batch that was aggregated before a transaction has the same meaning in the transaction.
 
     It has another meaning when one of its paths now means another tag, is unknown to a closed catalogue, or is in
-    another exclusive or owned branch, when one of its attributes was created or deleted, or when one of its people was
-    erased or suppressed. Cost: nothing unless tags, keys or the suppression list changed, then some microseconds per
-    path.
+    another exclusive or owned branch, when one of its attributes was created or deleted, when one of its people was
+    erased, suppressed or linked, or when a link was changed or removed. Cost: nothing unless tags, keys or links
+    changed, then some microseconds per path.
     """
     begun, now = batch.begun, view.state
     if begun is None:
@@ -147,9 +148,15 @@ def holds(batch: ResolvedBatch, view: View) -> bool:
             return False
         if begun.is_closed != now.is_closed and any(each.known is None for each in batch.attribute_meanings.values()):
             return False
+    links = view.links.committed
+    if begun.version < links.relinked_at or view.links.is_relinked:
+        return False
+    linked = (links.people if begun.version < links.changed_at else BitMap()) | BitMap(view.links.changed)
+    if linked and (_names(batch, linked) or _made_linked(batch, linked, view)):
+        return False
     if begun.keys_generation == now.keys_generation:
         return True
-    return not (_names_erased(batch, view) or _names_suppressed(batch, view))
+    return not (_names(batch, view.committed(view.fact("erased"))) or _names_suppressed(batch, view))
 
 
 def _names_suppressed(batch: ResolvedBatch, view: View) -> bool:
@@ -162,24 +169,27 @@ def _names_suppressed(batch: ResolvedBatch, view: View) -> bool:
     new = now.minus(before)
     if any(new.among(block.hashes).any() for block in batch.newcomers.blocks):
         return True
-    found = view.find_hashes(new.hashes)
-    return _names(BitMap(found[found >= 0].tolist()), batch)
+    found = view.links.roots(view.find_hashes(new.hashes))
+    return _names(batch, BitMap(found[found >= 0].tolist()))
 
 
-def _names_erased(batch: ResolvedBatch, view: View) -> bool:
-    erased = view.committed(view.fact("erased"))
-    if not erased:
+def _names(batch: ResolvedBatch, people: BitMap) -> bool:
+    """Returns whether a batch names one of these people."""
+    if not people:
         return False
-    return _names(erased, batch)
-
-
-def _names(people: BitMap, batch: ResolvedBatch) -> bool:
-    """Returns whether a batch names any of these people."""
     # Ordinals from the base on are provisional ones of newcomers, which may now belong to other people.
-    people = people & BitMap(range(batch.newcomers.base))
-    return any(
-        people.intersect(each) for each in (batch.bare, batch.held, *batch.added.values(), *batch.removed.values())
-    )
+    known = people & BitMap(range(batch.newcomers.base))
+    of_attributes = (bitmap_of(each.ordinals) for each in batch.attributes)
+    named = (batch.bare, batch.held, *batch.added.values(), *batch.removed.values(), *of_attributes)
+    return any(known.intersect(each) for each in named)
+
+
+def _made_linked(batch: ResolvedBatch, linked: BitMap, view: View) -> bool:
+    """Returns whether one of the newcomers of a batch became known and is linked."""
+    if view.state.next_ordinal == batch.newcomers.base:
+        return False
+    found = (view.find_hashes(block.hashes) for block in batch.newcomers.blocks)
+    return any(linked.intersect(bitmap_of(np.unique(each[each >= 0]).astype(np.uint32))) for each in found)
 
 
 def _understood(path: TagPath, view: View) -> Meaning:

@@ -6,9 +6,11 @@ from tagloom.engine.attributes.attribute_leaves import find_meaning, rows_of
 from tagloom.engine.attributes.conditions import people_of
 from tagloom.engine.attributes.text_numbers import TextNumbers
 from tagloom.engine.bitmaps import BitMap
-from tagloom.engine.events.blocks import EventColumns
-from tagloom.engine.events.counts import NotCounted
+from tagloom.engine.events.blocks import NO_EVENTS, EventColumns
+from tagloom.engine.events.counts import Moving, NotCounted
+from tagloom.engine.events.log import of_roots
 from tagloom.engine.keys.points import Share
+from tagloom.engine.links.links import NO_MOVES
 from tagloom.engine.read import rule_bitmaps
 from tagloom.engine.state.dictionary import Dictionary
 from tagloom.engine.write.draft import Draft, View
@@ -35,6 +37,7 @@ class ViewBitmaps:
         self._shares: dict[Share, BitMap] = {}
         self._attributes: dict[HasAttribute, BitMap] = {}
         self._texts: TextNumbers | None = None
+        self._moving: Moving | None = None
         self.dictionary = dictionary
 
     def row(self, row: int) -> BitMap:
@@ -76,9 +79,12 @@ class ViewBitmaps:
 
         Raises: EventsNotCounted: nobody counted these events before the transaction.
         """
-        more = [recorded.columns for recorded in self._view.recorded] if self._drafts else []
+        if self._moving is None:
+            self._moving = self._view.moved() if self._drafts else Moving(NO_MOVES, NO_EVENTS)
         with self._view.lock:
-            found = _events(self._view, predicate, times, days, more)
+            links = self._view.links.committed
+            more = [of_roots(recorded.columns, links) for recorded in self._view.recorded] if self._drafts else []
+            found = _events(self._view, predicate, times, days, more, self._moving)
         # The drafts may erase people.
         return found & self.fact("everyone") if self._drafts else found
 
@@ -112,9 +118,11 @@ class ViewBitmaps:
         return [row.id for row in self.dictionary.subtree(today)]
 
 
-def _events(view: View, predicate: EventPredicate, times: int, days: int, more: Sequence[EventColumns]) -> BitMap:
+def _events(
+    view: View, predicate: EventPredicate, times: int, days: int, more: Sequence[EventColumns], moving: Moving
+) -> BitMap:
     try:
-        return view.event_log.counts.people_with(predicate, times, days, more)
+        return view.event_log.counts.people_with(predicate, times, days, more, moving)
     except NotCounted as missing:
         raise EventsNotCounted(
             f"The events '{predicate.event}' are not counted yet. Send the request again.", retry_after=1
@@ -162,7 +170,7 @@ def _by_tag(view: View, after: ViewBitmaps, drafts: Sequence[Draft]) -> tuple[li
     for draft in drafts:
         everyone |= BitMap.union(_NOBODY, *draft.attribute_people.values())
         for row, added, removed in draft.rows():
-            if row != view.fact("with_events"):
+            if row not in (view.fact("with_events"), view.fact("superseded")):
                 everyone |= added
                 everyone |= removed
             if row not in facts:

@@ -13,10 +13,12 @@ from tagloom.engine.state.dictionary import attribute_of
 from tagloom.engine.storage import ChunkChange, Entry, Row
 from tagloom.engine.write.attribute_undo import undo_values, wanted_rows
 from tagloom.engine.write.diff import Diff
-from tagloom.engine.write.draft import Draft, Shift, View, attribute_from, attribute_state, row_from, row_state
+from tagloom.engine.write.draft import Draft, Shift, View
 from tagloom.engine.write.exclusive_branches import spare_several
 from tagloom.engine.write.expire import ACTION as SWEEP
 from tagloom.engine.write.expiry_rows import set_expiry
+from tagloom.engine.write.link_undo import check_links, linked_after, strip_linked, users_after
+from tagloom.engine.write.row_states import attribute_from, attribute_state, row_from, row_state
 from tagloom.ports import limits
 from tagloom.ports.problems import ChangeNotFound, UndoConflict
 from tagloom.words import limits as words_limits
@@ -70,8 +72,8 @@ def check_versions(versions: Sequence[int], view: View) -> None:
         raise UndoConflict(f"Version {events[0]} recorded events, which cannot be undone.", version=events[0])
 
 
-def undo_diff(versions: Collection[int], view: View, *, override: bool = False) -> Diff:
-    """Returns the diff that undoes these versions.
+def undo_diff(versions: Collection[int], view: View, *, override: bool = False, among: BitMap | None = None) -> Diff:
+    """Returns the diff that undoes these versions, for all people or for those in `among`.
 
     Each tagging goes back to before the first undone version after the last other version that changed it; with
     `override`, to before the first undone version of all. Cost: the changes of the affected chunks, from the first of
@@ -80,18 +82,21 @@ def undo_diff(versions: Collection[int], view: View, *, override: bool = False) 
     undone = frozenset(versions)
     sweeps = frozenset(v for v in undone if (batch := view.tx.batch(v)) is not None and batch.action == SWEEP)
     draft = Draft()
-    entries = _composed(sorted(undone), sweeps, view)
+    entries = _composed(sorted(undone), sweeps, view) if among is None else {}
     back, born = _rows_back(entries, view)
     facts = {row: name for name, row in view.dictionary.facts.items()}
     gone = view.whole(view.fact("erased"))
     candidates = BitMap()
-    skipped = 0
-    conflicts: set[int] = set()
     moments = dict[int, int]()
     attributes = _attribute_entries(entries, view)
     live = {row: alive.is_live for row, (_, alive) in attributes.items()}
     places = {place for version in undone for place in view.tx.places_of(version)}
-    values = undo_values(undone, places, live, gone, view, draft, override=override)
+    of_links = {place for place in places if place >> 16 in view.dictionary.rows_of_links()}
+    values = undo_values(undone, of_links, {}, gone, view, draft, override=override, among=among)
+    skipped, conflicts = values.skipped, set(values.conflicts)
+    # Linked people have no tags and no attributes.
+    gone = gone | linked_after(draft, view)
+    values = undo_values(undone, places - of_links, live, gone, view, draft, override=override, among=among)
     skipped += values.skipped
     conflicts |= values.conflicts
     for (bucket, row), changes in _changes_by_chunk(undone, places, view, moments):
@@ -100,7 +105,7 @@ def undo_diff(versions: Collection[int], view: View, *, override: bool = False) 
             continue
         # Other changes of the fact `everyone` are no conflict: a person's tags decide whether they stay.
         spoiling = set[int]() if fact else conflicts
-        taken = _walk_back(row, changes, undone, sweeps, spoiling, override=override)
+        taken = _walk_back(row, changes, undone, sweeps, spoiling, among, override=override)
         lost, won, held = taken.lost, taken.won, _NOBODY
         if not taken.is_alone:
             held = view.chunk(row, bucket)
@@ -126,7 +131,9 @@ def undo_diff(versions: Collection[int], view: View, *, override: bool = False) 
     skipped += spared
     _put_entries_back(entries, back, born, view, draft)
     _put_attributes_back(attributes, view, draft)
+    strip_linked(draft, view)
     _update_facts(candidates, view, draft)
+    check_links(draft, view)
     tags = {row for row in draft.added.keys() | draft.removed.keys() if row not in facts}
     added = sum(len(draft.added[row]) for row in tags if row in draft.added)
     removed = sum(len(draft.removed[row]) for row in tags if row in draft.removed)
@@ -181,13 +188,14 @@ def _walk_back(
     undone: frozenset[int],
     sweeps: frozenset[int],
     conflicts: set[int],
+    among: BitMap | None,
     *,
     override: bool,
 ) -> _ChunkUndo:
     """Walks one chunk and its expiry rows back, by the changes of each version."""
     newest = next(changes)
     before = next(changes, None)
-    if before is None and newest.version in undone and newest.row == row:
+    if before is None and newest.version in undone and newest.row == row and among is None:
         return _ChunkUndo(from_bytes(newest.added), from_bytes(newest.removed), _NOBODY, _NOBODY, {}, is_alone=True)
     lost, won, spared, others, settled = BitMap(), BitMap(), BitMap(), BitMap(), BitMap()
     expiries: dict[int, BitMap] = {}
@@ -196,6 +204,8 @@ def _walk_back(
     for version, group in groupby(every, lambda change: change.version):
         each = [(change.row, from_bytes(change.added), from_bytes(change.removed)) for change in group]
         changed_people = BitMap.union(BitMap(), *(people for _, added, removed in each for people in (added, removed)))
+        if among is not None:
+            changed_people &= among
         if version not in undone:
             if not override:
                 others |= changed_people
@@ -364,8 +374,9 @@ def _put_attributes_back(attributes: dict[int, tuple[Row | None, Row]], view: Vi
 def _update_facts(candidates: BitMap, view: View, draft: Draft) -> None:
     """Updates the facts after an undo.
 
-    Removes the people who have no tags and no attributes after the undo, and no events. Adds the people whose tags or
-    attributes come back.
+    Removes the people who are linked, and those who have no tags and no attributes after the undo, no events, and
+    nobody who is linked to them. Adds the people whose tags or attributes come back, and those with events who are no
+    longer linked.
     """
     everyone, users, visitors = (view.fact(name) for name in ("everyone", "users", "visitors"))
     facts = set(view.dictionary.facts.values())
@@ -378,13 +389,19 @@ def _update_facts(candidates: BitMap, view: View, draft: Draft) -> None:
         staying |= view.near(with_events, candidates) & candidates
         for each in view.attributes().values():
             staying |= (view.near(each.id, candidates) & candidates) - _shift_of(each.id, draft).removed
-    leaving = candidates - staying
+        staying |= users_after(candidates, draft, view)
     coming = BitMap(draft.added.pop(everyone, BitMap()))
+    linked = linked_after(draft, view)
+    alone = BitMap(draft.links) - linked
+    active = view.near(view.fact("with_events"), alone) & alone
+    coming |= active - view.near(everyone, active) - view.near(view.fact("erased"), active)
+    newly_linked = BitMap(draft.links) & linked
+    leaving = (candidates - staying) | (view.near(everyone, newly_linked) & newly_linked)
     for row_id, people in draft.added.items():
         if row_id not in facts:
             coming |= people - view.near(everyone, people)
             leaving -= people
-    for attribute in draft.attributes:
+    for attribute in draft.attributes.keys() - {view.dictionary.link}:
         added = _shift_of(attribute, draft).added
         coming |= added - view.near(everyone, added)
         leaving -= added

@@ -23,6 +23,7 @@ from tagloom.words.changes import Change, Freed, Horizon, Version
 from tagloom.words.decisions import Because
 from tagloom.words.event_sources import EventSource, EventSourceDraft, RejectedMessage
 from tagloom.words.expiry import SPAN_PATTERN, Expiry, Moment, expiry_of, parse_expires_at, parse_ttl
+from tagloom.words.identity import IdentitySettings, LinkPolicy, ProofMode
 from tagloom.words.people import PersonRecord
 from tagloom.words.receipts import Mode
 from tagloom.words.retention import RETENTION_PATTERN
@@ -329,11 +330,30 @@ class NewSpace(_Body, frozen=True, kw_only=True):
     id: SlugText | UnsetType = UNSET
 
 
+class IdentityPatch(_Body, frozen=True, kw_only=True):
+    """The settings of links between visitors and users to change.
+
+    `policy`: whether the tags and attributes of a linked visitor go to the user (take), or are left out (leave).
+    `proof`: whether messages with a public write key need a proof of their user id. At most `visitors_per_day_max`
+    visitors are linked to one user on one day.
+    """
+
+    policy: LinkPolicy | UnsetType = UNSET
+    proof: ProofMode | UnsetType = UNSET
+    visitors_per_day_max: Annotated[int, Meta(ge=1, le=words_limits.VISITORS_PER_DAY_MAX)] | UnsetType = UNSET
+
+    def settings(self, stored: IdentitySettings) -> IdentitySettings:
+        """Returns the stored settings with these changes."""
+        changes = {name: value for name, value in msgspec.structs.asdict(self).items() if value is not UNSET}
+        return msgspec.structs.replace(stored, **changes)
+
+
 class EnvironmentPatch(_Body, frozen=True, kw_only=True):
-    """The catalogue (open, or closed: unknown tags are rejected), and the retention: `90d`, or `forever`."""
+    """The catalogue (open, or closed: unknown tags are rejected), the retention (`90d`, or `forever`), and identity."""
 
     catalogue: Literal["open", "closed"] | UnsetType = UNSET
     retention: RetentionText | UnsetType = UNSET
+    identity: IdentityPatch | UnsetType = UNSET
 
 
 class NewToken(_Body, frozen=True, kw_only=True):
@@ -393,12 +413,13 @@ class OverlapAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EnvironmentItem(msgspec.Struct, frozen=True, kw_only=True):
-    """One environment of a space."""
+    """One environment of a space. `identity` has the settings of links between visitors and users."""
 
     space: str
     name: str
     catalogue: Literal["open", "closed"]
     retention: str
+    identity: IdentitySettings
 
 
 class EnvironmentAnswer(EnvironmentItem, frozen=True, kw_only=True):

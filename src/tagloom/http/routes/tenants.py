@@ -78,9 +78,10 @@ TENANTS: tuple[Route, ...] = (
         path=E,
         handler=tenants.patch_environment,
         group="Tenants",
-        summary="Open or close the catalogue, or set the retention of history",
+        summary="Open or close the catalogue, or set the retention of history or how visitors are linked",
         description="In a closed catalogue a line with an unknown tag is rejected, with the nearest known tag. "
-        "A retention that deletes existing history needs delete_history=true. A dry run shows what it would delete.",
+        "A retention that deletes existing history needs delete_history=true. A dry run shows what it would delete. "
+        "The settings of identity apply to events that arrive after five seconds.",
         parameters=(
             Parameter(name="dry_run", description="Only show what it would delete.", kind="flag", default=False),
             Parameter(name="delete_history", description="Delete the older history.", kind="flag", default=False),

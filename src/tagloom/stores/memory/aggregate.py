@@ -83,19 +83,21 @@ class Batch:
     def read(self, part: Part) -> None:
         """Reads the next part."""
         self.rejected.extend(part.rejected)
-        self.held.update(person_of(key) for key in part.held)
+        self.held.update(self._state.meant(person_of(key)) for key in part.held)
         for doubt in part.doubts:
-            known = {person for person in map(person_of, doubt.keys) if person in self._state.ordinals}
+            meant = (self._state.meant(person_of(key)) for key in doubt.keys)
+            known = {person for person in meant if person in self._state.ordinals}
             self.held |= known
             if not known:
                 self.unknown_lines.append(doubt.line)
         mode = self._rules.mode
-        for number, person, wishes, expiry, cells in lines_of(part, removes=mode == "remove"):
+        for number, named, wishes, expiry, cells in lines_of(part, removes=mode == "remove"):
+            person = self._state.meant(named)
             assert not (cells and mode == "remove"), "in mode remove, lines have no attributes"
             self.named.setdefault(person)
             self.cells.decide_types(cells)
             wanted = [Wish(wish.text, wish.is_removal and mode in ("remove", "change")) for wish in wishes]
-            if person in self._suppressed:
+            if named in self._suppressed:
                 for wish in wanted:
                     self._understand(wish.text)
                 self.rejected.append(rejections.suppressed(number))

@@ -151,7 +151,7 @@ def with_attributes(
         for cell in found[: limits.ATTRIBUTES_PER_PERSON_MAX]:
             fault = cells.first_fault([cell])
             if fault is None:
-                cells.accept(events[line].person, [cell])
+                cells.accept(state.meant(events[line].person), [cell])
             else:
                 ignored.append(rejections.rejected(line, *fault))
         if len(found) > limits.ATTRIBUTES_PER_PERSON_MAX:

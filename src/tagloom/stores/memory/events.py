@@ -7,7 +7,7 @@ import msgspec
 
 from tagloom.stores.memory.state import LoggedEvent, State
 from tagloom.words import limits, rejections
-from tagloom.words.events import FIXED_TYPES, Event, EventTypeRecord, RecordedEvent, day_of
+from tagloom.words.events import ALIASED, FIXED_TYPES, Event, EventTypeRecord, RecordedEvent, day_of
 from tagloom.words.people import Ordinal, Person
 from tagloom.words.receipts import Rejected
 
@@ -35,7 +35,8 @@ def recorded(
         if event.person in suppressed:
             dropped += 1
             continue
-        if event.visitor is not None and Person("visitor", event.visitor) in suppressed:
+        earlier = [Person("visitor", event.visitor or ""), Person("user", event.visitor or "")]
+        if any(each in suppressed for each in earlier[: 2 if event.type == ALIASED else 1]):
             event = msgspec.structs.replace(event, visitor=None)
         day = draft.event_ids.get(event.id)
         if day is not None and today - day <= limits.EVENT_ID_DAYS:
@@ -82,5 +83,5 @@ def _count(draft: State, event: RecordedEvent) -> None:
 
 
 def events_of(state: State, ordinal: Ordinal) -> list[LoggedEvent]:
-    """Returns the events of a person, the last recorded first."""
-    return [each for each in reversed(state.events) if each.ordinal == ordinal]
+    """Returns the events of a person and of everybody linked to them, the last recorded first."""
+    return [each for each in reversed(state.events) if state.user_of(each.ordinal) == ordinal]

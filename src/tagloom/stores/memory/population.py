@@ -11,14 +11,16 @@ from typing import Any, NamedTuple, TypeVar, assert_never
 
 import msgspec
 
-from tagloom.base.text import plural
+from tagloom.base.text import plural, printable
 from tagloom.base.times import milliseconds_at
 from tagloom.ports import limits
 from tagloom.ports.problems import (
     ChangeNotFound,
     IdempotencyKeyReused,
     ImportSealed,
+    PersonLinked,
     PersonNotFound,
+    PersonNotLinked,
     PlanOutdated,
     StepTaken,
     TooManySuppressed,
@@ -32,12 +34,15 @@ from tagloom.ports.writes import (
     EditTag,
     ErasePerson,
     Expire,
+    JoinUsers,
+    LinkVisitor,
     MergeTags,
     MoveTag,
     PutAttribute,
     PutPerson,
     PutTag,
     RecordEvents,
+    Separate,
     Step,
     TagTribe,
     Undo,
@@ -48,14 +53,15 @@ from tagloom.stores.memory.aggregate import Batch
 from tagloom.stores.memory.attributes import attribute_deleted, attribute_put, with_attributes
 from tagloom.stores.memory.drafts import deleted, expired, merged, moved, not_found, tribe_tagged
 from tagloom.stores.memory.events import recorded
+from tagloom.stores.memory.links import linked_by_events, users_joined, visitor_linked
 from tagloom.stores.memory.preview import preview_of
 from tagloom.stores.memory.reads import Answers
 from tagloom.stores.memory.state import Effect, Record, State, difference, forgotten
 from tagloom.stores.memory.undo import undone
 from tagloom.words import limits as word_limits
 from tagloom.words import rejections, tags
-from tagloom.words.changes import DELETE_PEOPLE, EVENTS, IDENTIFY, Freed, Horizon, Origin, Version
-from tagloom.words.events import Event
+from tagloom.words.changes import DELETE_PEOPLE, EVENTS, IDENTIFY, LINK, Freed, Horizon, Origin, Version
+from tagloom.words.events import Event, day_of
 from tagloom.words.expiry import expiry_moment, moment_now
 from tagloom.words.people import Person
 from tagloom.words.problems import MirrorEmpty
@@ -86,6 +92,7 @@ class Committed(NamedTuple):
             new_people=len(effect.came),
             renewed=len(effect.renewed()),
             attributes=len(effect.values),
+            linked=len(effect.links),
             **{"unchanged": 0, "new_tags": entries, "new_attributes": attributes} | more,
         )
 
@@ -202,8 +209,7 @@ class MemoryPopulation(Answers):
             case Apply():
                 return self._apply(write, origin)
             case PutPerson(person):
-                if person in self._suppressed:
-                    raise rejections.person_suppressed()
+                self._refuse_suppressed(person)
                 draft = state.copy()
                 draft.create_person(person)
                 return self._commit(draft, "person", origin).receipt(unchanged=0)
@@ -234,13 +240,27 @@ class MemoryPopulation(Answers):
                 return self._tag_tribe(write, origin)
             case Undo(versions, override):
                 return self._undo(versions, origin, override=override)
-            case RecordEvents(events):
-                return self._record_events(events, origin, write.new_types_below())
+            case RecordEvents():
+                return self._record_events(write, origin)
+            case LinkVisitor(visitor, user, policy):
+                self._refuse_suppressed(Person("visitor", visitor), Person("user", user))
+                draft = visitor_linked(state, visitor, user, policy, self._day())
+                return self._commit(draft, LINK, origin).receipt()
+            case JoinUsers(user, into, policy):
+                self._refuse_suppressed(Person("user", user), Person("user", into))
+                draft = users_joined(state, user, into, policy, self._day())
+                return self._commit(draft, "join", origin).receipt()
+            case Separate(person):
+                return self._separate(person, origin)
             case Expire():
                 draft = expired(state, moment_now(self._now().timestamp()))
                 return self._commit(draft, "expiry", origin).receipt()
             case _:
                 assert_never(write)
+
+    def _refuse_suppressed(self, *people: Person) -> None:
+        if not self._suppressed.isdisjoint(people):
+            raise rejections.person_suppressed()
 
     def _changed(self, draft: State, action: str, origin: Origin) -> Receipt:
         draft.refuse_several()
@@ -343,21 +363,44 @@ class MemoryPopulation(Answers):
         if not self._state.is_known(person):
             raise PersonNotFound(f"There is no such {person.kind} here.")
         draft = self._state.copy()
-        self._erase_from(draft, person)
-        return self._commit(draft, "erase", origin, is_final=True).receipt(erased=1)
+        self._check_not_linked(draft, person)
+        erased = self._erase_from(draft, person)
+        return self._commit(draft, "erase", origin, is_final=True).receipt(erased=erased)
 
     @staticmethod
-    def _erase_from(draft: State, person: Person) -> None:
-        ordinal = draft.ordinals.pop(person)
-        del draft.people[ordinal], draft.tag_numbers[ordinal]
+    def _check_not_linked(state: State, person: Person) -> None:
+        if state.ordinals[person] in state.links:
+            user = printable(state.meant(person).id)
+            raise PersonLinked(f"This {person.kind} is linked to the user '{user}'. Erase the user.", user=user)
+
+    @staticmethod
+    def _erase_from(draft: State, person: Person) -> int:
+        """Erases a person with everybody who is linked to them. Returns their number."""
+        ordinal = draft.ordinals[person]
+        gone = {ordinal, *draft.linked_to(ordinal)}
+        for each in gone:
+            named = draft.people.pop(each)
+            if draft.ordinals.get(named) == each:
+                del draft.ordinals[named]
+        del draft.tag_numbers[ordinal]
         draft.prune_expiries()
         draft.values = {holding: value for holding, value in draft.values.items() if holding[0] != ordinal}
-        draft.events = tuple(each for each in draft.events if each.ordinal != ordinal)
+        draft.links = {each: link for each, link in draft.links.items() if each not in gone}
+        draft.events = tuple(each for each in draft.events if each.ordinal not in gone)
+        return len(gone)
 
     def _delete_people(self, write: DeletePeople, origin: Origin) -> Receipt:
-        named, draft = frozenset(write.people), self._state.copy()
-        known = [person for person in sorted(named) if draft.is_known(person)]
-        erased = known if write.kind in ("delete", "both") else []
+        state, draft = self._state, self._state.copy()
+        named, erased = set(write.people), 0
+        for person in write.people:
+            # Everybody who is linked to a named user is named, too, if the id still means them.
+            for each in state.linked_to(state.ordinals[person]) if person in state.ordinals else ():
+                if state.ordinals.get(state.people[each]) == each:
+                    named.add(state.people[each])
+        for person in sorted(set(write.people)) if write.kind in ("delete", "both") else ():
+            if person in draft.ordinals:
+                self._check_not_linked(draft, person)
+                erased += self._erase_from(draft, person) if draft.is_known(person) else 0
         suppressed = self._suppressed
         if write.kind in ("suppress", "both"):
             suppressed |= named
@@ -365,16 +408,13 @@ class MemoryPopulation(Answers):
             suppressed -= named
         if len(suppressed) > limits.PEOPLE_SUPPRESSED_MAX and suppressed > self._suppressed:
             raise TooManySuppressed(f"At most {limits.PEOPLE_SUPPRESSED_MAX} people can be suppressed.")
-        for person in erased:
-            self._erase_from(draft, person)
         done = self._commit(draft, DELETE_PEOPLE, origin, is_final=True)
         before, self._suppressed = self._suppressed, suppressed
-        return done.receipt(erased=len(erased), suppressed=len(before ^ suppressed))
+        return done.receipt(erased=erased, suppressed=len(before ^ suppressed))
 
-    def _record_events(self, events: Sequence[Event], origin: Origin, types_max: int) -> Receipt:
-        state = self._state
-        now = milliseconds_at(self._now())
-        draft, repeats, suppressed, rejected, kept = recorded(state, events, now, types_max, self._suppressed)
+    def _record_events(self, write: RecordEvents, origin: Origin) -> Receipt:
+        state, now, types_max = self._state, milliseconds_at(self._now()), write.new_types_below()
+        draft, repeats, suppressed, rejected, kept = recorded(state, write.events, now, types_max, self._suppressed)
         receipt = self._commit(draft, EVENTS, origin, is_final=True).receipt(
             events=draft.events_ever - state.events_ever,
             repeats=repeats,
@@ -382,15 +422,39 @@ class MemoryPopulation(Answers):
             rejected_count=len(rejected),
             rejected=rejected[: limits.REJECTED_PER_RECEIPT_MAX],
         )
-        identified, ignored = with_attributes(self._state, kept, is_closed=self._closed())
-        more = self._commit(identified, IDENTIFY, origin).receipt()
+        identified, of_attributes = with_attributes(self._state, kept, is_closed=self._closed())
+        receipts, ignored = [self._commit(identified, IDENTIFY, origin).receipt()], list(of_attributes)
+        left: Sequence[tuple[int, Event]] = [
+            (line, event) for line, event in kept.items() if event.visitor is not None and event.person.kind == "user"
+        ]
+        while left:
+            linked, left, of_links = linked_by_events(self._state, left, write.links, day_of(now))
+            receipts.append(self._commit(linked, LINK, origin).receipt())
+            ignored += of_links
         return msgspec.structs.replace(
             receipt,
-            version=more.version,
-            attributes=more.attributes,
-            new_attributes=more.new_attributes,
-            ignored=ignored[: limits.REJECTED_PER_RECEIPT_MAX],
+            version=self._state.version,
+            added=sum(each.added for each in receipts),
+            removed=sum(each.removed for each in receipts),
+            attributes=sum(each.attributes for each in receipts),
+            new_attributes=receipts[0].new_attributes,
+            linked=sum(each.linked for each in receipts),
+            ignored=tuple(sorted(ignored, key=lambda each: each.line)[: limits.REJECTED_PER_RECEIPT_MAX]),
         )
+
+    def _separate(self, person: Person, origin: Origin) -> Receipt:
+        state = self._state
+        ordinal = state.ordinals.get(person)
+        if ordinal is None or ordinal not in state.links:
+            raise PersonNotLinked(f"The {person.kind} '{printable(person.id)}' is not linked to a user.")
+        linking = next(record for record in reversed(self._history) if ordinal in record.effect.links)
+        if linking.version <= self._horizon:
+            raise self._too_old(linking.version)
+        has_user = any(state.people[each].kind == "user" for each in linking.effect.links if each in state.people)
+        whom = None if has_user else (ordinal, state.links[ordinal].target)
+        since = self._history[linking.version - 1 :]
+        draft, skipped, conflicts = undone(state, (linking.version,), since, whom=whom)
+        return self._undo_committed(self._commit(draft, "separate", origin), skipped, conflicts)
 
     def _edit(self, write: EditTag, tag: TagPath, to: TagPath, origin: Origin) -> Receipt:
         state, fields = self._state, write.given()
@@ -424,14 +488,21 @@ class MemoryPopulation(Answers):
         since = chosen[0] - 1 if chosen else len(self._history)
         draft, skipped, conflicts = undone(self._state, chosen, self._history[since:], override=override)
         done = self._commit(draft, "undo", origin, undoes=chosen)
+        return msgspec.structs.replace(
+            self._undo_committed(done, skipped, conflicts),
+            undoes=chosen[0] if len(chosen) == 1 else None,
+            undoes_count=0 if len(chosen) == 1 else len(chosen),
+        )
+
+    @staticmethod
+    def _undo_committed(done: Committed, skipped: int, conflicts: tuple[Version, ...]) -> Receipt:
+        """Returns the receipt of a committed undo."""
         return done.receipt(
             new_tags=0,
             new_attributes=0,
             people_removed=len(done.effect.went),
             skipped=skipped,
             conflicts=conflicts,
-            undoes=chosen[0] if len(chosen) == 1 else None,
-            undoes_count=0 if len(chosen) == 1 else len(chosen),
         )
 
     def find_versions(

@@ -14,6 +14,7 @@ from tagloom.ports.problems import ChangeNotFound, PersonNotFound, TagNotFound
 from tagloom.stores.memory.attributes import attribute_of, not_found_attribute, values_counted
 from tagloom.stores.memory.drafts import not_found
 from tagloom.stores.memory.events import events_of
+from tagloom.stores.memory.links import identities_of
 from tagloom.stores.memory.paging import chunks_of, cursor_of, read_cursor
 from tagloom.stores.memory.state import Entry, Number, Record, State, Tagging, seen_today
 from tagloom.words import tags
@@ -33,7 +34,7 @@ from tagloom.words.decisions import Because, Decision, Provenance, because_of
 from tagloom.words.event_rules import counter_of, is_of
 from tagloom.words.events import EventTypeRecord, PersonEvent, RecordedEvent, day_of
 from tagloom.words.expiry import Moment, moment_text, span_text
-from tagloom.words.people import Kind, Ordinal, Person, PersonRecord
+from tagloom.words.people import KINDS, Kind, Ordinal, Person, PersonRecord
 from tagloom.words.retention import HistoryCompacted
 from tagloom.words.rules import All, Definition, Facts, HasTag, is_member, reasons, takes
 from tagloom.words.tags import TagPath, is_at_or_below
@@ -112,11 +113,17 @@ class Answers:
         return Horizon(version=self._horizon, at=self._history[self._horizon - 1].at)
 
     def find_person(self, person: Person, *, as_of: Version | None = None) -> PersonRecord | None:
-        state, ordinal = self._as_of(as_of), self._state.ordinals.get(person)
-        if ordinal is None or ordinal not in state.tag_numbers:
+        state = self._as_of(as_of)
+        named = (state if as_of is None else self._states[as_of]).ordinals.get(person)
+        ordinal = None if named not in self._state.people else state.user_of(named)
+        # The user of then can be erased since.
+        if ordinal is None or ordinal not in state.tag_numbers or ordinal not in self._state.people:
             return None
-        attributes = plain_attributes(state.attributes_of(ordinal))
-        return structs.replace(self._person_record(state, ordinal), attributes=attributes)
+        return structs.replace(
+            self._person_record(state, ordinal),
+            attributes=plain_attributes(state.attributes_of(ordinal)),
+            identities=identities_of(state, ordinal, self._state),
+        )
 
     def list_people(
         self,
@@ -134,12 +141,14 @@ class Answers:
         state = self._state
         last = int(read_cursor("people", cursor)) if cursor else -1
         found = []
+        kinds = KINDS if kind is None else (kind,)
+        named = {state.find_ordinal(Person(each, search)) for each in kinds}
         inside = None if tribe is None else set(state.members(tribe, tribes, self._day()))
         for ordinal in state.everyone() if tag is None else state.people_with(state.resolve(tag), match):
             if inside is not None and ordinal not in inside:
                 continue
             id = state.people[ordinal].id
-            fits = {"exact": id == search, "prefix": id.startswith(search), "substring": search in id}[search_match]
+            fits = {"exact": ordinal in named, "prefix": id.startswith(search), "substring": search in id}[search_match]
             if ordinal > last and kind in (None, state.people[ordinal].kind) and fits:
                 found.append(ordinal)
         records = tuple(self._person_record(state, ordinal) for ordinal in found[:limit])
@@ -371,7 +380,7 @@ class Answers:
     def decide(
         self, person: Person, tribes: Mapping[str, Definition], *, because: bool, context: Context = NO_CONTEXT
     ) -> Decision:
-        state = self._state
+        state, person = self._state, self._state.meant(person)
         ordinal = state.ordinals.get(person)
         events = () if ordinal is None else state.event_facts().get(ordinal, ())
         counter, attributes = counter_of(events, self._day()), state.attributes_of(ordinal)
@@ -403,12 +412,18 @@ class Answers:
 
     # Reads of events.
 
+    def _known(self, person: Person) -> Ordinal:
+        """Returns the ordinal that an id means. Raises: PersonNotFound."""
+        ordinal = self._state.find_ordinal(person)
+        if ordinal is None or ordinal not in self._state.tag_numbers:
+            raise PersonNotFound(f"There is no such {person.kind} here.")
+        return ordinal
+
     def list_events(self, person: Person, *, limit: int, cursor: str | None = None) -> Page[RecordedEvent]:
         state = self._state
         before = int(read_cursor("events", cursor)) if cursor else state.events_ever
-        if not state.is_known(person):
-            raise PersonNotFound(f"There is no such {person.kind} here.")
-        found = [each for each in events_of(state, state.ordinals[person]) if each.place < before]
+        ordinal = self._known(person)
+        found = [each for each in events_of(state, ordinal) if each.place < before]
         shown = tuple(each.event for each in found[:limit])
         return Page(shown, cursor_of("events", str(found[limit - 1].place)) if len(found) > limit else None)
 
@@ -417,31 +432,27 @@ class Answers:
     ) -> Page[PersonEvent]:
         state = self._state
         before = int(read_cursor("events", cursor)) if cursor else state.events_ever
-        people = {ordinal: person for person, ordinal in state.ordinals.items()}
         found = [
             each
             for each in reversed(state.events)
             if each.place < before and actor in (None, self._history[each.event.version - 1].origin.actor)
         ]
-        shown = tuple(PersonEvent(people[each.ordinal], each.event) for each in found[:limit])
+        shown = tuple(PersonEvent(state.people[each.ordinal], each.event) for each in found[:limit])
         return Page(shown, cursor_of("events", str(found[limit - 1].place)) if len(found) > limit else None)
 
     def stream_events(
         self, selection: EventSelection, tribes: Mapping[str, Definition]
     ) -> tuple[Version, Iterator[Sequence[PersonEvent]]]:
         state = self._state
-        people = {ordinal: person for person, ordinal in state.ordinals.items()}
-        chosen: set[Person] | None = None
+        chosen: set[Ordinal] | None = None
         if selection.person is not None:
-            if not state.is_known(selection.person):
-                raise PersonNotFound(f"There is no such {selection.person.kind} here.")
-            chosen = {selection.person}
+            chosen = {self._known(selection.person)}
         elif selection.tribe is not None:
-            chosen = {person for chunk in self.members(selection.tribe, tribes)[1] for person in chunk}
+            chosen = set(state.members(selection.tribe, tribes, self._day()))
         found = [
-            PersonEvent(people[each.ordinal], each.event)
+            PersonEvent(state.people[each.ordinal], each.event)
             for each in state.events
-            if (chosen is None or people[each.ordinal] in chosen)
+            if (chosen is None or state.user_of(each.ordinal) in chosen)
             and (selection.since is None or each.event.at >= selection.since)
             and (selection.until is None or each.event.at < selection.until)
             and (selection.event is None or is_of(each.event.type, selection.event))
@@ -537,8 +548,9 @@ class Answers:
             taggings = any(n in numbers and ordinal in (None, o) for o, n in touched)
             taggings |= any(n in numbers and ordinal == o for o, n in effect.expiries)
             entries = ordinal is None and not numbers.isdisjoint(effect.entries)
-            with_values = {o for o, _ in effect.values} if record.version > self._horizon else set[Ordinal]()
-            changed = effect.came | effect.went | with_values
+            changed = effect.came | effect.went
+            if record.version > self._horizon:
+                changed = changed.union(effect.links, (o for o, _ in effect.values))
             itself = named is None and (ordinal is None or ordinal in changed)
             if taggings or entries or itself:
                 found.append(self._change(state, record, ordinal, numbers))

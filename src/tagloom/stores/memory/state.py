@@ -51,10 +51,18 @@ class AttributeEntry(msgspec.Struct, frozen=True):
     is_live: bool = True
 
 
+class Link(msgspec.Struct, frozen=True):
+    """The link of a person to a user. `day` is in days since 1970."""
+
+    target: Ordinal
+    day: int
+    is_proven: bool = False
+
+
 class Effect(msgspec.Struct, frozen=True):
     """The difference that one version made.
 
-    Entries, aliases, expiries, attributes and values are pairs of before and after.
+    Entries, aliases, expiries, attributes, values and links are pairs of before and after.
     """
 
     added: frozenset[Tagging]
@@ -66,10 +74,11 @@ class Effect(msgspec.Struct, frozen=True):
     expiries: dict[Tagging, tuple[Moment, Moment]]
     attributes: dict[Number, tuple[AttributeEntry | None, AttributeEntry]]
     values: dict[Holding, tuple[AttributeValue | None, AttributeValue | None]]
+    links: dict[Ordinal, tuple[Link | None, Link | None]]
 
     def is_nothing(self) -> bool:
         of_tags = (self.added, self.removed, self.came, self.went, self.entries, self.aliases, self.expiries)
-        return not any((*of_tags, self.attributes, self.values))
+        return not any((*of_tags, self.attributes, self.values, self.links))
 
     def renewed(self) -> set[Tagging]:
         """Returns the taggings that stay but have another expiry than before."""
@@ -96,7 +105,10 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LoggedEvent(msgspec.Struct, frozen=True):
-    """An event of the log, with its person. `place` is the number of events that were ever recorded before it."""
+    """An event of the log, with the person that it names. This is a visitor also after their link to a user.
+
+    `place` is the number of events that were ever recorded before it.
+    """
 
     place: int
     ordinal: Ordinal
@@ -106,11 +118,13 @@ class LoggedEvent(msgspec.Struct, frozen=True):
 class State:
     """The environment at one version. A committed state never changes.
 
-    `people` has everybody who was ever known and is not erased; `tag_numbers` has the people who are known now, with
-    their tags. `expiries` has the moment at which a tagging expires, if it has one. `attributes` is the catalogue of
-    attributes. `values` has the values of attributes, which only known people and live attributes have. `events` is the
-    event log, in the order of recording. `event_ids` has the ids of all events that were ever recorded, with the day of
-    their recording. `event_types` counts all events that were ever recorded.
+    `people` has everybody who was ever known or linked and is not erased; `tag_numbers` has the people who are known
+    now, with their tags. `ordinals` has the newest ordinal of each id: a visitor id that began again has earlier ones.
+    `links` has the people who are linked to a user. They are not known, and their users are. `expiries` has the moment
+    at which a tagging expires, if it has one. `attributes` is the catalogue of attributes. `values` has the values of
+    attributes, which only known people and live attributes have. `events` is the event log, in the order of recording.
+    `event_ids` has the ids of all events that were ever recorded, with the day of their recording. `event_types` counts
+    all events that were ever recorded.
     """
 
     def __init__(self) -> None:
@@ -124,6 +138,7 @@ class State:
         self.expiries: dict[Tagging, Moment] = {}
         self.attributes: dict[Number, AttributeEntry] = {}
         self.values: dict[Holding, AttributeValue] = {}
+        self.links: dict[Ordinal, Link] = {}
         self.events: tuple[LoggedEvent, ...] = ()
         self.events_ever = 0
         self.event_ids: dict[str, int] = {}
@@ -136,7 +151,7 @@ class State:
         other.version, other.people_ever = self.version, self.people_ever
         other.people, other.ordinals, other.tag_numbers = dict(self.people), dict(self.ordinals), dict(self.tag_numbers)
         other.entries, other.aliases, other.expiries = dict(self.entries), dict(self.aliases), dict(self.expiries)
-        other.attributes, other.values = dict(self.attributes), dict(self.values)
+        other.attributes, other.values, other.links = dict(self.attributes), dict(self.values), dict(self.links)
         other.events, other.events_ever = self.events, self.events_ever
         other.event_ids, other.event_types = dict(self.event_ids), dict(self.event_types)
         return other
@@ -271,16 +286,46 @@ class State:
     # People.
 
     def create_person(self, person: Person) -> Ordinal:
-        """Makes a person known and returns their ordinal."""
-        if person not in self.ordinals:
-            ordinal = Ordinal(self.people_ever)
-            self.people_ever += 1
-            self.ordinals[person], self.people[ordinal] = ordinal, person
-        self.tag_numbers.setdefault(self.ordinals[person], frozenset())
-        return self.ordinals[person]
+        """Makes a person known, unless they are linked, and returns the newest ordinal of the id."""
+        ordinal = self.ordinals[person] if person in self.ordinals else self.begin(person)
+        if ordinal not in self.links:
+            self.tag_numbers.setdefault(ordinal, frozenset())
+        return ordinal
+
+    def begin(self, person: Person) -> Ordinal:
+        """Gives an id a new ordinal and returns it. The person with the ordinal is not known yet."""
+        ordinal = Ordinal(self.people_ever)
+        self.people_ever += 1
+        self.ordinals[person], self.people[ordinal] = ordinal, person
+        return ordinal
+
+    def user_of(self, ordinal: Ordinal) -> Ordinal:
+        """Returns the user of a linked person, and anybody else themselves."""
+        return self.links[ordinal].target if ordinal in self.links else ordinal
+
+    def linked_to(self, user: Ordinal) -> list[Ordinal]:
+        """Returns the people who are linked to a user, in the order in which the ordinals were assigned."""
+        return sorted(ordinal for ordinal, link in self.links.items() if link.target == user)
+
+    def find_ordinal(self, person: Person) -> Ordinal | None:
+        """Returns the ordinal that an id means. The id of a linked person means the user."""
+        ordinal = self.ordinals.get(person)
+        return None if ordinal is None else self.user_of(ordinal)
+
+    def strip_linked(self) -> None:
+        """Removes the people who are linked from the known ones, with their tags and values."""
+        self.tag_numbers = {o: numbers for o, numbers in self.tag_numbers.items() if o not in self.links}
+        self.values = {holding: value for holding, value in self.values.items() if holding[0] not in self.links}
+        self.prune_expiries()
+
+    def meant(self, person: Person) -> Person:
+        """Returns the person that an id means: the user of a linked person."""
+        ordinal = self.find_ordinal(person)
+        return person if ordinal is None else self.people[ordinal]
 
     def is_known(self, person: Person) -> bool:
-        return self.ordinals.get(person) in self.tag_numbers
+        """Returns whether the person that an id means is known."""
+        return self.find_ordinal(person) in self.tag_numbers
 
     def everyone(self) -> list[Ordinal]:
         """Returns the ordinals of all known people, in the order in which the ordinals were assigned."""
@@ -346,12 +391,15 @@ class State:
         ]
 
     def event_facts(self) -> dict[Ordinal, tuple[EventFact, ...]]:
-        """Returns the events of each person, as rules see them. The events of people erased since do not count."""
+        """Returns the events of each person, as rules see them. The events of people erased since do not count.
+
+        The events of a linked person are those of the user.
+        """
         found: dict[Ordinal, tuple[EventFact, ...]] = {}
         for ordinal, event in ((each.ordinal, each.event) for each in self.events):
             if ordinal in self.words.people:
-                fact = EventFact(event.type, day_of(event.at), event.properties)
-                found[ordinal] = (*found.get(ordinal, ()), fact)
+                fact, user = EventFact(event.type, day_of(event.at), event.properties), self.user_of(ordinal)
+                found[user] = (*found.get(user, ()), fact)
         return found
 
     def people_with(self, tag: TagPath, match: Match) -> list[Ordinal]:
@@ -393,6 +441,11 @@ def difference(before: State, after: State) -> Effect:
             for holding in before.values.keys() | after.values.keys()
             if before.values.get(holding) != after.values.get(holding)
         },
+        {
+            ordinal: (before.links.get(ordinal), after.links.get(ordinal))
+            for ordinal in before.links.keys() | after.links.keys()
+            if before.links.get(ordinal) != after.links.get(ordinal)
+        },
     )
 
 
@@ -415,10 +468,10 @@ def forgotten(history: Sequence[Record], then: State) -> list[Record]:
     """Returns the records of a history that is compacted up to the state `then`.
 
     Each record keeps its changes of the catalogue. Of its other changes, it keeps the last addition of each tagging,
-    person, expiry and value that exists in `then`.
+    person, expiry, value and link that exists in `then`.
     """
     taggings = {(o, n) for o, numbers in then.tag_numbers.items() for n in numbers}
-    people, expiries, values = set(then.tag_numbers), dict(then.expiries), dict(then.values)
+    people, expiries, values, links = set(then.tag_numbers), dict(then.expiries), dict(then.values), dict(then.links)
     found: list[Record] = []
     for record in reversed(history):
         effect = record.effect
@@ -432,6 +485,7 @@ def forgotten(history: Sequence[Record], then: State) -> list[Record]:
             expiries={tagging: (0, expiries[tagging]) for tagging in effect.expiries if tagging in expiries},
             attributes=effect.attributes,
             values={holding: (None, values[holding]) for holding in effect.values if holding in values},
+            links={ordinal: (None, links[ordinal]) for ordinal in effect.links if ordinal in links},
         )
         taggings -= kept.added
         people -= kept.came
@@ -439,5 +493,7 @@ def forgotten(history: Sequence[Record], then: State) -> list[Record]:
             del expiries[tagging]
         for holding in kept.values:
             del values[holding]
+        for ordinal in kept.links:
+            del links[ordinal]
         found.append(msgspec.structs.replace(record, effect=kept))
     return found[::-1]

@@ -22,6 +22,7 @@ from tagloom.stores.memory.imports import MemoryImportBook
 from tagloom.stores.memory.syncs import MemorySyncBook
 from tagloom.words.accounts import AuditEntry, Token
 from tagloom.words.changes import Origin
+from tagloom.words.identity import IdentitySettings
 from tagloom.words.tenants import ENVIRONMENT_NAMES, Environment, Organization, Space
 from tagloom.words.tribes import Board, Tribe, TribeChange
 
@@ -108,6 +109,15 @@ class MemoryControl(MemoryImportBook, MemorySyncBook, MemoryEventSources):
     def put_retention(self, space: str, name: str, seconds: int, audit: Sequence[AuditEntry] = ()) -> Environment:
         with self._lock:
             changed = msgspec.structs.replace(self.get_environment(space, name), retention_seconds=seconds)
+            self._environments[space, name] = changed
+            self._tell(audit)
+            return changed
+
+    def put_identity(
+        self, space: str, name: str, settings: IdentitySettings, audit: Sequence[AuditEntry] = ()
+    ) -> Environment:
+        with self._lock:
+            changed = msgspec.structs.replace(self.get_environment(space, name), identity=settings)
             self._environments[space, name] = changed
             self._tell(audit)
             return changed

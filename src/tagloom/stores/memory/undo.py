@@ -1,13 +1,13 @@
 """The undo of the oracle, which reads the records of the history one by one."""
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from typing import NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
 from tagloom.ports import limits
 from tagloom.ports.problems import UndoConflict
-from tagloom.stores.memory.state import AttributeEntry, Effect, Entry, Holding, Number, Record, State, Tagging
+from tagloom.stores.memory.state import AttributeEntry, Effect, Entry, Holding, Link, Number, Record, State, Tagging
 from tagloom.words import rejections
 from tagloom.words.attributes import AttributeValue
 from tagloom.words.changes import EVENTS, Version
@@ -23,20 +23,21 @@ Born: TypeAlias = dict[Number, tuple[Listed | None, Listed]]
 
 
 class _Touch(NamedTuple):
-    """The change of a tagging, a value or a person by one version.
+    """The change of a tagging, a value, a link or a person by one version.
 
     `is_added` is true for an addition of a tagging or a person. It is false for a removal, for a version that only
-    changed the expiry, and for values.
+    changed the expiry, and for values and links.
     """
 
     version: Version
     is_added: bool
     expiry_before: Moment = 0
     value_before: AttributeValue | None = None
+    link_before: Link | None = None
 
 
 class _Spared:
-    """The taggings and values that an undo does not change."""
+    """The taggings, values and links that an undo does not change."""
 
     def __init__(self) -> None:
         self.skipped = 0
@@ -44,14 +45,25 @@ class _Spared:
 
 
 def undone(
-    state: State, versions: Sequence[Version], history: Sequence[Record], *, override: bool
+    state: State,
+    versions: Sequence[Version],
+    history: Sequence[Record],
+    *,
+    override: bool = False,
+    whom: Collection[Ordinal] | None = None,
 ) -> tuple[State, int, tuple[Version, ...]]:
     """Returns the state after the undo of some versions, the number of skipped taggings, and the conflicting versions.
 
-    A tagging or a value is skipped when a version that is not undone changed it after one that is, or when its person
-    was erased, or its tag or attribute deleted.
+    A tagging, a value or a link is skipped when a version that is not undone changed it after one that is. A tagging or
+    a value is also skipped when its person was erased or is linked after the undo, or its tag or attribute was deleted.
+    With `whom`, only what the versions did to these people is undone.
     """
     wanted = frozenset(versions)
+    if whom is not None:
+        history = [
+            msgspec.structs.replace(record, effect=_only(record.effect, whom)) if record.version in wanted else record
+            for record in history
+        ]
     for record in history:
         if record.version in wanted and record.is_final:
             what = "recorded events" if record.action == EVENTS else "erased a person"
@@ -67,14 +79,18 @@ def undone(
         if targets[0] is not None:
             draft.aliases[path] = targets[0]
 
+    spared = _Spared()
+    _undo_links(state, draft, history, wanted, spared, override=override)
     known = {o: _touches(history, lambda e, o=o: (o in e.came, o in e.went)) for o in _people(history, wanted)}  # type: ignore[misc]  # Bound at once.
     first_of_people = {o: _first(touches, wanted, override=override) for o, touches in known.items()}
-    for ordinal, first in first_of_people.items():
-        if first is not None and not first.is_added and ordinal in draft.people:
+    had_events = {each.ordinal for each in state.events} & (state.links.keys() - draft.links.keys())
+    known_before = {o for o, first in first_of_people.items() if first is not None and not first.is_added}
+    for ordinal in had_events | known_before:
+        if _is_alone(draft, ordinal):
             draft.tag_numbers.setdefault(ordinal, frozenset())
-    spared = _Spared()
     _undo_taggings(state, draft, born, history, wanted, spared, override=override)
     _undo_values(state, draft, born_attributes, history, wanted, spared, override=override)
+    draft.strip_linked()
     spared.skipped += _spare_several(draft, state, {number: alive for number, (_, alive) in born.items()})
     _remove_people(draft, {o for o, first in first_of_people.items() if first is not None and first.is_added})
     _settle(draft.entries, born, {number for numbers in draft.tag_numbers.values() for number in numbers})
@@ -83,6 +99,7 @@ def undone(
     wrong = draft.contradiction()
     if wrong:
         raise UndoConflict(f"This cannot be undone: {wrong}.")
+    _refuse_broken_links(draft)
     return draft, spared.skipped, tuple(sorted(spared.conflicts)[: limits.VERSIONS_NAMED_MAX])
 
 
@@ -109,7 +126,7 @@ def _undo_taggings(
             entry = born[number][1] if number in born else draft.entries[number]
             if is_borne:
                 draft.tag_numbers[ordinal] -= {number}
-            elif ordinal in draft.people and entry.is_live:
+            elif _is_alone(draft, ordinal) and entry.is_live:
                 draft.tag_numbers[ordinal] = draft.tag_numbers.get(ordinal, frozenset()) | {number}
                 draft.set_expiry(tagging, first.expiry_before)
             else:
@@ -142,13 +159,74 @@ def _undo_values(
             entry = born[number][1] if number in born else draft.attributes[number]
             if first.value_before is None:
                 del draft.values[holding]
-            elif ordinal in draft.people and entry.is_live:
+            elif _is_alone(draft, ordinal) and entry.is_live:
                 draft.values[holding] = first.value_before
                 draft.tag_numbers.setdefault(ordinal, frozenset())
             else:
                 is_spared = True
         spared.skipped += is_spared
         spared.conflicts |= others
+
+
+def _undo_links(
+    state: State,
+    draft: State,
+    history: Sequence[Record],
+    wanted: Container[Version],
+    spared: _Spared,
+    *,
+    override: bool,
+) -> None:
+    for ordinal in {ordinal for record in history if record.version in wanted for ordinal in record.effect.links}:
+        touches = [
+            _Touch(record.version, False, link_before=record.effect.links[ordinal][0])
+            for record in history
+            if ordinal in record.effect.links
+        ]
+        others = set[Version]() if override else _others_since(touches, wanted)
+        is_spared = bool(others)
+        first = _first(touches, wanted, override=override)
+        if first is not None and first.link_before != state.links.get(ordinal):
+            if first.link_before is None:
+                del draft.links[ordinal]
+            elif ordinal in draft.people:
+                draft.links[ordinal] = first.link_before
+            else:
+                is_spared = True
+        spared.skipped += is_spared
+        spared.conflicts |= others
+
+
+def _refuse_broken_links(draft: State) -> None:
+    """Raises: UndoConflict: a link has no user, or an earlier visitor of an id is not linked."""
+    for ordinal, link in draft.links.items():
+        if link.target not in draft.tag_numbers:
+            name = draft.people[ordinal].id
+            raise UndoConflict(f"This cannot be undone: '{name}' would be linked to somebody who is not known.")
+    for ordinal, person in draft.people.items():
+        if ordinal not in draft.links and draft.ordinals.get(person) != ordinal:
+            raise UndoConflict(f"This cannot be undone: the visitor id '{person.id}' has begun again.")
+
+
+def _is_alone(draft: State, ordinal: Ordinal) -> bool:
+    """Returns whether a person is neither erased nor linked."""
+    return ordinal in draft.people and ordinal not in draft.links
+
+
+def _only(effect: Effect, whom: Collection[Ordinal]) -> Effect:
+    """Returns what a version did to some people."""
+    return Effect(
+        added=frozenset(tagging for tagging in effect.added if tagging[0] in whom),
+        removed=frozenset(tagging for tagging in effect.removed if tagging[0] in whom),
+        came=effect.came & frozenset(whom),
+        went=effect.went & frozenset(whom),
+        entries={},
+        aliases={},
+        expiries={tagging: change for tagging, change in effect.expiries.items() if tagging[0] in whom},
+        attributes={},
+        values={holding: change for holding, change in effect.values.items() if holding[0] in whom},
+        links={ordinal: change for ordinal, change in effect.links.items() if ordinal in whom},
+    )
 
 
 def _others_since(touches: Sequence[_Touch], wanted: Container[Version]) -> set[Version]:
@@ -180,8 +258,9 @@ def _settle(entries: dict[Number, Listed], born: Born[Listed], used: Container[N
 
 
 def _remove_people(draft: State, ordinals: set[Ordinal]) -> None:
-    """Removes the people of these ordinals, except those who have tags, attributes or events."""
-    for ordinal in ordinals - {each.ordinal for each in draft.events} - {ordinal for ordinal, _ in draft.values}:
+    """Removes the people of these ordinals, except those who have tags, attributes, events or people linked to them."""
+    having = {each.ordinal for each in draft.events} | {ordinal for ordinal, _ in draft.values}
+    for ordinal in ordinals - having - {link.target for link in draft.links.values()}:
         if ordinal in draft.tag_numbers and not draft.tag_numbers[ordinal]:
             del draft.tag_numbers[ordinal]
 

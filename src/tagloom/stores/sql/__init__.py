@@ -24,10 +24,11 @@ from tagloom.stores.sql.accounts import SqlRoster
 from tagloom.stores.sql.event_sources import SqlEventSources
 from tagloom.stores.sql.imports import SqlImportBook
 from tagloom.stores.sql.syncs import SqlSyncBook
-from tagloom.stores.sql.transactions import insert_space
+from tagloom.stores.sql.transactions import ENVIRONMENT_COLUMNS, environment_of, insert_space
 from tagloom.words.accounts import SCOPES, AuditEntry, Token
 from tagloom.words.changes import Origin
 from tagloom.words.expiry import Moment
+from tagloom.words.identity import IdentitySettings
 from tagloom.words.rules import Rule, rule_json
 from tagloom.words.tenants import ENVIRONMENT_NAMES, Environment, Organization, Space
 from tagloom.words.tribes import Board, Tribe, TribeChange
@@ -88,13 +89,8 @@ class SqlControl(SqlRoster, SqlImportBook, SqlSyncBook, SqlEventSources):
         return Space(*found[0])
 
     def _environments(self, *conditions: Any) -> tuple[Environment, ...]:
-        table = schema.environment
-        found = self._run(
-            sql.select(table.c.key, table.c.space, table.c.name, table.c.catalogue, table.c.retention_seconds)
-            .where(*conditions)
-            .order_by(table.c.key)
-        )
-        return tuple(Environment(*each) for each in found)
+        found = self._run(sql.select(*ENVIRONMENT_COLUMNS).where(*conditions).order_by(schema.environment.c.key))
+        return tuple(environment_of(*each) for each in found)
 
     def list_environments(self, space: str) -> tuple[Environment, ...]:
         """See the port."""
@@ -143,6 +139,16 @@ class SqlControl(SqlRoster, SqlImportBook, SqlSyncBook, SqlEventSources):
             connection.execute(
                 sql.update(table).where(table.c.key == environment.key).values(retention_seconds=seconds)
             )
+        return self.get_environment(space, name)
+
+    def put_identity(
+        self, space: str, name: str, settings: IdentitySettings, audit: Sequence[AuditEntry] = ()
+    ) -> Environment:
+        """See the port."""
+        environment, table = self.get_environment(space, name), schema.environment
+        written = msgspec.json.encode(settings).decode()
+        with self._writing(audit) as connection:
+            connection.execute(sql.update(table).where(table.c.key == environment.key).values(identity=written))
         return self.get_environment(space, name)
 
     def list_retained(self) -> tuple[Environment, ...]:

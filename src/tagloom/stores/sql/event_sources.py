@@ -19,10 +19,9 @@ from tagloom.ports.problems import (
     TooManyEventSources,
 )
 from tagloom.stores import schema
-from tagloom.stores.sql.transactions import SqlConnecting
+from tagloom.stores.sql.transactions import ENVIRONMENT_COLUMNS, SqlConnecting, environment_of
 from tagloom.words.accounts import AuditEntry
 from tagloom.words.event_sources import EventSource, EventSourceDraft, RejectedMessage
-from tagloom.words.tenants import Environment
 
 _SOURCE = schema.event_source
 _REJECTED = schema.rejected_message
@@ -101,11 +100,7 @@ class SqlEventSources(SqlConnecting):
         found = self._run(
             sql.select(
                 space.c.organization,
-                environment.c.key,
-                environment.c.space,
-                environment.c.name,
-                environment.c.catalogue,
-                environment.c.retention_seconds,
+                *ENVIRONMENT_COLUMNS,
                 *_COLUMNS,
             )
             .join(environment, environment.c.key == _SOURCE.c.environment)
@@ -115,8 +110,9 @@ class SqlEventSources(SqlConnecting):
         if not found:
             return None
         organization, *columns = found[0]
-        source = _source(*columns[5:])
-        return KeyOwner(organization, Environment(*columns[:5]), source, source.write_key != key)
+        of_environment, of_source = columns[: len(ENVIRONMENT_COLUMNS)], columns[len(ENVIRONMENT_COLUMNS) :]
+        source = _source(*of_source)
+        return KeyOwner(organization, environment_of(*of_environment), source, source.write_key != key)
 
     def add_rejected_messages(self, rejected: Sequence[RejectedIn]) -> None:
         """See the port."""

@@ -3,18 +3,43 @@
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import sqlalchemy as sql
 from sqlalchemy import exc
 
-from tagloom.engine.state.dictionary import FACTS
+from tagloom.engine.state.dictionary import FACTS, LINK
 from tagloom.ports import limits
 from tagloom.ports.problems import StoreUnavailable
 from tagloom.stores import schema
 from tagloom.words.accounts import AuditEntry
-from tagloom.words.tenants import ENVIRONMENT_NAMES, Space
+from tagloom.words.identity import IdentitySettings
+from tagloom.words.tenants import ENVIRONMENT_NAMES, Environment, Space
+
+_ENVIRONMENT = schema.environment
+# The columns of `environment_of`, in its order.
+ENVIRONMENT_COLUMNS = (
+    _ENVIRONMENT.c.key,
+    _ENVIRONMENT.c.space,
+    _ENVIRONMENT.c.name,
+    _ENVIRONMENT.c.catalogue,
+    _ENVIRONMENT.c.retention_seconds,
+    _ENVIRONMENT.c.identity,
+)
+
+
+def environment_of(
+    key: int,
+    space: str,
+    name: str,
+    catalogue: Literal["open", "closed"],
+    retention_seconds: int,
+    identity: str,
+) -> Environment:
+    """Returns the environment of a row."""
+    settings = msgspec.json.decode(identity, type=IdentitySettings)
+    return Environment(key, space, name, catalogue, retention_seconds, settings)
 
 
 class SqlConnecting:
@@ -83,3 +108,4 @@ def insert_space(connection: sql.Connection, space: Space) -> None:
         ).scalar_one()
         facts = {"environment": key, "kind": "fact", "is_live": True, "description": "", "exclusive": False}
         connection.execute(sql.insert(schema.row), [{**facts, "path": fact} for fact in FACTS])
+        connection.execute(sql.insert(schema.row), [{**facts, "kind": LINK, "path": LINK}])
