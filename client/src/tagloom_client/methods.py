@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from inspect import Parameter, signature
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, cast, get_args, overload
 
-from tagloom_client import attributes, event_sources, events, imports, requests, syncs, tribes
+from tagloom_client import attributes, event_sources, events, imports, people, requests, syncs, tribes
 from tagloom_client.asking import Ask, Lines, Place
 from tagloom_client.async_sender import AsyncSender
 from tagloom_client.models import Page
@@ -169,6 +169,8 @@ class Methods:
     remove_tag = One(requests.remove_tag)
     set_attributes = One(attributes.set_attributes)
     replace_attributes = One(attributes.replace_attributes)
+    delete_people = One(people.delete_people)
+    download_person_data = Bytes(people.download_person_data)
 
     # Taggings.
     upload = One(requests.upload)

@@ -125,6 +125,7 @@ PAGES: tuple[Page, ...] = (
     post(f"{PLACE}/person/tags", people.change_tags, "developer"),
     post(f"{PLACE}/person/attributes", people.change_attribute, "developer"),
     post(f"{PLACE}/person/create", people.create, "developer"),
+    get(f"{PLACE}/person/data", people.data, "developer"),
     get(f"{PLACE}/person/erase", people.ask_erase, "developer"),
     post(f"{PLACE}/person/erase", people.erase, "developer"),
     # Developer: events and their sources.

@@ -26,13 +26,13 @@ from tagloom.words.tenants import Environment
 class People:
     """Reads, creates and erases the people of an environment.
 
-    `delete_messages` deletes the rejected messages of an environment that contain the id of a person.
+    `delete_messages` deletes the rejected messages of an environment that contain the id of one of these people.
     """
 
     def __init__(
         self,
         population_of: Callable[[Environment], Population],
-        delete_messages: Callable[[int, Person], None],
+        delete_messages: Callable[[int, Sequence[Person]], None],
     ) -> None:
         self._population_of = population_of
         self._delete_messages = delete_messages
@@ -95,7 +95,7 @@ class People:
         idempotency_key: str | None = None,
     ) -> Receipt:
         """Creates the person. Changes nothing for a person who exists."""
-        options = WriteOptions(origin, dry_run, idempotency_key, _fingerprint(person, idempotency_key))
+        options = WriteOptions(origin, dry_run, idempotency_key, fingerprint(person, idempotency_key))
         return self._population_of(environment).write(PutPerson(person), options)
 
     def submit_attributes(
@@ -118,8 +118,8 @@ class People:
         """
         part = lines_part([Line(1, key_of(person.kind, person.id), attributes=_flat(values))])
         write = Apply([part], BatchRules(mode="add", replaces_attributes=is_replacing))
-        fingerprint = _fingerprint((person, values, is_replacing), idempotency_key)
-        options = WriteOptions(origin, dry_run, idempotency_key, fingerprint)
+        digest = fingerprint((person, values, is_replacing), idempotency_key)
+        options = WriteOptions(origin, dry_run, idempotency_key, digest)
         return self._population_of(environment).submit(write, options)
 
     def set_attributes(
@@ -146,11 +146,12 @@ class People:
         Raises: PersonNotFound.
         """
         # First, so that a failure is repeated with the erasure, and for people who have nothing else.
-        self._delete_messages(environment.key, person)
+        self._delete_messages(environment.key, [person])
         return self._population_of(environment).write(ErasePerson(person), WriteOptions(origin))
 
 
-def _fingerprint(asked: object, idempotency_key: str | None) -> str:
+def fingerprint(asked: object, idempotency_key: str | None) -> str:
+    """Returns the digest of a request, which is compared when its idempotency key is used again."""
     if idempotency_key is None:
         return ""
     return hashlib.blake2b(repr(asked).encode("utf-8", "surrogatepass"), digest_size=32).hexdigest()

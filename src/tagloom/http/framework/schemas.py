@@ -12,6 +12,7 @@ from tagloom.events.event_items import EventItem, EventTypeItem, PersonEventItem
 from tagloom.files import limits as files_limits
 from tagloom.ports import limits as ports_limits
 from tagloom.ports.imports import Import, ImportFormat, SavedMapping
+from tagloom.ports.writes import DeletionKind
 from tagloom.tagging import limits as tagging_limits
 from tagloom.tagging.catalogue import TagDetails
 from tagloom.tribes import limits as tribes_limits
@@ -133,6 +134,14 @@ class AttributesBody(_Body, frozen=True, kw_only=True):
     """Values of attributes of one person. Other attributes of the person do not change."""
 
     attributes: AttributeValuesBody
+
+
+class DeletionBody(_Body, frozen=True, kw_only=True):
+    """People to delete or to suppress: ids of users and of visitors, together at most 5,000."""
+
+    kind: DeletionKind
+    users: Annotated[list[IdText], Meta(max_length=ports_limits.PEOPLE_PER_DELETION_MAX)] = []
+    visitors: Annotated[list[IdText], Meta(max_length=ports_limits.PEOPLE_PER_DELETION_MAX)] = []
 
 
 class AttributeBody(_Body, frozen=True, kw_only=True):
