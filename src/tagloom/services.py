@@ -30,6 +30,7 @@ from tagloom.imports.worker import Worker
 from tagloom.jobs.loop import Job
 from tagloom.people.attributes import AttributeCatalogue
 from tagloom.people.deletion import Deletions
+from tagloom.people.identities import Identities
 from tagloom.people.person_data import PersonExports
 from tagloom.people.records import People
 from tagloom.ports.control import Control
@@ -123,6 +124,7 @@ class Services:
     tracking: Tracking
     rejected_messages: RejectedMessages
     people: People
+    identities: Identities
     attributes: AttributeCatalogue
     deletions: Deletions
     person_exports: PersonExports
@@ -194,6 +196,7 @@ def make_services(installation: Installation, now: Callable[[], float] = time.ti
         tracking=Tracking(installation.population, now, new_event_id, rejected_messages),
         rejected_messages=rejected_messages,
         people=People(installation.population, rejected_messages.delete_about),
+        identities=Identities(installation.population),
         attributes=AttributeCatalogue(tribes, installation.population, control.list_mappings),
         deletions=Deletions(installation.population, rejected_messages.delete_about, access),
         person_exports=PersonExports(installation.population, person_event_item, rejected_messages.list_about),

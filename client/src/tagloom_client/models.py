@@ -53,10 +53,20 @@ class Person(msgspec.Struct, frozen=True, order=True):
     id: str
 
 
+class Identity(msgspec.Struct, frozen=True, kw_only=True):
+    """A person who is linked to a user: a visitor, or a user who was joined. `linked_on` is a day, in UTC."""
+
+    kind: Kind
+    id: str
+    linked_on: str
+    is_proven: bool = False
+
+
 class PersonRecord(msgspec.Struct, frozen=True):
     """A person with their tags as of `version`. `expires_at` has the tags that expire, with their time.
 
-    `attributes` has values by name. A list of people has none.
+    `attributes` has values by name, and `identities` has the people who are linked to a user. A list of people has
+    neither. The record of a linked person is that of the user.
     """
 
     kind: Kind
@@ -65,6 +75,7 @@ class PersonRecord(msgspec.Struct, frozen=True):
     version: int
     expires_at: dict[str, str] = {}
     attributes: dict[str, Any] = {}
+    identities: tuple[Identity, ...] = ()
 
 
 class PersonTags(msgspec.Struct, frozen=True):

@@ -47,6 +47,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "token": ("installation", "Access tokens: create, list, revoke."),
     "teammate": ("teammates", "Teammates: list, invite, reset a password."),
     "retention": ("retention", "Show or set how long an environment keeps its history."),
+    "link": ("identity", "Link a visitor to a user, or join a user into another user."),
+    "separate": ("identity", "Separate a visitor, or a user who was joined, from their user."),
     "identity": ("identity", "Show or set how an environment links visitors to users."),
     "compact": ("retention", "Delete history that is older than its retention; a running server does this itself."),
     "sweep": ("installation", "Remove every expired tagging; a running server does this itself."),

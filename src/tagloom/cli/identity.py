@@ -1,4 +1,4 @@
-"""The command about the links between visitors and users: identity."""
+"""Commands about the links between visitors and users: identity, link, separate."""
 
 from typing import Annotated
 
@@ -11,13 +11,17 @@ from tagloom.cli.options import (
     SpaceOption,
     TokenOption,
     UrlOption,
+    VisitorOption,
     at_site,
+    person_of,
+    unicode_text,
 )
-from tagloom.cli.output import say_json, say_table
+from tagloom.cli.output import say_json, say_receipt, say_table
 from tagloom.words.identity import LinkPolicy, ProofMode
 from tagloom.words.limits import VISITORS_PER_DAY_MAX
 
 app = typer.Typer()
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print what would change, and apply nothing.")]
 
 
 @app.command("identity")
@@ -59,3 +63,52 @@ def put_identity(
         ("visitors per user and day", found["visitors_per_day_max"]),
     ]
     say_table(("setting", "value"), rows)
+
+
+@app.command("link")
+def link_person(
+    person: Annotated[str, typer.Argument(help="The user id (or visitor id with --visitor).")],
+    user: Annotated[
+        str, typer.Argument(help="The id of the user to whom the person is linked.", callback=unicode_text)
+    ],
+    data: DataOption = None,
+    url: UrlOption = None,
+    token: TokenOption = None,
+    space: SpaceOption = "main",
+    environment: EnvironmentOption = "production",
+    visitor: VisitorOption = False,
+    policy: Annotated[
+        LinkPolicy | None,
+        typer.Option("--policy", help="take: their tags and attributes go to the user. Or leave. Default: identity."),
+    ] = None,
+    dry_run: DryRunOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Link a visitor to a user, or join a user into another user."""
+    with at_site(data, url, token, space, environment) as site:
+        receipt = site.link_person(person_of(person, is_visitor=visitor), user, policy=policy, dry_run=dry_run)
+    if as_json:
+        say_json(receipt)
+    else:
+        say_receipt(receipt, title=f"{person} linked to {user}")
+
+
+@app.command("separate")
+def separate_person(
+    person: Annotated[str, typer.Argument(help="The user id (or visitor id with --visitor).")],
+    data: DataOption = None,
+    url: UrlOption = None,
+    token: TokenOption = None,
+    space: SpaceOption = "main",
+    environment: EnvironmentOption = "production",
+    visitor: VisitorOption = False,
+    dry_run: DryRunOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Separate a visitor, or a user who was joined, from their user."""
+    with at_site(data, url, token, space, environment) as site:
+        receipt = site.separate_person(person_of(person, is_visitor=visitor), dry_run=dry_run)
+    if as_json:
+        say_json(receipt)
+    else:
+        say_receipt(receipt, title=f"{person} separated")

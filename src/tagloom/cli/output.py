@@ -201,6 +201,7 @@ def say_receipt(receipt: Mapping[str, Any], *, title: str, is_all_rejected: bool
         ("people removed", "people_removed"),
         ("attribute values", "attributes"),
         ("new attributes", "new_attributes"),
+        ("people linked or separated", "linked"),
     ):
         if receipt.get(field):
             rows.append((label, receipt[field]))
@@ -213,6 +214,7 @@ def say_receipt(receipt: Mapping[str, Any], *, title: str, is_all_rejected: bool
         "people_removed",
         "attributes",
         "new_attributes",
+        "linked",
     )
     is_idle = not any(receipt.get(field) for field in changed)
     idle = "nothing changed, " if is_idle and not is_all_rejected else ""

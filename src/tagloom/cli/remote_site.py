@@ -19,6 +19,7 @@ from tagloom.ports.writes import DeletionKind
 from tagloom.tagging.undo import Chosen
 from tagloom.words.attributes import AttributeType
 from tagloom.words.event_sources import EventSourceDraft
+from tagloom.words.identity import LinkPolicy
 from tagloom.words.people import KINDS, Person
 from tagloom.words.problems import RuleInvalid
 from tagloom.words.receipts import Mode, Rejected, TribeMode
@@ -159,6 +160,17 @@ class RemoteSite:
         """Yields the bytes of the document about a person."""
         with problems_of_server():
             yield from self._client.download_person_data(**_who(person))
+
+    def link_person(self, person: Person, user: str, *, policy: LinkPolicy | None, dry_run: bool) -> Plain:
+        """Links a visitor to a user, or joins a user into another."""
+        with problems_of_server():
+            link = self._client.link_person
+            return plain(link(user, **_who(person), policy=policy, dry_run=dry_run, source_name="link"))
+
+    def separate_person(self, person: Person, *, dry_run: bool) -> Plain:
+        """Separates a person from their user."""
+        with problems_of_server():
+            return plain(self._client.separate_person(**_who(person), dry_run=dry_run, source_name="separate"))
 
     def list_attributes(self) -> list[Plain]:
         """Returns the attributes by name."""

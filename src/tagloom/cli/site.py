@@ -34,7 +34,7 @@ from tagloom.words.attributes import AttributeType, parse_attribute_name
 from tagloom.words.changes import Origin
 from tagloom.words.event_sources import EventSourceDraft
 from tagloom.words.expiry import expiry_of
-from tagloom.words.identity import IdentitySettings
+from tagloom.words.identity import IdentitySettings, LinkPolicy
 from tagloom.words.mappings import Mapping
 from tagloom.words.people import Person
 from tagloom.words.receipts import Mode, Rejected, TribeMode
@@ -134,7 +134,15 @@ class PeopleSite(Protocol):
     def export_person(self, person: Person) -> Iterator[bytes]: ...
 
 
-class Site(ImportSite, EventSourceSite, AttributeSite, PeopleSite, Protocol):
+class IdentitySite(Protocol):
+    """An environment in which commands link people to users."""
+
+    def identity(self, changes: Plain) -> Plain: ...
+    def link_person(self, person: Person, user: str, *, policy: LinkPolicy | None, dry_run: bool) -> Plain: ...
+    def separate_person(self, person: Person, *, dry_run: bool) -> Plain: ...
+
+
+class Site(ImportSite, EventSourceSite, AttributeSite, PeopleSite, IdentitySite, Protocol):
     """The environment in which commands work, in a data directory or on a server."""
 
     def version(self) -> int: ...
@@ -159,7 +167,6 @@ class Site(ImportSite, EventSourceSite, AttributeSite, PeopleSite, Protocol):
     ) -> list[Plain]: ...
     def undo(self, chosen: Chosen, *, dry_run: bool, override: bool) -> Plain: ...
     def retention(self, wanted: str | None, *, delete_history: bool, dry_run: bool) -> Plain: ...
-    def identity(self, changes: Plain) -> Plain: ...
 
 
 class LocalSite:
@@ -331,6 +338,16 @@ class LocalSite:
     def export_person(self, person: Person) -> Iterator[bytes]:
         """Yields the bytes of the document about a person."""
         return self._services.person_exports.export_person(self._environment, person).chunks
+
+    def link_person(self, person: Person, user: str, *, policy: LinkPolicy | None, dry_run: bool) -> Plain:
+        """Links a visitor to a user, or joins a user into another."""
+        origin, link = Origin(_ACTOR, "link"), self._services.identities.link_person
+        return plain(link(self._environment, person, user, origin, policy=policy, dry_run=dry_run))
+
+    def separate_person(self, person: Person, *, dry_run: bool) -> Plain:
+        """Separates a person from their user."""
+        origin, separate = Origin(_ACTOR, "separate"), self._services.identities.separate_person
+        return plain(separate(self._environment, person, origin, dry_run=dry_run))
 
     def list_attributes(self) -> list[Plain]:
         """Returns the attributes by name."""

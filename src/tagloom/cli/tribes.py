@@ -71,6 +71,10 @@ def show_person(
         tell("attributes")
         for name, value in found["attributes"].items():
             tell(f"  {name}: {shown_value(value)}")
+    if found["identities"]:
+        tell("identities")
+        for each in found["identities"]:
+            tell(f"  {each['kind']} {each['id']}, linked on {each['linked_on']}{', proven' * each['is_proven']}")
     if decision is None:
         return
     tell("tribes  " + (", ".join(decision["tribes"]) or "none"))

@@ -9,6 +9,7 @@ from tagloom.console.views import (
     events,
     history,
     history_undo,
+    identities,
     identity_settings,
     imports,
     openid,
@@ -126,6 +127,9 @@ PAGES: tuple[Page, ...] = (
     post(f"{PLACE}/person/attributes", people.change_attribute, "developer"),
     post(f"{PLACE}/person/create", people.create, "developer"),
     get(f"{PLACE}/person/data", people.data, "developer"),
+    get(f"{PLACE}/person/link", identities.ask_link, "developer"),
+    post(f"{PLACE}/person/link", identities.link, "developer"),
+    post(f"{PLACE}/person/separate", identities.separate, "developer"),
     get(f"{PLACE}/person/erase", people.ask_erase, "developer"),
     post(f"{PLACE}/person/erase", people.erase, "developer"),
     # Developer: events and their sources.

@@ -143,7 +143,7 @@ class People:
     def erase_person(self, environment: Environment, person: Person, origin: Origin) -> Receipt:
         """Erases the person from the tags, the history, the events and the receipts. Cannot be undone.
 
-        Raises: PersonNotFound.
+        Raises: PersonNotFound, PersonLinked.
         """
         # First, so that a failure is repeated with the erasure, and for people who have nothing else.
         self._delete_messages(environment.key, [person])

@@ -145,9 +145,15 @@ def required_person(request: PageRequest) -> Person:
 
 def panel_context(request: PageRequest, person: Person | None, **more: Any) -> dict[str, Any]:
     """Returns the values for the panel. Without a person the panel is closed."""
+    panel = None if person is None else _panel(request, person)
+    named = person
+    if panel is not None:
+        # The id of a linked person means the user.
+        person = Person(panel.record.kind, panel.record.id)
     context = {
         "person": person,
-        "panel": None if person is None else _panel(request, person),
+        "linked_as": named if named != person else None,
+        "panel": panel,
         "is_by_request": bool(request.services.tribes.needing_context(request.space.id)),
         "tribe_names": {each.id: each.name for each in request.services.tribes.list_tribes(request.space.id)},
         "entry": "",
@@ -182,6 +188,7 @@ def _panel(request: PageRequest, person: Person) -> Panel | None:
     record = request.services.people.find_person(environment, person)
     if record is None:
         return None
+    person = Person(record.kind, record.id)
     changes = changes_of.list_changes(environment, person=person, newest_first=True, limit=CHANGES_SHOWN + 1)
     has_more = len(changes) > CHANGES_SHOWN
     first = changes_of.list_changes(environment, person=person, limit=1) if has_more else changes[-1:]

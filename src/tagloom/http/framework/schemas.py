@@ -12,7 +12,6 @@ from tagloom.events.event_items import EventItem, EventTypeItem, PersonEventItem
 from tagloom.files import limits as files_limits
 from tagloom.ports import limits as ports_limits
 from tagloom.ports.imports import Import, ImportFormat, SavedMapping
-from tagloom.ports.writes import DeletionKind
 from tagloom.tagging import limits as tagging_limits
 from tagloom.tagging.catalogue import TagDetails
 from tagloom.tribes import limits as tribes_limits
@@ -136,12 +135,11 @@ class AttributesBody(_Body, frozen=True, kw_only=True):
     attributes: AttributeValuesBody
 
 
-class DeletionBody(_Body, frozen=True, kw_only=True):
-    """People to delete or to suppress: ids of users and of visitors, together at most 5,000."""
+class LinkBody(_Body, frozen=True, kw_only=True):
+    """The user to whom a person is linked. Without a policy, that of the environment is used."""
 
-    kind: DeletionKind
-    users: Annotated[list[IdText], Meta(max_length=ports_limits.PEOPLE_PER_DELETION_MAX)] = []
-    visitors: Annotated[list[IdText], Meta(max_length=ports_limits.PEOPLE_PER_DELETION_MAX)] = []
+    user: IdText
+    policy: LinkPolicy | UnsetType = UNSET
 
 
 class AttributeBody(_Body, frozen=True, kw_only=True):

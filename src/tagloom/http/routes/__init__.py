@@ -49,6 +49,7 @@ from tagloom.http.routes.attributes import ATTRIBUTES
 from tagloom.http.routes.deletions import DELETIONS
 from tagloom.http.routes.event_sources import EVENT_SOURCES
 from tagloom.http.routes.events import EVENTS
+from tagloom.http.routes.identities import IDENTITIES
 from tagloom.http.routes.imports import IMPORTS, MAPPINGS
 from tagloom.http.routes.people import EXPORTS, IDEMPOTENCY_KEY, PEOPLE, SEARCH_MATCH, search_for
 from tagloom.http.routes.syncs import SYNCS
@@ -573,6 +574,7 @@ HISTORY: tuple[Route, ...] = (
 ROUTES: tuple[Route, ...] = (
     *PEOPLE,
     *DELETIONS,
+    *IDENTITIES,
     *EVENTS,
     *EVENT_SOURCES,
     *TAGS,

@@ -1,10 +1,10 @@
 """The routes that delete and suppress people, and that read everything about one person."""
 
 from tagloom.http import deletions
+from tagloom.http.deletions import DeletionBody
 from tagloom.http.framework.addresses import E
 from tagloom.http.framework.parameters import AT_LEAST, DRY_RUN
 from tagloom.http.framework.routing import Route
-from tagloom.http.framework.schemas import DeletionBody
 from tagloom.http.person_data import DATA_OF_USERS, DATA_OF_VISITORS, PersonDataAnswer, PersonDataHandlers
 from tagloom.http.routes.people import IDEMPOTENCY_KEY, SOURCE
 from tagloom.ports.problems import IdempotencyKeyReused, PersonLinked, PersonNotFound, TooManySuppressed

@@ -28,6 +28,7 @@ from tagloom.ports.problems import (
     ChangeNotFound,
     CursorInvalid,
     IdempotencyKeyReused,
+    PersonLinked,
     PersonNotFound,
     TagNotFound,
     TooManyTags,
@@ -42,6 +43,7 @@ from tagloom.words.problems import (
     ExclusiveBranch,
     MirrorEmpty,
     PersonIdInvalid,
+    PersonSuppressed,
     TagIsAlias,
     TagProblem,
     TooManyAttributes,
@@ -68,6 +70,7 @@ IDEMPOTENCY_KEY = Parameter(
 
 
 ATTRIBUTE_PROBLEMS: tuple[type[Problem], ...] = (
+    PersonSuppressed,
     AttributeNameInvalid,
     AttributeValueInvalid,
     AttributeTypeConflict,
@@ -179,7 +182,7 @@ def _people(door: PeopleHandlers) -> tuple[Route, ...]:
             summary=f"Erase a {kind} everywhere, for good",
             scopes=("people:write",),
             answer=Receipt,
-            problems=unknown,
+            problems=(*unknown, PersonLinked),
         ),
     )
 
@@ -191,6 +194,7 @@ def _tags_of_person(door: PeopleHandlers) -> tuple[Route, ...]:
     other: tuple[type[Problem], ...] = (PersonIdInvalid,)
     refused = (
         *other,
+        PersonSuppressed,
         TagProblem,
         UnknownTag,
         ExclusiveBranch,
@@ -242,7 +246,7 @@ def _tags_of_person(door: PeopleHandlers) -> tuple[Route, ...]:
             summary=f"Remove one tag from a {kind}",
             scopes=("tags:write",),
             answer=Receipt,
-            problems=(*other, TagProblem, UnknownTag, TagIsAlias),
+            problems=(*other, PersonSuppressed, TagProblem, UnknownTag, TagIsAlias),
         ),
     )
 

@@ -1,0 +1,55 @@
+"""The requests about links of visitors and users to users."""
+
+from tagloom_client.asking import Ask, Place, json_body, query_of, reading, without_none
+from tagloom_client.models import LinkPolicy, Receipt
+from tagloom_client.paths import person_path
+
+
+def link_person(
+    place: Place,
+    to_user: str,
+    *,
+    user: str | None = None,
+    visitor: str | None = None,
+    policy: LinkPolicy | None = None,
+    dry_run: bool | None = None,
+    source_name: str | None = None,
+    idempotency_key: str | None = None,
+) -> Ask[Receipt]:
+    """Links a visitor to a user, or joins a user into another.
+
+    From then on, the id means the user. With the policy "take", the user also gets the tags and attributes that it does
+    not have. Without a policy, that of the environment is used.
+    """
+    return Ask(
+        "PUT",
+        f"{person_path(place, user, visitor)}/link",
+        reading(Receipt),
+        query=query_of(dry_run=dry_run, source=source_name),
+        headers=_headers(idempotency_key),
+        body=json_body(without_none(user=to_user, policy=policy)),
+    )
+
+
+def separate_person(
+    place: Place,
+    *,
+    user: str | None = None,
+    visitor: str | None = None,
+    dry_run: bool | None = None,
+    source_name: str | None = None,
+    idempotency_key: str | None = None,
+) -> Ask[Receipt]:
+    """Separates a person from the user to whom they are linked."""
+    return Ask(
+        "DELETE",
+        f"{person_path(place, user, visitor)}/link",
+        reading(Receipt),
+        query=query_of(dry_run=dry_run, source=source_name),
+        headers=_headers(idempotency_key),
+        is_repeatable=idempotency_key is not None,
+    )
+
+
+def _headers(idempotency_key: str | None) -> dict[str, str]:
+    return {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}

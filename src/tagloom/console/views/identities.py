@@ -1,0 +1,89 @@
+"""The identities of a person: linking visitors and users to a user, and separating them."""
+
+from tagloom.base.problems import Problem
+from tagloom.console.framework.context import Answer, Html, PageRequest, Redirect, toast_of
+from tagloom.console.views.people import required_person
+from tagloom.people.identities import link_of
+from tagloom.ports.problems import LinkInvalid, PersonLinked, PersonNotFound
+from tagloom.ports.writes import JoinUsers, LinkVisitor
+from tagloom.words.identity import LinkPolicy
+from tagloom.words.people import Kind, Person
+from tagloom.words.person_ids import parse_id
+from tagloom.words.problems import PersonIdInvalid
+from tagloom.words.receipts import Preview
+
+KINDS_OF_OTHERS: dict[Kind, str] = {"visitor": "A visitor", "user": "Another user"}
+
+
+def ask_link(request: PageRequest) -> Answer:
+    """Shows the form that links another person to a user, or a visitor to a user, with the preview."""
+    person, typed = required_person(request), request.text("other").strip()
+    preview: Preview | None = None
+    problem: Problem | None = None
+    if typed:
+        try:
+            preview = request.services.previews.preview(request.environment, _write(request, person))
+        except (PersonIdInvalid, PersonLinked, PersonNotFound, LinkInvalid) as refused:
+            problem = refused
+    context = {
+        "title": f"Link {person.id}",
+        "breadcrumb": [("Users & visitors", request.to("people")), (person.id, None)],
+        "person": person,
+        "kinds": KINDS_OF_OTHERS,
+        "other_kind": _other_kind(request, person),
+        "typed": typed,
+        "policy": _policy(request),
+        "preview": preview,
+        "problem": problem,
+        "names": {each.id: each.name for each in request.services.tribes.list_tribes(request.space.id)},
+    }
+    return Html("tag_effect.html" if request.target == "effect" else "person_link.html", context)
+
+
+def link(request: PageRequest) -> Answer:
+    """Links the people of the form."""
+    person = required_person(request)
+    write = _write(request, person)
+    linked, user = _named(write)
+    receipt = request.services.identities.link_person(
+        request.environment, linked, user, request.origin, policy=write.policy
+    )
+    says = "is linked to" if receipt.linked else "was already linked to"
+    return Redirect(request.to("people", user=user), toast_of(receipt, f"{linked.id} {says} {user}."))
+
+
+def separate(request: PageRequest) -> Answer:
+    """Removes the link of an identity of a user."""
+    person = required_person(request)
+    kind: Kind = "user" if request.text("identity-kind") == "user" else "visitor"
+    identity = Person(kind, parse_id(request.text("identity"), field="identity"))
+    receipt = request.services.identities.separate_person(request.environment, identity, request.origin)
+    says = f"{identity.id} is no longer linked to {person.id}."
+    if receipt.skipped:
+        says = f"{says} What was changed since the link stays."
+    return Redirect(request.to("people", **{person.kind: person.id}), toast_of(receipt, says))
+
+
+def _write(request: PageRequest, person: Person) -> LinkVisitor | JoinUsers:
+    """Returns the write of the form. Raises: PersonIdInvalid."""
+    other = Person(_other_kind(request, person), parse_id(request.text("other").strip(), field="other"))
+    linked, user = (other, person.id) if person.kind == "user" else (person, other.id)
+    return link_of(request.environment, linked, user, _policy(request))
+
+
+def _named(write: LinkVisitor | JoinUsers) -> tuple[Person, str]:
+    if isinstance(write, LinkVisitor):
+        return Person("visitor", write.visitor), write.user
+    return Person("user", write.user), write.into
+
+
+def _other_kind(request: PageRequest, person: Person) -> Kind:
+    """Returns the kind of the other person. A visitor can only be linked to a user."""
+    return "user" if person.kind == "visitor" or request.text("other-kind") == "user" else "visitor"
+
+
+def _policy(request: PageRequest) -> LinkPolicy:
+    chosen = request.text("policy")
+    if chosen == "take":
+        return "take"
+    return "leave" if chosen == "leave" else request.environment.identity.policy

@@ -1,0 +1,61 @@
+"""Links of visitors and users to users."""
+
+from collections.abc import Callable
+
+from tagloom.people.records import fingerprint
+from tagloom.ports.population import Population
+from tagloom.ports.writes import JoinUsers, LinkVisitor, Separate, WriteOptions
+from tagloom.words.changes import Origin
+from tagloom.words.identity import LinkPolicy
+from tagloom.words.people import Person
+from tagloom.words.receipts import Receipt
+from tagloom.words.tenants import Environment
+
+
+class Identities:
+    """Links people of an environment to users, and separates them."""
+
+    def __init__(self, population_of: Callable[[Environment], Population]) -> None:
+        self._population_of = population_of
+
+    def link_person(
+        self,
+        environment: Environment,
+        person: Person,
+        user: str,
+        origin: Origin,
+        *,
+        policy: LinkPolicy | None = None,
+        dry_run: bool = False,
+        idempotency_key: str | None = None,
+    ) -> Receipt:
+        """Links a visitor to a user, or joins a user into another. Without a policy, that of the environment is used.
+
+        Raises: PersonLinked; for a user, also PersonNotFound and LinkInvalid.
+        """
+        write = link_of(environment, person, user, policy)
+        key = fingerprint(("link", write), idempotency_key)
+        options = WriteOptions(origin, dry_run, idempotency_key, key)
+        return self._population_of(environment).write(write, options)
+
+    def separate_person(
+        self,
+        environment: Environment,
+        person: Person,
+        origin: Origin,
+        *,
+        dry_run: bool = False,
+        idempotency_key: str | None = None,
+    ) -> Receipt:
+        """Removes the link of a person. Raises: PersonNotLinked, HistoryCompacted, UndoConflict."""
+        key = fingerprint(("separate", person), idempotency_key)
+        options = WriteOptions(origin, dry_run, idempotency_key, key)
+        return self._population_of(environment).write(Separate(person), options)
+
+
+def link_of(
+    environment: Environment, person: Person, user: str, policy: LinkPolicy | None = None
+) -> LinkVisitor | JoinUsers:
+    """Returns the write that links a person to a user."""
+    chosen = policy or environment.identity.policy
+    return LinkVisitor(person.id, user, chosen) if person.kind == "visitor" else JoinUsers(person.id, user, chosen)
