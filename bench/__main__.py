@@ -4,7 +4,20 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from bench import attributes, commands, console, counts, events, history, http, imports, load, peer_speeds, postgres
+from bench import (
+    attributes,
+    commands,
+    console,
+    counts,
+    events,
+    history,
+    http,
+    identity,
+    imports,
+    load,
+    peer_speeds,
+    postgres,
+)
 from bench.report import Report
 from bench.run import Bench, Run, Scale
 
@@ -15,6 +28,7 @@ BENCHES: dict[str, Bench] = {
     "counts": counts.measure,
     "events": events.measure,
     "attributes": attributes.measure,
+    "identity": identity.measure,
     "history": history.measure,
     "http": http.measure,
     "console": console.measure,

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from joserfc.jwk import ECKey
 
 from tagloom.ports.event_sources import RejectedIn
 from tagloom.words.event_sources import RejectedMessage
@@ -62,10 +63,33 @@ def test_each_command_says_the_same_on_a_directory_and_on_a_server(twins: Twins)
     for said in both(pair, "sources", "secret-key", "revoke", "web"):
         assert said.out == "Event source web has no secret key now.\n"
     assert not say("show", "web")["has_secret_key"]
+    made = [ask("sources", "identity-secret", "create", "web", *where) for where in pair]
+    assert [(each["hmac_secret"][:3], each["token_secret"][:3]) for each in made] == [("ti_", "tt_")] * 2
+    for each, where in zip(made, pair, strict=True):
+        assert [found["id"] for found in ask("sources", "show", "web", *where)["identity_secrets"]] == [each["id"]]
+        said = run("sources", "identity-secret", "delete", "web", each["id"], *where)
+        assert (said.code, said.out) == (0, f"The identity secret {each['id']} of web was deleted.\n")
+    for said in both(pair, "sources", "identity-secret", "create", "web"):
+        assert "hmac secret" in said.out
+    assert "identity secrets" in run("sources", "show", "web", *pair[0]).out
     assert say("rejected", "web") == []
     for said in both(pair, "sources", "delete", "web"):
         assert said.out == "Event source web was deleted. Its events stay.\n"
     assert [each["id"] for each in say("list")] == ["ios"]
+
+
+def test_a_public_key_is_read_from_a_file_and_removed(twins: Twins, tmp_path: Path) -> None:
+    pair = twins.pair()
+    public = ECKey.generate_key("P-256").as_pem(private=False).decode()
+    file, long = write(tmp_path / "key.pem", public), write(tmp_path / "long.pem", "x" * 10_000_000)
+
+    created = both(pair, "sources", "create", "web", "--identity-public-key", file, "--json")[0].json
+    assert created["identity_public_keys"] == [public.strip()]
+    for said in both(pair, "sources", "change", "web", "--identity-public-key", long):
+        assert (said.code, "not a public key in PEM" in said.err) == (1, True)
+    assert both(pair, "sources", "change", "web", "--identity-public-key", tmp_path / "none")[0].code == 2
+    changed = both(pair, "sources", "change", "web", "--identity-public-key", "", "--json")[0].json
+    assert changed["identity_public_keys"] == []
 
 
 @pytest.mark.parametrize(
@@ -77,6 +101,8 @@ def test_each_command_says_the_same_on_a_directory_and_on_a_server(twins: Twins)
         (("write-key", "replace", "nope"), 1, "There is no event source 'nope'."),
         (("secret-key", "create", "nope"), 1, "There is no event source 'nope'."),
         (("secret-key", "revoke", "nope"), 1, "There is no event source 'nope'."),
+        (("identity-secret", "create", "nope"), 1, "There is no event source 'nope'."),
+        (("identity-secret", "delete", "nope", "a"), 1, "There is no event source 'nope'."),
         (("rejected", "nope"), 1, "There is no event source 'nope'."),
         (("create", "web"), 1, "'web'"),
         (("create", "Web Shop"), 1, "'Web Shop'"),

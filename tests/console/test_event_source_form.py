@@ -7,6 +7,7 @@ from tagloom.console.forms.event_source_form import SourceFields, field_of, sett
 from tagloom.words.event_sources import EventSourceDraft
 from tagloom.words.problems import EventTypeInvalid
 
+KEY = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----"
 EMPTY = EventSourceDraft(name="Shop")
 
 
@@ -16,6 +17,7 @@ def test_lines_become_settings_and_blank_lines_are_skipped() -> None:
         origins="https://shop.example\n\n  http://localhost:3000  ",
         event_types="Checkout Done = order/placed\n\na = b=order/equal",
         ignored_properties="email\nphone\n",
+        identity_public_keys=f"\n{KEY}\n\n{KEY}\nx\n",
     )
 
     assert settings_of(fields, EMPTY) == EventSourceDraft(
@@ -23,12 +25,16 @@ def test_lines_become_settings_and_blank_lines_are_skipped() -> None:
         origins=("https://shop.example", "http://localhost:3000"),
         event_types={"Checkout Done": "order/placed", "a = b": "order/equal"},
         ignored_properties=("email", "phone"),
+        identity_public_keys=(KEY, KEY, "x"),
     )
 
 
 def test_fields_that_nobody_edited_keep_their_values_to_the_letter() -> None:
     stored = EventSourceDraft(
-        name="Shop", event_types={" spaced ": "order/placed", "=": "order/equal"}, ignored_properties=(" email",)
+        name="Shop",
+        event_types={" spaced ": "order/placed", "=": "order/equal"},
+        ignored_properties=(" email",),
+        identity_public_keys=(KEY,),
     )
 
     assert settings_of(shown_settings(stored), stored) == stored

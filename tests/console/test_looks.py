@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import httpx
 import pytest
+from joserfc.jwk import ECKey
 from playwright.sync_api import Page, expect
 
 from tagloom.console.framework.rendering import HUES
@@ -308,11 +309,13 @@ def test_a_source_and_its_events_are_accessible_and_fit(open_page: Open, served:
         origins=("https://shop.example", "https://www.shop.example"),
         event_types={"Checkout Done": "order/placed"},
         ignored_properties=("email",),
+        identity_public_keys=(ECKey.generate_key("P-256").as_pem(private=False).decode(),),
     )
     source = served.services.event_sources.create_source(environment, f"shop-{theme}", draft, by="ada")
     page = open_page("administrator", theme=theme)
     page.goto(f"{place}/source/{source.id}")
     look_at(page, f"source-unused-{theme}")
+    secret = served.services.event_sources.create_identity_secret(environment, source.id, by="ada").id
     long = {"title": "A very long title " * 9, "address": f"https://shop.example/{'x' * 300}"}
     batch: list[dict[str, Any]] = [
         {"type": "track", "userId": "user-1", "event": "Checkout Done", "properties": {"sum": 9}},
@@ -329,9 +332,10 @@ def test_a_source_and_its_events_are_accessible_and_fit(open_page: Open, served:
     with page.expect_response(re.compile("/live$")):
         pass
     look_at(page, f"source-{theme}")
-    for name in ("edit", "write-key", "secret-key", "secret-key/revoke", "delete"):
+    questions = ("edit", "write-key", "secret-key", "secret-key/revoke", "delete", f"identity-secret/{secret}/delete")
+    for name in questions:
         page.goto(f"{place}/source/{source.id}/{name}")
-        look_at(page, f"source-{name.replace('/', '-')}-{theme}")
+        look_at(page, f"source-{name.replace(secret, 'id').replace('/', '-')}-{theme}")
     for name in ("sources", "events", "overview"):
         page.goto(f"{place}/{name}")
         look_at(page, f"{name}-used-{theme}")

@@ -36,6 +36,7 @@ VALUES = {
     "import": "0" * 24,
     "sync": "crm",
     "source": "web",
+    "secret": "0" * 16,
 }
 QUERIES = {"tag": "churn", "attribute": "plan", "user": CUSTOMER, "version": "1"}
 # These end the session that the test is made with, or begin one.
@@ -194,6 +195,11 @@ COUNTERPARTS = {
     "/source/{source}/write-key": ("POST", "/event-sources/{source}/write-key"),
     "/source/{source}/secret-key": ("POST", "/event-sources/{source}/secret-key"),
     "/source/{source}/secret-key/revoke": ("DELETE", "/event-sources/{source}/secret-key"),
+    "/source/{source}/identity-secret": ("POST", "/event-sources/{source}/identity-secrets"),
+    "/source/{source}/identity-secret/{secret}/delete": (
+        "DELETE",
+        "/event-sources/{source}/identity-secrets/{identity_secret}",
+    ),
     "/source/{source}/edit": ("PUT", "/event-sources/{source}"),
     "/source/{source}/delete": ("DELETE", "/event-sources/{source}"),
 }

@@ -8,9 +8,16 @@ from msgspec.structs import replace
 from tagloom.ports import limits
 from tagloom.ports.control import Control
 from tagloom.ports.event_sources import KeyOwner, RejectedIn
-from tagloom.ports.problems import EventSourceChanged, EventSourceExists, EventSourceNotFound, TooManyEventSources
+from tagloom.ports.problems import (
+    EventSourceChanged,
+    EventSourceExists,
+    EventSourceNotFound,
+    IdentitySecretNotFound,
+    TooManyEventSources,
+    TooManyIdentitySecrets,
+)
 from tagloom.words.accounts import AuditEntry
-from tagloom.words.event_sources import EventSource, RejectedMessage
+from tagloom.words.event_sources import EventSource, NewIdentitySecret, RejectedMessage
 from tagloom.words.tenants import Organization, Space
 from tests.contract.conftest import ADAPTERS, make_control
 
@@ -90,6 +97,42 @@ def test_a_source_is_found_by_each_of_its_keys_until_it_is_revoked(control: Cont
     assert control.find_key_owner("ts_web", HASH) is None
     with pytest.raises(EventSourceNotFound):
         control.put_secret_key(key, "app", HASH)
+
+
+def secret(id: str) -> NewIdentitySecret:
+    return NewIdentitySecret(id=id, created_at=CREATED, hmac_secret=f"ti_{id}", token_secret=f"tt_{id}")
+
+
+def test_a_source_has_two_identity_secrets_at_most_and_only_its_owner_shows_them(control: Control, key: int) -> None:
+    control.add_event_source(key, WEB)
+    made = AuditEntry(organization="acme", at=CREATED, actor="ada", action="identity secret created", subject="web")
+
+    control.add_identity_secret(key, "web", secret("a"), [made])
+    control.add_identity_secret(key, "web", secret("b"))
+
+    shown = control.get_event_source(key, "web")
+    assert shown == replace(WEB, identity_secrets=(secret("a").shown(), secret("b").shown()))
+    assert control.list_event_sources(key) == (shown,)
+    place = control.get_environment("shop", "production")
+    both = KeyOwner("acme", place, shown, is_secret=False, identity_secrets=(secret("a"), secret("b")))
+    assert control.find_key_owner("tw_web", b"") == both
+    assert [each.action for each in control.list_audit_log("acme", limit=9)] == ["identity secret created"]
+    with pytest.raises(TooManyIdentitySecrets):
+        control.add_identity_secret(key, "web", secret("c"))
+    control.put_event_source(key, replace(shown, name="Shop", revision=2), revision=1)
+    control.delete_identity_secret(key, "web", "a")
+    assert control.get_event_source(key, "web").identity_secrets == (secret("b").shown(),)
+    with pytest.raises(IdentitySecretNotFound):
+        control.delete_identity_secret(key, "web", "a")
+    for change in (
+        lambda: control.add_identity_secret(key, "app", secret("c")),
+        lambda: control.delete_identity_secret(key, "app", "b"),
+    ):
+        with pytest.raises(EventSourceNotFound):
+            change()
+    control.delete_event_source(key, "web")
+    control.add_event_source(key, WEB)
+    assert control.get_event_source(key, "web") == WEB
 
 
 def test_an_environment_has_a_bounded_number_of_sources(

@@ -10,6 +10,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
 from pathlib import Path
 from threading import Barrier, Event
 from typing import Any, NamedTuple
@@ -21,12 +22,15 @@ from tagloom.ports.writes import (
     DeleteAttribute,
     DeleteTag,
     ErasePerson,
+    JoinUsers,
+    LinkVisitor,
     MergeTags,
     MoveTag,
     PutAttribute,
     PutPerson,
     PutTag,
     RecordEvents,
+    Separate,
     TagTribe,
     Undo,
     WriteOptions,
@@ -35,12 +39,14 @@ from tagloom.words.attributes import AttributeName
 from tagloom.words.changes import Origin, Version
 from tagloom.words.events import DAY_MS, EventType
 from tagloom.words.events import Event as UserEvent
+from tagloom.words.identity import LinkRules
 from tagloom.words.people import Person
 from tagloom.words.receipts import Mode, Receipt
 from tagloom.words.tags import TagPath
 from tests.bodies import Line, parts
 from tests.contract.attribute_portrait import ALL_TRIBES, NAMES, TYPES, VALUES, attribute_portrait
 from tests.contract.conftest import ADAPTERS, Clock, Subject, make_population
+from tests.contract.identity_portrait import EVERYBODY, LINKED_TRIBES, USERS, VISITORS, identity_portrait
 from tests.contract.portrait import PEOPLE, TAGS, TRIBES, outcome, portrait, streamed, sums
 from tests.writing import Batch, submit_parts, tag_members, write_parts
 
@@ -188,6 +194,31 @@ def any_write(chance: random.Random) -> Act:
     return chance.choice([*acts, *chance.choices(often, k=len(acts))])
 
 
+def events_with_visitors(chance: random.Random) -> Act:
+    """Events that name visitors beside their users, such as those of one browser that several users share."""
+    sent = [
+        UserEvent(
+            person=chance.choice([*PEOPLE[:2], person_of(chance, 3)]),
+            type=EventType(chance.choice(["ad/clicked", "ad/clicked", "identity/aliased"])),
+            at=NOW - chance.choice([0, 1]) * DAY_MS,
+            id=f"m{chance.randrange(200)}",
+            visitor=chance.choice([*VISITORS, "p1", None]),
+            is_proven=chance.random() < 0.5,
+            attributes=chance.choice([{}, {}, {"plan": "gold"}, {"age": 2}]),
+        )
+        for _ in range(chance.choice([1, 2, 6]))
+    ]
+    rules = LinkRules(visitors_per_day_max=chance.choice([25, 25, 2]))
+    return lambda population, origin: population.write(RecordEvents(sent, links=rules), WriteOptions(origin))
+
+
+def link(chance: random.Random) -> Act:
+    """A link, a join, or a separation, of few people."""
+    user, other, visitor = chance.choice(USERS), chance.choice(USERS), chance.choice(VISITORS)
+    write = chance.choice([LinkVisitor(visitor, user), JoinUsers(user, other), Separate(chance.choice(EVERYBODY))])
+    return lambda population, origin: population.write(write, WriteOptions(origin))
+
+
 def large_writes(chance: random.Random) -> Iterator[Act]:
     """What makes many people come at once."""
     for _ in range(6):
@@ -202,17 +233,27 @@ def all_writes(chance: random.Random) -> Iterator[Act]:
         yield any_write(chance)
 
 
+def linking_writes(chance: random.Random) -> Iterator[Act]:
+    """What links and separates people while others write about them."""
+    for _ in range(10):
+        often = [link(chance), events_with_visitors(chance), body(chance, (1, 1, 3, 8))]
+        yield chance.choice([*often, *often, any_write(chance)])
+
+
 # What is read.
 
 
 def question(chance: random.Random) -> Callable[[Population], Any]:
     """Something whose answer names its version."""
     person, tribe, tag = chance.choice(PEOPLE), ALL_TRIBES[chance.choice(sorted(ALL_TRIBES))], chance.choice(TAGS)
+    linked = LINKED_TRIBES[chance.choice(sorted(LINKED_TRIBES))]
     return chance.choice(
         [
             lambda population: population.decide(person, ALL_TRIBES, because=True),
             lambda population: population.decide(person, ALL_TRIBES, because=False),
             lambda population: population.count(tribe, ALL_TRIBES),
+            lambda population: population.count(linked, LINKED_TRIBES),
+            lambda population: population.decide(person, LINKED_TRIBES, because=True),
             lambda population: population.find_person(person),
             lambda population: population.values_of_attribute(AttributeName("plan"), 9),
             lambda population: streamed(population.members, tribe, ALL_TRIBES),
@@ -271,32 +312,42 @@ def hold_to_account(done: Sequence[Done], told: Sequence[Read], subject: Subject
         assert time.monotonic() < deadline, "it does not follow"
         time.sleep(0.01)
     by_source = {each.write.origin.source: each for each in done}
-    made = [by_source[population.get_change(version).source] for version in range(1, newest + 1)]
-    assert len({each.write.origin.source for each in made}) == newest, "something was done twice"
+    # Events can make several versions.
+    sources = groupby(range(1, newest + 1), lambda version: population.get_change(version).source)
+    made = {list(versions)[-1]: by_source[source] for source, versions in sources}
+    assert len({each.write.origin.source for each in made.values()}) == len(made), (
+        "something was done twice, or in parts"
+    )
+    changed = list(made.values())
 
     def at(version: Version) -> Population:
         oracle = make_population("memory", tmp_path).population
-        for each in made[:version]:
-            each.write.on(oracle)
+        for last, each in made.items():
+            if last <= version:
+                each.write.on(oracle)
         return oracle
 
     oracle = at(0)
-    for version in range(newest + 1):
+    for version in (0, *made):
         if version:
-            assert made[version - 1].write.on(oracle) == made[version - 1].said
+            assert made[version].write.on(oracle) == made[version].said
+            assert oracle.version() == version
         for each in done:
-            if isinstance(each.said, Receipt) and each.said.version == version and each not in made:
+            if isinstance(each.said, Receipt) and each.said.version == version and each not in changed:
                 assert each.write.on(oracle) == each.said, "what changed nothing was true at the version that it names"
                 assert oracle.version() == version
         for read in told:
             if read.version == version:
                 assert read.ask(oracle) == read.said, "what was read was true at the version that it names"
+    named = {each.said.version for each in done if isinstance(each.said, Receipt)} | {read.version for read in told}
+    assert named <= {0, *made}, "nobody is told of a part of a write"
     for each in done:
         if not isinstance(each.said, Receipt):
             between = range(each.before, each.after + 1)
             assert any(each.write.on(at(version)) == each.said for version in between), (each.said, between)
     assert portrait(population) == portrait(oracle)
     assert attribute_portrait(population) == attribute_portrait(oracle)
+    assert identity_portrait(population) == identity_portrait(oracle)
     assert sums(population) == sums(oracle)
     subject.reopen()
     assert portrait(subject.population) == portrait(oracle)
@@ -305,7 +356,7 @@ def hold_to_account(done: Sequence[Done], told: Sequence[Read], subject: Subject
 
 @pytest.mark.parametrize("adapter", [name for name in ADAPTERS if name != "memory"])
 @pytest.mark.parametrize("processes", [1, 2])
-@pytest.mark.parametrize("kind", [large_writes, all_writes])
+@pytest.mark.parametrize("kind", [large_writes, all_writes, linking_writes])
 @pytest.mark.parametrize("seed", SEEDS)
 def test_what_writers_do_at_the_same_moment_happened_in_the_order_of_its_versions(
     adapter: str, processes: int, kind: Callable[[random.Random], Iterator[Act]], seed: int, tmp_path: Path

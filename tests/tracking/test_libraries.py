@@ -14,11 +14,14 @@ from threading import Thread
 from typing import Any, NamedTuple
 
 import pytest
+from joserfc import jwt
+from joserfc.jwk import OctKey
 from playwright.sync_api import sync_playwright
 
 from tagloom.tracking.event_sources import EventSources
-from tagloom.words.event_sources import EventSourceDraft, actor_name
+from tagloom.words.event_sources import EventSource, EventSourceDraft, NewIdentitySecret, actor_name
 from tagloom.words.events import PersonEvent
+from tagloom.words.identity import IdentitySettings, ProofMode
 from tests.console.serving import find_chromium
 from tests.http.serving import INSTALLATIONS, serve
 from tests.tracking.unreliable import unreliable
@@ -47,19 +50,35 @@ OF_SERVERS = (*COMMON, Message("page/viewed", "v1", HOME), Message("screen/viewe
 OF_SEGMENT_IN_PAGES = (*COMMON, Message("page/viewed", "", HOME), Message("screen/viewed", "u1", START))
 OF_RUDDERSTACK_IN_PAGES = (*COMMON, Message("page/viewed", "", HOME))
 
-Send = Callable[[str, str, Path, Callable[[], bool]], None]
+Send = Callable[[EventSource, NewIdentitySecret, str, Path, Callable[[], bool]], None]
 
 
-def by_process(program: str, script: str, write_key: str, url: str, folder: Path, _: Callable[[], bool]) -> None:
+def by_process(
+    program: str,
+    script: str,
+    source: EventSource,
+    secret: NewIdentitySecret,
+    url: str,
+    folder: Path,
+    _: Callable[[], bool],
+) -> None:
     """Runs a script that sends the messages."""
-    environ = {**os.environ, "WRITE_KEY": write_key, "TAGLOOM_URL": url}
+    keys = {"WRITE_KEY": source.write_key, "HMAC_SECRET": secret.hmac_secret}
+    environ = {**os.environ, **keys, "TAGLOOM_URL": url}
     done = subprocess.run(
         (program, script), cwd=folder, env=environ, capture_output=True, text=True, check=False, timeout=SECONDS
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def in_a_page(script: str, write_key: str, url: str, folder: Path, has_arrived: Callable[[], bool]) -> None:
+def in_a_page(
+    script: str,
+    source: EventSource,
+    secret: NewIdentitySecret,
+    url: str,
+    folder: Path,
+    has_arrived: Callable[[], bool],
+) -> None:
     """Opens a page of another origin with a script that sends the messages, until they have arrived."""
     esbuild = (folder / "node_modules/.bin/esbuild", script, "--bundle", "--outfile=page/page.js", "--log-level=error")
     subprocess.run(esbuild, cwd=folder, check=True, timeout=SECONDS)
@@ -72,7 +91,9 @@ def in_a_page(script: str, write_key: str, url: str, folder: Path, has_arrived: 
             browser = playwright.chromium.launch(executable_path=find_chromium(), args=["--no-sandbox"])
             page = browser.new_page()
             page.goto(f"http://127.0.0.1:{pages.server_port}/")
-            page.evaluate("([key, url]) => { window.send(key, url) }", [write_key, url])
+            claims = {"sub": "u1", "exp": int(time.time()) + 3_600}
+            token = jwt.encode({"alg": "HS256"}, claims, OctKey.import_key(secret.token_secret))
+            page.evaluate("([key, url, token]) => { window.send(key, url, token) }", [source.write_key, url, token])
             began = time.monotonic()
             while not has_arrived() and time.monotonic() - began < SECONDS:
                 page.wait_for_timeout(100)
@@ -100,6 +121,10 @@ SENDERS: dict[str, tuple[Send, tuple[Message, ...]]] = {
 }
 
 
+# These scripts prove the id of their user: by an HMAC on a server, and by a token in a page.
+PROVING = {"@segment/analytics-node", "@segment/analytics-next"}
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the scripts with the libraries that they import."""
@@ -117,9 +142,11 @@ def test_every_message_of_a_library_is_recorded_once_although_answers_are_lost(
     send, messages = SENDERS[library]
     installation = INSTALLATIONS["sqlite"](tmp_path / "data")
     environment = installation.control.get_environment("main", "production")
-    source = EventSources(installation.control).create_source(
-        environment, "web", EventSourceDraft(name="Web"), by="ada"
-    )
+    proof: ProofMode = "require" if library in PROVING else "off"
+    installation.control.put_identity("main", "production", IdentitySettings(proof=proof))
+    sources = EventSources(installation.control)
+    source = sources.create_source(environment, "web", EventSourceDraft(name="Web"), by="ada")
+    secret = sources.create_identity_secret(environment, "web", by="ada")
 
     def recorded() -> tuple[PersonEvent, ...]:
         return installation.population(environment).list_recent_events(actor_name("web"), limit=100).items
@@ -127,7 +154,7 @@ def test_every_message_of_a_library_is_recorded_once_although_answers_are_lost(
     began = time.time()
     for url in serve(installation):
         with unreliable(url) as proxy:
-            send(source.write_key, proxy.url, folder, lambda: len(recorded()) >= len(messages))
+            send(source, secret, proxy.url, folder, lambda: len(recorded()) >= len(messages))
         found = sorted(recorded(), key=lambda each: each.event.type)
         rejected = installation.control.list_rejected_messages(environment.key, "web", limit=10)
     installation.close()

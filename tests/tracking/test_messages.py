@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 from tagloom.base.problems import BodyInvalid, BodyTooLarge
 from tagloom.base.times import text_of_milliseconds
 from tagloom.tracking import limits
-from tagloom.tracking.messages import Call, MessageReader, TrackingBody, find_write_key, plain_body
+from tagloom.tracking.identity_proof import Proof, Unproven
+from tagloom.tracking.messages import Call, MessageReader, ProofRules, TrackingBody, find_write_key, plain_body
 from tagloom.words.events import Event, EventType
 from tagloom.words.people import Person
 
@@ -266,7 +268,7 @@ def test_a_body_that_is_not_whole_is_refused(body: bytes) -> None:
 
 
 def test_an_empty_batch_is_no_fault() -> None:
-    assert read(b'{"batch":[]}') == TrackingBody([], [], [])
+    assert read(b'{"batch":[]}') == TrackingBody([], [], [], [], Counter())
 
 
 def test_a_body_of_too_many_messages_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -343,3 +345,73 @@ def test_of_a_property_that_occurs_twice_the_last_one_counts() -> None:
     body = b'{"batch":[{"type":"track","userId":"u1","event":"a b","properties":{"a":1,"a":2,"b":{"c":1,"c":3}}}]}'
 
     assert read(body).events[0].properties == b'{"a":2,"b":{"c":3}}'
+
+
+def check(mode: str, *messages: dict[str, Any]) -> TrackingBody:
+    """Reads messages whose user ids are checked. The proof of a user is an HMAC that is the id."""
+
+    def find_fault(user: str, proof: Proof | None) -> Unproven | None:
+        if proof is None:
+            return Unproven("missing", "It has none.")
+        return None if proof.hmac == user else Unproven("invalid", "It is wrong.")
+
+    reader = MessageReader(
+        now=NOW,
+        new_id=lambda: "new",
+        event_types={},
+        ignored=frozenset(),
+        proof=None if mode == "off" else ProofRules(find_fault, is_required=mode == "require"),
+    )
+    return reader.read(json.dumps({"batch": messages}).encode(), "batch")
+
+
+IDENTIFY = {"type": "identify", "userId": "u1", "anonymousId": "v1", "traits": {"plan": "gold"}}
+PROVEN = {**IDENTIFY, "context": {"ip": "192.0.2.1", "identity": {"hmac": "u1"}}}
+
+
+@pytest.mark.parametrize("mode", ["observe", "require"])
+def test_a_proven_message_is_one_of_its_user(mode: str) -> None:
+    found = check(mode, PROVEN)
+
+    (event,) = found.events
+    assert (event.person, event.visitor, event.is_proven) == (Person("user", "u1"), "v1", True)
+    assert (event.attributes, found.unproven, found.proofs) == ({"plan": "gold"}, [], {"valid": 1})
+
+
+@pytest.mark.parametrize(
+    "context", [None, "web", {}, {"identity": None}, {"identity": 5}, {"identity": {"hmac": "u2"}}]
+)
+def test_an_unproven_message_changes_nothing_unless_a_proof_is_required(context: object) -> None:
+    sent = {**IDENTIFY, "context": context}
+    unchecked, observed, required = (check(mode, sent) for mode in ("off", "observe", "require"))
+
+    assert observed.events == unchecked.events
+    assert (unchecked.unproven, unchecked.proofs, unchecked.events[0].is_proven) == ([], {}, False)
+    (event,) = required.events
+    assert (event.person, event.visitor, event.is_proven) == (Person("visitor", "v1"), None, False)
+    assert (event.attributes, event.type) == ({}, "identity/identified")
+    for found in (observed, required):
+        assert [json.loads(each.message) for each in found.unproven] == [sent]
+        assert found.proofs.total() == 1
+
+
+def test_an_unproven_alias_links_nobody_if_a_proof_is_required() -> None:
+    sent = {"type": "alias", "userId": "u1", "previousId": "v1"}
+
+    (event,) = check("require", sent).events
+
+    assert (event.person, event.visitor) == (Person("visitor", "v1"), None)
+
+
+def test_a_visitor_needs_no_proof() -> None:
+    found = check("require", {**IDENTIFY, "userId": None})
+
+    assert [each.attributes for each in found.events] == [{"plan": "gold"}]
+    assert (found.unproven, found.proofs) == ([], {})
+
+
+def test_an_unproven_message_without_a_visitor_is_refused_if_a_proof_is_required() -> None:
+    found = check("require", {**IDENTIFY, "anonymousId": None}, PROVEN)
+
+    assert [each.problem.slug() for each in found.refused] == ["user-id-not-proven"]
+    assert (len(found.events), found.unproven) == (1, [])

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from tagloom_client.asking import Ask, Place, check, json_body, query_of, reading, segment
-from tagloom_client.models import EventSource, Page, RejectedMessage
+from tagloom_client.models import EventSource, NewIdentitySecret, Page, RejectedMessage
 
 
 class _SecretKey(msgspec.Struct, frozen=True):
@@ -31,14 +31,16 @@ def create_event_source(
     origins: Sequence[str] = (),
     event_types: Mapping[str, str] | None = None,
     ignored_properties: Sequence[str] = (),
+    identity_public_keys: Sequence[str] = (),
 ) -> Ask[EventSource]:
     """Creates an event source with a write key, which apps and pages contain.
 
     `origins` are the origins of pages, such as `https://shop.example`, that can use the key; without them all pages
     can. `event_types` has the types of some event names, such as `{"Order Completed": "order/completed"}`, for which
-    the usual rule is not used. Properties named in `ignored_properties` are not recorded.
+    the usual rule is not used. Properties named in `ignored_properties` are not recorded. `identity_public_keys` are
+    keys in PEM that check tokens (ES256) with which the app proves its user ids.
     """
-    body = json_body({"id": id, **_settings(name, origins, event_types, ignored_properties)})
+    body = json_body({"id": id, **_settings(name, origins, event_types, ignored_properties, identity_public_keys)})
     return Ask("POST", f"{place.address}/event-sources", reading(EventSource), body=body, is_repeatable=False)
 
 
@@ -50,6 +52,7 @@ def put_event_source(
     origins: Sequence[str] = (),
     event_types: Mapping[str, str] | None = None,
     ignored_properties: Sequence[str] = (),
+    identity_public_keys: Sequence[str] = (),
     revision: int | None = None,
 ) -> Ask[EventSource]:
     """Replaces all settings of an event source; with `revision`, only if it was not changed since. Its keys stay."""
@@ -57,7 +60,7 @@ def put_event_source(
         "PUT",
         _address(place, id),
         reading(EventSource),
-        body=json_body(_settings(name, origins, event_types, ignored_properties)),
+        body=json_body(_settings(name, origins, event_types, ignored_properties, identity_public_keys)),
         headers={"If-Match": "*" if revision is None else f'"{revision}"'},
         is_repeatable=False,
     )
@@ -84,6 +87,17 @@ def revoke_secret_key(place: Place, source: str) -> Ask[None]:
     return Ask("DELETE", f"{_address(place, source)}/secret-key", check)
 
 
+def create_identity_secret(place: Place, source: str) -> Ask[NewIdentitySecret]:
+    """Adds an identity secret, which proves user ids. Its secrets are only in this answer. Older ones stay valid."""
+    path = f"{_address(place, source)}/identity-secrets"
+    return Ask("POST", path, reading(NewIdentitySecret), is_repeatable=False)
+
+
+def delete_identity_secret(place: Place, source: str, id: str) -> Ask[None]:
+    """Deletes an identity secret by its id. Its proofs are not valid any more."""
+    return Ask("DELETE", f"{_address(place, source)}/identity-secrets/{segment(id)}", check, is_repeatable=False)
+
+
 def list_rejected_messages(
     place: Place, source: str, *, before: int | None = None, limit: int | None = None
 ) -> Ask[tuple[RejectedMessage, ...]]:
@@ -101,11 +115,16 @@ def _address(place: Place, source: str) -> str:
 
 
 def _settings(
-    name: str, origins: Sequence[str], event_types: Mapping[str, str] | None, ignored_properties: Sequence[str]
+    name: str,
+    origins: Sequence[str],
+    event_types: Mapping[str, str] | None,
+    ignored_properties: Sequence[str],
+    identity_public_keys: Sequence[str],
 ) -> dict[str, Any]:
     return {
         "name": name,
         "origins": tuple(origins),
         "event_types": dict(event_types or {}),
         "ignored_properties": tuple(ignored_properties),
+        "identity_public_keys": tuple(identity_public_keys),
     }

@@ -183,6 +183,8 @@ class Methods:
     download_person_data = Bytes(people.download_person_data)
     link_person = One(identities.link_person)
     separate_person = One(identities.separate_person)
+    settle_link = One(identities.settle_link)
+    list_open_links = Pages(identities.list_open_links)
 
     # Taggings.
     upload = One(requests.upload)
@@ -208,6 +210,8 @@ class Methods:
     replace_write_key = One(event_sources.replace_write_key)
     create_secret_key = One(event_sources.create_secret_key)
     revoke_secret_key = One(event_sources.revoke_secret_key)
+    create_identity_secret = One(event_sources.create_identity_secret)
+    delete_identity_secret = One(event_sources.delete_identity_secret)
     list_rejected_messages = One(event_sources.list_rejected_messages)
 
     # The catalogue.

@@ -27,7 +27,8 @@ ExportFormat = Literal["ndjson", "csv", "parquet"]
 UploadFormat = Literal["json", "ndjson", "csv", "parquet"]
 EventCount = Literal["at-least", "at-most", "exactly"]
 EventFormat = Literal["json", "ndjson"]
-LinkPolicy = Literal["take", "leave"]
+LinkPolicy = Literal["take", "leave", "ask"]
+SettlePolicy = Literal["take", "leave"]
 ProofMode = Literal["off", "observe", "require"]
 ContextOp = Literal["is", "is-not", "one-of", "contains", "greater", "less", "is-set"]
 AttributeOp = ContextOp | Literal["before", "after", "in-last", "in-next"]
@@ -54,12 +55,26 @@ class Person(msgspec.Struct, frozen=True, order=True):
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
-    """A person who is linked to a user: a visitor, or a user who was joined. `linked_on` is a day, in UTC."""
+    """A person who is linked to a user: a visitor, or a user who was joined. `linked_on` is a day, in UTC.
+
+    `is_open` tells that a teammate must decide about the tags and attributes that the person had.
+    """
 
     kind: Kind
     id: str
     linked_on: str
     is_proven: bool = False
+    is_open: bool = False
+
+
+class OpenLink(msgspec.Struct, frozen=True, kw_only=True):
+    """A link about which a teammate must decide, with the tags and attributes that the person had."""
+
+    person: Person
+    user: Person
+    linked_on: str
+    tags: tuple[str, ...] = ()
+    attributes: dict[str, Any] = {}
 
 
 class PersonRecord(msgspec.Struct, frozen=True):
@@ -162,6 +177,24 @@ class EventType(msgspec.Struct, frozen=True, kw_only=True):
     last_at: str
 
 
+class IdentitySecret(msgspec.Struct, frozen=True, kw_only=True):
+    """A pair of secrets that prove user ids. Only the answer to its creation has the secrets."""
+
+    id: str
+    created_at: str
+
+
+class NewIdentitySecret(IdentitySecret, frozen=True, kw_only=True):
+    """A new identity secret. `hmac_secret` makes HMACs of user ids, and `token_secret` signs tokens with HS256."""
+
+    hmac_secret: str
+    token_secret: str
+
+    def __repr__(self) -> str:
+        """Returns the id only, because values are printed with errors."""
+        return f"NewIdentitySecret({self.id!r})"
+
+
 class EventSource(msgspec.Struct, frozen=True, kw_only=True):
     """An app that sends events with a client library of Segment or RudderStack.
 
@@ -178,6 +211,8 @@ class EventSource(msgspec.Struct, frozen=True, kw_only=True):
     ignored_properties: tuple[str, ...] = ()
     has_secret_key: bool = False
     revision: int = 1
+    identity_public_keys: tuple[str, ...] = ()
+    identity_secrets: tuple[IdentitySecret, ...] = ()
 
 
 class RejectedMessage(msgspec.Struct, frozen=True, kw_only=True):

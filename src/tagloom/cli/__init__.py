@@ -49,6 +49,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "retention": ("retention", "Show or set how long an environment keeps its history."),
     "link": ("identity", "Link a visitor to a user, or join a user into another user."),
     "separate": ("identity", "Separate a visitor, or a user who was joined, from their user."),
+    "settle": ("identity", "Decide about the tags and attributes that a linked person had."),
+    "open-links": ("identity", "List the links that wait for a decision: made with the policy ask."),
     "identity": ("identity", "Show or set how an environment links visitors to users."),
     "compact": ("retention", "Delete history that is older than its retention; a running server does this itself."),
     "sweep": ("installation", "Remove every expired tagging; a running server does this itself."),

@@ -16,10 +16,12 @@ from tagloom.cli.options import (
     TokenOption,
     UrlOption,
     at_site,
+    existing_file,
     unicode_text,
     unicode_texts,
 )
 from tagloom.cli.output import say_json, say_table, shown_time, tell
+from tagloom.tracking.limits import IDENTITY_PUBLIC_KEY_CHARACTERS_MAX
 from tagloom.words.event_sources import EventSourceDraft
 
 app = typer.Typer()
@@ -32,6 +34,8 @@ write_key_app = typer.Typer(help="The write key of an event source: replace.", n
 secret_key_app = typer.Typer(help="The secret key of an event source: create, revoke.", no_args_is_help=True)
 sources_app.add_typer(write_key_app, name="write-key")
 sources_app.add_typer(secret_key_app, name="secret-key")
+identity_secret_app = typer.Typer(help="The identity secrets of an event source: create, delete.", no_args_is_help=True)
+sources_app.add_typer(identity_secret_app, name="identity-secret")
 
 
 SourceArgument = Annotated[str, typer.Argument(help="The id of the event source.", callback=unicode_text)]
@@ -55,6 +59,15 @@ EventTypesOption = Annotated[
 IgnoredPropertiesOption = Annotated[
     list[str] | None,
     typer.Option("--ignore-property", help="A property that is not recorded.", callback=unicode_texts),
+]
+PublicKeysOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--identity-public-key",
+        metavar="FILE",
+        help="A file with a public key in PEM that checks tokens (ES256) of user ids.",
+        callback=unicode_texts,
+    ),
 ]
 
 
@@ -102,6 +115,8 @@ def show_event_source(
         ("origins", ", ".join(found["origins"]) or "all"),
         ("event types", ", ".join(types) or "by the usual rule"),
         ("ignored properties", ", ".join(found["ignored_properties"]) or "none"),
+        ("identity secrets", ", ".join(each["id"] for each in found["identity_secrets"]) or "none"),
+        ("identity public keys", len(found["identity_public_keys"]) or "none"),
         ("created", found["created_at"]),
         ("revision", found["revision"]),
     ]
@@ -122,11 +137,12 @@ def create_event_source(
     origins: OriginsOption = None,
     event_types: EventTypesOption = None,
     ignored_properties: IgnoredPropertiesOption = None,
+    public_keys: PublicKeysOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Create an event source, and print its write key."""
     draft = EventSourceDraft(
-        name=source if name is None else name, **_settings(origins, event_types, ignored_properties)
+        name=source if name is None else name, **_settings(origins, event_types, ignored_properties, public_keys)
     )
     with at_site(data, url, token, space, environment) as site:
         created = site.create_event_source(source, draft)
@@ -153,12 +169,17 @@ def change_event_source(
     origins: OriginsOption = None,
     event_types: EventTypesOption = None,
     ignored_properties: IgnoredPropertiesOption = None,
+    public_keys: PublicKeysOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Change the settings that are given. The values of an option replace all earlier ones; '' removes them."""
-    changes = _settings(origins, event_types, ignored_properties) | ({} if name is None else {"name": name})
+    changes = _settings(origins, event_types, ignored_properties, public_keys) | (
+        {} if name is None else {"name": name}
+    )
     if not changes:
-        raise ParameterInvalid("Use --name, --origin, --event-type or --ignore-property. Nothing was changed.")
+        raise ParameterInvalid(
+            "Use --name, --origin, --event-type, --ignore-property or --identity-public-key. Nothing was changed."
+        )
     with at_site(data, url, token, space, environment) as site:
         found = site.get_event_source(source)
         stored = EventSourceDraft(
@@ -166,6 +187,7 @@ def change_event_source(
             origins=tuple(found["origins"]),
             event_types=found["event_types"],
             ignored_properties=tuple(found["ignored_properties"]),
+            identity_public_keys=tuple(found["identity_public_keys"]),
         )
         changed = site.put_event_source(source, replace(stored, **changes), revision=found["revision"])
     if as_json:
@@ -243,6 +265,43 @@ def revoke_secret_key(
     tell(f"Event source {source} has no secret key now.")
 
 
+@identity_secret_app.command("create")
+def create_identity_secret(
+    source: SourceArgument,
+    data: DataOption = None,
+    url: UrlOption = None,
+    token: TokenOption = None,
+    space: SpaceOption = "main",
+    environment: EnvironmentOption = "production",
+    as_json: JsonOption = False,
+) -> None:
+    """Create an identity secret, with which your server proves user ids, and print it once."""
+    with at_site(data, url, token, space, environment) as site:
+        created = site.create_identity_secret(source)
+    if as_json:
+        say_json(created)
+        return
+    rows = [(name.replace("_", " "), created[name]) for name in ("id", "hmac_secret", "token_secret")]
+    say_table(("identity secret", "value"), rows)
+    tell("The secrets are not shown again. Only servers should have them. Older ones stay valid until you delete them.")
+
+
+@identity_secret_app.command("delete")
+def delete_identity_secret(
+    source: SourceArgument,
+    secret: Annotated[str, typer.Argument(help="The id of the identity secret.", callback=unicode_text)],
+    data: DataOption = None,
+    url: UrlOption = None,
+    token: TokenOption = None,
+    space: SpaceOption = "main",
+    environment: EnvironmentOption = "production",
+) -> None:
+    """Delete an identity secret of an event source. Its proofs are not valid any more."""
+    with at_site(data, url, token, space, environment) as site:
+        site.delete_identity_secret(source, secret)
+    tell(f"The identity secret {secret} of {source} was deleted.")
+
+
 @sources_app.command("rejected")
 def list_rejected_messages(
     source: SourceArgument,
@@ -265,7 +324,10 @@ def list_rejected_messages(
 
 
 def _settings(
-    origins: Sequence[str] | None, event_types: Sequence[str] | None, ignored_properties: Sequence[str] | None
+    origins: Sequence[str] | None,
+    event_types: Sequence[str] | None,
+    ignored_properties: Sequence[str] | None,
+    public_keys: Sequence[str] | None,
 ) -> dict[str, Any]:
     """Returns the settings that are given by options. An empty value stands for none.
 
@@ -279,7 +341,16 @@ def _settings(
         found["event_types"] = dict(map(_event_type, filter(None, event_types)))
     if ignored_properties:
         found["ignored_properties"] = tuple(filter(None, ignored_properties))
+    if public_keys:
+        found["identity_public_keys"] = tuple(map(_public_key, filter(None, public_keys)))
     return found
+
+
+def _public_key(file: str) -> str:
+    """Returns the content of a file with a public key. Raises: BadParameter."""
+    with existing_file(file).open("rb") as opened:
+        # A longer text is no public key. The server says so.
+        return opened.read(IDENTITY_PUBLIC_KEY_CHARACTERS_MAX + 1).decode("utf-8", "replace")
 
 
 def _event_type(text: str) -> tuple[str, str]:

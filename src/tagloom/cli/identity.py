@@ -1,4 +1,4 @@
-"""Commands about the links between visitors and users: identity, link, separate."""
+"""Commands about the links between visitors and users: identity, link, separate, settle, open-links."""
 
 from typing import Annotated
 
@@ -17,8 +17,8 @@ from tagloom.cli.options import (
     unicode_text,
 )
 from tagloom.cli.output import say_json, say_receipt, say_table
-from tagloom.words.identity import LinkPolicy, ProofMode
-from tagloom.words.limits import VISITORS_PER_DAY_MAX
+from tagloom.words.identity import LinkPolicy, ProofMode, SettlePolicy
+from tagloom.words.limits import VISITORS_PER_DAY_SETTING_MAX
 
 app = typer.Typer()
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print what would change, and apply nothing.")]
@@ -33,7 +33,7 @@ def put_identity(
     environment: EnvironmentOption = "production",
     policy: Annotated[
         LinkPolicy | None,
-        typer.Option("--policy", help="take: the tags and attributes of a linked visitor go to the user. Or leave."),
+        typer.Option("--policy", help="take: what a linked visitor had goes to the user. Or leave, or ask."),
     ] = None,
     proof: Annotated[
         ProofMode | None,
@@ -44,7 +44,7 @@ def put_identity(
         typer.Option(
             "--visitors-per-day-max",
             min=1,
-            max=VISITORS_PER_DAY_MAX,
+            max=VISITORS_PER_DAY_SETTING_MAX,
             help="The most visitors that are linked to one user on one day.",
         ),
     ] = None,
@@ -79,7 +79,7 @@ def link_person(
     visitor: VisitorOption = False,
     policy: Annotated[
         LinkPolicy | None,
-        typer.Option("--policy", help="take: their tags and attributes go to the user. Or leave. Default: identity."),
+        typer.Option("--policy", help="take: their tags and attributes go to the user. Or leave, or ask."),
     ] = None,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
@@ -112,3 +112,52 @@ def separate_person(
         say_json(receipt)
     else:
         say_receipt(receipt, title=f"{person} separated")
+
+
+@app.command("settle")
+def settle_link(
+    person: Annotated[str, typer.Argument(help="The user id (or visitor id with --visitor).")],
+    policy: Annotated[SettlePolicy, typer.Argument(help="take: the user gets what the person had. Or leave.")],
+    data: DataOption = None,
+    url: UrlOption = None,
+    token: TokenOption = None,
+    space: SpaceOption = "main",
+    environment: EnvironmentOption = "production",
+    visitor: VisitorOption = False,
+    dry_run: DryRunOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Decide about the tags and attributes that a linked person had."""
+    with at_site(data, url, token, space, environment) as site:
+        receipt = site.settle_link(person_of(person, is_visitor=visitor), policy, dry_run=dry_run)
+    if as_json:
+        say_json(receipt)
+    else:
+        say_receipt(receipt, title=f"Link of {person} settled")
+
+
+@app.command("open-links")
+def list_open_links(
+    data: DataOption = None,
+    url: UrlOption = None,
+    token: TokenOption = None,
+    space: SpaceOption = "main",
+    environment: EnvironmentOption = "production",
+    as_json: JsonOption = False,
+) -> None:
+    """List the links that wait for a decision: made with the policy ask."""
+    with at_site(data, url, token, space, environment) as site:
+        found = site.list_open_links()
+    if as_json:
+        say_json(found)
+        return
+    rows = [
+        (
+            f"{each['person']['kind']} {each['person']['id']}",
+            each["user"]["id"],
+            each["linked_on"],
+            ", ".join([*each["tags"], *each["attributes"]]),
+        )
+        for each in found
+    ]
+    say_table(("person", "user", "linked on", "had"), rows)

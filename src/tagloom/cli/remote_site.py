@@ -19,7 +19,7 @@ from tagloom.ports.writes import DeletionKind
 from tagloom.tagging.undo import Chosen
 from tagloom.words.attributes import AttributeType
 from tagloom.words.event_sources import EventSourceDraft
-from tagloom.words.identity import LinkPolicy
+from tagloom.words.identity import LinkPolicy, SettlePolicy
 from tagloom.words.people import KINDS, Person
 from tagloom.words.problems import RuleInvalid
 from tagloom.words.receipts import Mode, Rejected, TribeMode
@@ -172,6 +172,17 @@ class RemoteSite:
         with problems_of_server():
             return plain(self._client.separate_person(**_who(person), dry_run=dry_run, source_name="separate"))
 
+    def settle_link(self, person: Person, policy: SettlePolicy, *, dry_run: bool) -> Plain:
+        """Decides about an open link."""
+        with problems_of_server():
+            settle = self._client.settle_link
+            return plain(settle(policy, **_who(person), dry_run=dry_run, source_name="settle"))
+
+    def list_open_links(self) -> list[Plain]:
+        """Returns the first open links."""
+        with problems_of_server():
+            return [plain(each) for each in islice(self._client.list_open_links(limit=PAGE_ITEMS_MAX), PAGE_ITEMS_MAX)]
+
     def list_attributes(self) -> list[Plain]:
         """Returns the attributes by name."""
         with problems_of_server():
@@ -261,6 +272,16 @@ class RemoteSite:
         """Revokes the secret key of an event source."""
         with problems_of_server():
             self._client.revoke_secret_key(source)
+
+    def create_identity_secret(self, source: str) -> Plain:
+        """Returns a new identity secret of an event source, with its two texts."""
+        with problems_of_server():
+            return plain(self._client.create_identity_secret(source))
+
+    def delete_identity_secret(self, source: str, id: str) -> None:
+        """Deletes an identity secret of an event source."""
+        with problems_of_server():
+            self._client.delete_identity_secret(source, id)
 
     def list_rejected_messages(self, source: str, *, limit: int) -> list[Plain]:
         """Returns the messages of an event source that were rejected, the newest first."""

@@ -34,7 +34,7 @@ from tagloom.words.attributes import AttributeType, parse_attribute_name
 from tagloom.words.changes import Origin
 from tagloom.words.event_sources import EventSourceDraft
 from tagloom.words.expiry import expiry_of
-from tagloom.words.identity import IdentitySettings, LinkPolicy
+from tagloom.words.identity import IdentitySettings, LinkPolicy, SettlePolicy
 from tagloom.words.mappings import Mapping
 from tagloom.words.people import Person
 from tagloom.words.receipts import Mode, Rejected, TribeMode
@@ -112,6 +112,8 @@ class EventSourceSite(Protocol):
     def replace_write_key(self, source: str) -> Plain: ...
     def create_secret_key(self, source: str) -> str: ...
     def revoke_secret_key(self, source: str) -> None: ...
+    def create_identity_secret(self, source: str) -> Plain: ...
+    def delete_identity_secret(self, source: str, id: str) -> None: ...
     def list_rejected_messages(self, source: str, *, limit: int) -> list[Plain]: ...
     def list_recent_events(self, source: str | None, *, limit: int) -> list[Plain]: ...
     def export_events(self, query: EventQuery, format: ExportFormat) -> Iterator[bytes]: ...
@@ -140,6 +142,8 @@ class IdentitySite(Protocol):
     def identity(self, changes: Plain) -> Plain: ...
     def link_person(self, person: Person, user: str, *, policy: LinkPolicy | None, dry_run: bool) -> Plain: ...
     def separate_person(self, person: Person, *, dry_run: bool) -> Plain: ...
+    def settle_link(self, person: Person, policy: SettlePolicy, *, dry_run: bool) -> Plain: ...
+    def list_open_links(self) -> list[Plain]: ...
 
 
 class Site(ImportSite, EventSourceSite, AttributeSite, PeopleSite, IdentitySite, Protocol):
@@ -349,6 +353,16 @@ class LocalSite:
         origin, separate = Origin(_ACTOR, "separate"), self._services.identities.separate_person
         return plain(separate(self._environment, person, origin, dry_run=dry_run))
 
+    def settle_link(self, person: Person, policy: SettlePolicy, *, dry_run: bool) -> Plain:
+        """Decides about an open link."""
+        origin, settle = Origin(_ACTOR, "settle"), self._services.identities.settle_link
+        return plain(settle(self._environment, person, policy, origin, dry_run=dry_run))
+
+    def list_open_links(self) -> list[Plain]:
+        """Returns the first open links."""
+        found = self._services.identities.list_open_links(self._environment, limit=PAGE_ITEMS_MAX)
+        return [plain(each) for each in found.items]
+
     def list_attributes(self) -> list[Plain]:
         """Returns the attributes by name."""
         return [plain(each) for each in self._services.attributes.list_attributes(self._environment)]
@@ -429,6 +443,14 @@ class LocalSite:
     def revoke_secret_key(self, source: str) -> None:
         """Revokes the secret key of an event source."""
         self._services.event_sources.revoke_secret_key(self._environment, source, by=_ACTOR)
+
+    def create_identity_secret(self, source: str) -> Plain:
+        """Returns a new identity secret of an event source, with its two texts."""
+        return plain(self._services.event_sources.create_identity_secret(self._environment, source, by=_ACTOR))
+
+    def delete_identity_secret(self, source: str, id: str) -> None:
+        """Deletes an identity secret of an event source."""
+        self._services.event_sources.delete_identity_secret(self._environment, source, id, by=_ACTOR)
 
     def list_rejected_messages(self, source: str, *, limit: int) -> list[Plain]:
         """Returns the messages of an event source that were rejected, the newest first."""

@@ -22,6 +22,7 @@ from tagloom.engine.read import attributes, queries, trends
 from tagloom.engine.read import time_travel as earlier
 from tagloom.engine.read.decisions import Decider
 from tagloom.engine.read.event_stream import stream_events
+from tagloom.engine.read.open_links import list_open_links
 from tagloom.engine.state.environment import EnvironmentState
 from tagloom.engine.storage import Replay, Span
 from tagloom.engine.write import catalogue, expire, import_steps
@@ -60,6 +61,7 @@ from tagloom.ports.writes import (
     PutTag,
     RecordEvents,
     Separate,
+    SettleLink,
     TagTribe,
     Undo,
     Write,
@@ -73,7 +75,7 @@ from tagloom.words.context_rules import NO_CONTEXT, Context
 from tagloom.words.decisions import Decision
 from tagloom.words.event_rules import windows_of
 from tagloom.words.events import EventType, EventTypeRecord, PersonEvent, RecordedEvent
-from tagloom.words.people import Kind, Person, PersonRecord
+from tagloom.words.people import Kind, OpenLink, Person, PersonRecord
 from tagloom.words.receipts import Done, Preview, Receipt, Rejected
 from tagloom.words.rules import Definition, event_nodes
 from tagloom.words.tags import TagPath
@@ -214,7 +216,7 @@ class BitmapPopulation:
             case TagTribe(expiry=expiry):
                 batch = resolved_batch_of(write, view)
                 return self._record(batch, BatchRules(mode="change", expiry=expiry), "tag tribe", origin, view)
-            case LinkVisitor() | JoinUsers() | Separate():
+            case LinkVisitor() | JoinUsers() | SettleLink() | Separate():
                 return link(write, view, self._environment.key_hash, origin, self._now())
             case Undo(versions, override):
                 undone = sorted(set(versions))
@@ -368,6 +370,10 @@ class BitmapPopulation:
                 cursor=cursor,
             )
         )
+
+    def list_open_links(self, *, limit: int, cursor: str | None = None) -> Page[OpenLink]:
+        """See the port."""
+        return self._environment.read(lambda: list_open_links(self._environment, limit=limit, cursor=cursor))
 
     def list_events(self, person: Person, *, limit: int, cursor: str | None = None) -> Page[RecordedEvent]:
         """See the port."""

@@ -77,6 +77,22 @@ async def revoke_secret_key(call: Call) -> Answer:
     return Answer(None, status=204)
 
 
+async def create_identity_secret(call: Call) -> Answer:
+    """Adds an identity secret to the event source."""
+    environment, source, by = call.environment, call.values["source"], call.principal.name
+    sources = call.services.event_sources
+    created = await call.in_thread(lambda: sources.create_identity_secret(environment, source, by=by))
+    return Answer(created, status=201, headers=((b"cache-control", b"no-store"),))
+
+
+async def delete_identity_secret(call: Call) -> Answer:
+    """Deletes an identity secret of the event source."""
+    environment, source, by = call.environment, call.values["source"], call.principal.name
+    secret, sources = call.values["identity_secret"], call.services.event_sources
+    await call.in_thread(lambda: sources.delete_identity_secret(environment, source, secret, by=by))
+    return Answer(None, status=204)
+
+
 async def list_rejected_messages(call: Call) -> Answer:
     """Returns a page of rejected messages, the newest first."""
     environment, source = call.environment, call.values["source"]

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 
 from tagloom.people.records import fingerprint
+from tagloom.ports.pages import Page
 from tagloom.ports.population import Population
-from tagloom.ports.writes import JoinUsers, LinkVisitor, Separate, WriteOptions
+from tagloom.ports.writes import JoinUsers, LinkVisitor, Separate, SettleLink, WriteOptions
 from tagloom.words.changes import Origin
-from tagloom.words.identity import LinkPolicy
-from tagloom.words.people import Person
+from tagloom.words.identity import LinkPolicy, SettlePolicy
+from tagloom.words.people import OpenLink, Person
 from tagloom.words.receipts import Receipt
 from tagloom.words.tenants import Environment
 
@@ -37,6 +38,25 @@ class Identities:
         key = fingerprint(("link", write), idempotency_key)
         options = WriteOptions(origin, dry_run, idempotency_key, key)
         return self._population_of(environment).write(write, options)
+
+    def settle_link(
+        self,
+        environment: Environment,
+        person: Person,
+        policy: SettlePolicy,
+        origin: Origin,
+        *,
+        dry_run: bool = False,
+        idempotency_key: str | None = None,
+    ) -> Receipt:
+        """Decides about an open link. Raises: PersonNotLinked, LinkSettled; with "take", HistoryCompacted."""
+        key = fingerprint(("settle", person, policy), idempotency_key)
+        options = WriteOptions(origin, dry_run, idempotency_key, key)
+        return self._population_of(environment).write(SettleLink(person, policy), options)
+
+    def list_open_links(self, environment: Environment, *, limit: int, cursor: str | None = None) -> Page[OpenLink]:
+        """Returns a page of the links about which a teammate must decide. Raises: CursorInvalid."""
+        return self._population_of(environment).list_open_links(limit=limit, cursor=cursor)
 
     def separate_person(
         self,

@@ -4,17 +4,21 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple, Protocol
 
 from tagloom.words.accounts import AuditEntry
-from tagloom.words.event_sources import EventSource, RejectedMessage
+from tagloom.words.event_sources import EventSource, NewIdentitySecret, RejectedMessage
 from tagloom.words.tenants import Environment
 
 
 class KeyOwner(NamedTuple):
-    """The event source of a key, with its environment. `is_secret` tells which of its two keys it is."""
+    """The event source of a key, with its environment. `is_secret` tells which of its two keys it is.
+
+    `identity_secrets` are those of the source, with the secrets.
+    """
 
     organization: str
     environment: Environment
     source: EventSource
     is_secret: bool
+    identity_secrets: tuple[NewIdentitySecret, ...] = ()
 
 
 class RejectedIn(NamedTuple):
@@ -34,12 +38,12 @@ class EventSourceStore(Protocol):
         """Returns an event source. Raises: EventSourceNotFound."""
 
     def add_event_source(self, environment: int, source: EventSource, audit: Sequence[AuditEntry] = ()) -> None:
-        """Stores a new event source, without a secret key. Raises: EventSourceExists, TooManyEventSources."""
+        """Stores a new event source, without secrets. Raises: EventSourceExists, TooManyEventSources."""
 
     def put_event_source(
         self, environment: int, source: EventSource, *, revision: int, audit: Sequence[AuditEntry] = ()
     ) -> None:
-        """Replaces an event source. Its secret key stays.
+        """Replaces an event source. Its secret key and its identity secrets stay.
 
         Raises: EventSourceNotFound; EventSourceChanged: the stored revision is not `revision`.
         """
@@ -48,6 +52,16 @@ class EventSourceStore(Protocol):
         self, environment: int, source: str, key_hash: bytes | None, audit: Sequence[AuditEntry] = ()
     ) -> None:
         """Replaces the hash of the secret key; None revokes the key. Raises: EventSourceNotFound."""
+
+    def add_identity_secret(
+        self, environment: int, source: str, secret: NewIdentitySecret, audit: Sequence[AuditEntry] = ()
+    ) -> None:
+        """Adds an identity secret. Raises: EventSourceNotFound, TooManyIdentitySecrets."""
+
+    def delete_identity_secret(
+        self, environment: int, source: str, secret: str, audit: Sequence[AuditEntry] = ()
+    ) -> None:
+        """Deletes the identity secret with an id. Raises: EventSourceNotFound, IdentitySecretNotFound."""
 
     def delete_event_source(self, environment: int, source: str, audit: Sequence[AuditEntry] = ()) -> None:
         """Deletes an event source and its rejected messages. Its events stay. Raises: EventSourceNotFound."""

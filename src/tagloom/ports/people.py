@@ -6,7 +6,7 @@ from typing import Protocol
 from tagloom.ports.pages import Page
 from tagloom.words.catalogue import Match
 from tagloom.words.changes import Version
-from tagloom.words.people import Kind, Person, PersonRecord
+from tagloom.words.people import Kind, OpenLink, Person, PersonRecord
 from tagloom.words.rules import Definition
 from tagloom.words.tags import TagPath
 
@@ -42,6 +42,12 @@ class PeopleReads(Protocol):
 
         `search_match` is exact, prefix or substring. If they are given, `kind` selects users or visitors, `tag` selects
         the people with a tag, and `tribe` selects its members, by the definitions in `tribes`.
+        """
+
+    def list_open_links(self, *, limit: int, cursor: str | None = None) -> Page[OpenLink]:
+        """Returns the links about which a teammate must decide, in the order of creation of the linked people.
+
+        Raises: CursorInvalid.
         """
 
     def people_with(

@@ -103,6 +103,12 @@ class PersonNotLinked(Problem):
     status = 409
 
 
+class LinkSettled(Problem):
+    """There is nothing to decide about this link."""
+
+    status = 409
+
+
 class LinkInvalid(Problem):
     """These people cannot be linked."""
 
@@ -337,5 +343,17 @@ class EventSourceChanged(Problem):
 
 class TooManyEventSources(Problem):
     """The environment has the maximum number of event sources."""
+
+    status = 422
+
+
+class IdentitySecretNotFound(Problem):
+    """There is no identity secret with this id."""
+
+    status = 404
+
+
+class TooManyIdentitySecrets(Problem):
+    """The event source has the maximum number of identity secrets."""
 
     status = 422

@@ -15,7 +15,7 @@ from tagloom.words.attributes import AttributeName, AttributeType
 from tagloom.words.changes import Origin, Version
 from tagloom.words.events import Event
 from tagloom.words.expiry import Expiry
-from tagloom.words.identity import LinkPolicy, LinkRules
+from tagloom.words.identity import LinkPolicy, LinkRules, SettlePolicy
 from tagloom.words.people import Person
 from tagloom.words.receipts import Done, Mode, Preview, Receipt, Rejected, TribeMode
 from tagloom.words.rules import Definition
@@ -365,7 +365,8 @@ class LinkVisitor(msgspec.Struct, frozen=True):
     that names it means the user. With the policy "take", the user gets each of these tags, with its expiry, and each of
     these values, unless the user has the tag, another tag of the same exclusive branch, or a value of the attribute.
     The events of the visitor, earlier and later, count for the user, but keep their visitor. Owners of branches do not
-    matter.
+    matter. With the policy "ask", the user gets nothing, and if the visitor lost something, the link is open until
+    `SettleLink`.
 
     If the visitor is linked to the user already, nothing changes. A visitor id that events name beside another user
     begins again: the id then means a new visitor, and what happened under the id before stays with the earlier user.
@@ -393,10 +394,25 @@ class JoinUsers(msgspec.Struct, frozen=True):
     policy: LinkPolicy = "take"
 
 
-class Separate(msgspec.Struct, frozen=True):
-    """Undoes the newest change of the link of a person, for this person and their user only, as `Undo` does.
+class SettleLink(msgspec.Struct, frozen=True):
+    """Decides about an open link: see `LinkVisitor`. It is no longer open then.
 
-    If the version of this change linked a user, all of it is undone.
+    With the policy "take", the user gets the tags and values that the person lost when they were linked, as with the
+    policy "take" of `LinkVisitor`, but no tag whose expiry has passed, and nothing that was deleted since.
+
+    Raises: PersonNotLinked, LinkSettled; with "take", HistoryCompacted.
+    """
+
+    person: Person
+    policy: SettlePolicy
+
+
+class Separate(msgspec.Struct, frozen=True):
+    """Removes the link of a person, and undoes what came with it, as `Undo` does without `override`.
+
+    This undoes the version that gave the person the present link, for the person and their user. Later versions that
+    changed the link, and changed it back, are undone with it. If the version linked a user, all of these versions are
+    undone, for everybody.
 
     Raises: PersonNotLinked, HistoryCompacted, UndoConflict.
     """
@@ -461,6 +477,7 @@ Write = (
     | LinkVisitor
     | JoinUsers
     | Separate
+    | SettleLink
     | Expire
 )
 

@@ -483,6 +483,7 @@ attribute_value = sql.Table(
 sql.Index("attribute_value_of_person", attribute_value.c.attribute, attribute_value.c.person)
 
 # The apps that send events by client libraries. `draft` is JSON. `secret_hash` is the hash of the secret key.
+# `identity_secrets` is JSON, with the secrets.
 event_source = sql.Table(
     "event_source",
     metadata,
@@ -493,6 +494,7 @@ event_source = sql.Table(
     sql.Column("created_at", sql.Text, nullable=False),
     sql.Column("write_key", sql.Text, nullable=False, unique=True),
     sql.Column("secret_hash", sql.LargeBinary, unique=True),
+    sql.Column("identity_secrets", sql.Text, nullable=False, server_default="[]"),
 )
 
 # The newest messages of each event source that were not recorded. `record` is JSON.

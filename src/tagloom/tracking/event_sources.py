@@ -10,7 +10,7 @@ from msgspec.structs import asdict, replace
 
 from tagloom.base import limits as base_limits
 from tagloom.base.problems import BodyInvalid
-from tagloom.base.secrets import hashed, new_secret
+from tagloom.base.secrets import hashed, new_id, new_secret
 from tagloom.base.slugs import SLUG, parse_name, parse_slug
 from tagloom.base.text import printable
 from tagloom.base.times import rfc3339
@@ -18,16 +18,25 @@ from tagloom.ports.event_sources import EventSourceStore
 from tagloom.ports.problems import EventSourceNotFound
 from tagloom.ports.tenants import TenantStore
 from tagloom.tracking import limits
+from tagloom.tracking.identity_proof import parse_public_key
 from tagloom.tracking.problems import PageOriginRefused, WriteKeyUnknown
 from tagloom.words import limits as words_limits
 from tagloom.words.accounts import AuditEntry
-from tagloom.words.event_sources import EventSource, EventSourceDraft, RejectedMessage
+from tagloom.words.event_sources import (
+    EventSource,
+    EventSourceDraft,
+    IdentityKeys,
+    NewIdentitySecret,
+    RejectedMessage,
+)
 from tagloom.words.events import RESERVED_CATEGORIES, EventType, parse_event_type
 from tagloom.words.problems import EventTypeInvalid
 from tagloom.words.tenants import Environment
 
 WRITE_KEY_PREFIX = "tw_"
 SECRET_KEY_PREFIX = "ts_"
+HMAC_SECRET_PREFIX = "ti_"
+TOKEN_SECRET_PREFIX = "tt_"
 # The scheme and the host of a page, with a port if it is not the usual one.
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?|null")
 _USUAL_PORTS = {"http": ":80", "https": ":443"}
@@ -38,6 +47,7 @@ class Sender(NamedTuple):
     """An event source that sends messages with a valid key.
 
     `event_types` and `ignored_properties` are those of the source. `is_server` tells that the key is the secret key.
+    `identity_keys` check the proofs of user ids.
     """
 
     organization: str
@@ -46,6 +56,7 @@ class Sender(NamedTuple):
     is_server: bool
     event_types: Mapping[str, EventType]
     ignored_properties: frozenset[str]
+    identity_keys: IdentityKeys = IdentityKeys()
 
     @property
     def body_bytes_max(self) -> int:
@@ -153,6 +164,30 @@ class EventSources:
         self._control.put_secret_key(environment.key, source, None, [entry])
         self._known.clear()
 
+    def create_identity_secret(self, environment: Environment, source: str, *, by: str) -> NewIdentitySecret:
+        """Adds an identity secret to an event source, and returns it with its two texts, which cannot be read again.
+
+        Older ones stay valid. Raises: TooManyIdentitySecrets.
+        """
+        self.get_source(environment, source)
+        created = NewIdentitySecret(
+            id=new_id(self._random_bytes),
+            created_at=rfc3339(self._now()),
+            hmac_secret=self._new_key(HMAC_SECRET_PREFIX),
+            token_secret=self._new_key(TOKEN_SECRET_PREFIX),
+        )
+        entry = self._entry(environment, by, "identity secret created", source, secret=created.id)
+        self._control.add_identity_secret(environment.key, source, created, [entry])
+        self._known.clear()
+        return created
+
+    def delete_identity_secret(self, environment: Environment, source: str, secret: str, *, by: str) -> None:
+        """Deletes an identity secret by its id. Its proofs are not valid any more. Raises: IdentitySecretNotFound."""
+        self.get_source(environment, source)
+        entry = self._entry(environment, by, "identity secret deleted", source, secret=printable(secret))
+        self._control.delete_identity_secret(environment.key, source, secret, [entry])
+        self._known.clear()
+
     def delete_source(self, environment: Environment, source: str, *, by: str) -> None:
         """Deletes an event source with its keys. Its events stay."""
         self.get_source(environment, source)
@@ -196,6 +231,11 @@ class EventSources:
             owner.is_secret,
             {name: EventType(type) for name, type in source.event_types.items()},
             frozenset(source.ignored_properties),
+            IdentityKeys(
+                hmac_secrets=tuple(each.hmac_secret for each in owner.identity_secrets),
+                token_secrets=tuple(each.token_secret for each in owner.identity_secrets),
+                public_keys=source.identity_public_keys,
+            ),
         )
         if len(self._known) >= limits.EVENT_SOURCES_CACHED_MAX:
             self._known.clear()
@@ -210,7 +250,7 @@ class EventSources:
     def _new_key(self, prefix: str) -> str:
         return prefix + new_secret(self._random_bytes)
 
-    def _entry(self, environment: Environment, by: str, action: str, source: str) -> AuditEntry:
+    def _entry(self, environment: Environment, by: str, action: str, source: str, **detail: str) -> AuditEntry:
         return AuditEntry(
             organization=self._control.get_space(environment.space).organization,
             space=environment.space,
@@ -218,7 +258,7 @@ class EventSources:
             actor=by,
             action=action,
             subject=source,
-            detail={"environment": environment.name},
+            detail={"environment": environment.name, **detail},
         )
 
 
@@ -228,6 +268,7 @@ def _checked(draft: EventSourceDraft) -> EventSourceDraft:
     _check_count("origins", len(draft.origins), limits.ORIGINS_PER_SOURCE_MAX)
     _check_count("event_types", len(draft.event_types), limits.EVENT_NAMES_PER_SOURCE_MAX)
     _check_count("ignored_properties", len(draft.ignored_properties), limits.IGNORED_PROPERTIES_PER_SOURCE_MAX)
+    _check_count("identity_public_keys", len(draft.identity_public_keys), limits.IDENTITY_PUBLIC_KEYS_PER_SOURCE_MAX)
     origins = tuple(dict.fromkeys(map(_origin, draft.origins)))
     for origin in origins:
         if not _ORIGIN.fullmatch(origin):
@@ -241,9 +282,17 @@ def _checked(draft: EventSourceDraft) -> EventSourceDraft:
         parse_name(name, field="$.event_types", characters_max=limits.CHARACTERS_PER_EVENT_NAME_MAX)
     for name in draft.ignored_properties:
         parse_name(name, field="$.ignored_properties", characters_max=words_limits.CHARACTERS_PER_PROPERTY_MAX)
+    keys = tuple(dict.fromkeys(map(parse_public_key, draft.identity_public_keys)))
     types = {name: _checked_type(type) for name, type in draft.event_types.items()}
     ignored = tuple(dict.fromkeys(draft.ignored_properties))
-    return replace(draft, name=draft.name.strip(), origins=origins, event_types=types, ignored_properties=ignored)
+    return replace(
+        draft,
+        name=draft.name.strip(),
+        origins=origins,
+        event_types=types,
+        ignored_properties=ignored,
+        identity_public_keys=keys,
+    )
 
 
 def _origin(text: str) -> str:

@@ -16,3 +16,12 @@ REJECTED_MESSAGES_PER_BODY_MAX = 100  # Rejected messages of one body that are s
 REJECTED_MESSAGES_WAITING_MAX = 1_000  # Rejected messages of a source that wait to be stored. The newest are kept.
 REJECTED_MESSAGE_DAYS = 7  # They may contain ids of people. Then they are deleted.
 REJECTED_MESSAGES_SECONDS_WAITING = 1  # Rejected messages are stored together, so that a broken app costs little.
+IDENTITY_PUBLIC_KEYS_PER_SOURCE_MAX = 2  # The one in use, and the one that replaces it.
+IDENTITY_PUBLIC_KEY_CHARACTERS_MAX = 1_000  # A public key in PEM. A key for ES256 has 178.
+IDENTITY_TOKEN_CHARACTERS_MAX = (
+    4_096  # A token with a user id. Tokens of identity providers have some hundred to 2,000.
+)
+IDENTITY_TOKEN_HOURS_MAX = 24  # How long a token can be valid. A stolen one works as long.
+IDENTITY_TOKEN_CLOCK_SECONDS = 60  # How far the clock of the signing server may be off.
+IDENTITY_TOKENS_CACHED_MAX = 10_000  # Valid tokens that are not checked again. Each takes about 300 bytes.
+UNPROVEN_SECONDS_BETWEEN_SHOWN = 60  # In the mode observe, of each source and kind of fault. Others must stay visible.

@@ -15,6 +15,7 @@ A message with the ids of a user and of a visitor is an event of the user that n
 
 import re
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -29,7 +30,8 @@ from tagloom.base.times import milliseconds_at
 from tagloom.events.event_properties import PropertiesSize, fault_of_size, size_of_properties
 from tagloom.files.json_lines import HALF
 from tagloom.tracking import limits
-from tagloom.tracking.problems import MessageInvalid, MessageTooLarge
+from tagloom.tracking.identity_proof import Outcome, Proof, Unproven
+from tagloom.tracking.problems import MessageInvalid, MessageTooLarge, UserIdNotProven
 from tagloom.words import limits as words_limits
 from tagloom.words.attributes import flattened
 from tagloom.words.events import EVENTS_BEGIN, RESERVED_CATEGORIES, TIMES_END, Event, EventType, find_event_type
@@ -86,9 +88,14 @@ class _Context(msgspec.Struct, gc=False):
     traits: Object = UNSET
 
 
+class _ProofContext(msgspec.Struct, gc=False):
+    identity: Proof | None = None
+
+
 _ENVELOPES = msgspec.json.Decoder(_Envelope)
 _MESSAGES = msgspec.json.Decoder(_Message)
 _CONTEXTS = msgspec.json.Decoder(_Context)
+_PROOF_CONTEXTS = msgspec.json.Decoder(_ProofContext)
 _OBJECTS: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(dict[str, Any])
 _DECODE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -100,12 +107,47 @@ class Refusal(NamedTuple):
     problem: Problem
 
 
+class ProofRules(NamedTuple):
+    """How the user ids of messages with a write key are checked.
+
+    `find_fault` returns why a proof does not prove a user id. Without `is_required`, nothing changes but `unproven`.
+    """
+
+    find_fault: Callable[[str, Proof | None], Unproven | None]
+    is_required: bool
+
+
+class _Who(NamedTuple):
+    """The person of an event, and the visitor that it names beside a user.
+
+    `fault` tells why the user id is not proven. `is_replaced` tells that the visitor took the place of this user.
+    """
+
+    person: Person
+    visitor: str | None
+    is_proven: bool
+    fault: Unproven | None = None
+    is_replaced: bool = False
+
+
+class UnprovenMessage(NamedTuple):
+    """A message that is recorded although its user id is not proven."""
+
+    message: bytes
+    fault: Unproven
+
+
 class TrackingBody(NamedTuple):
-    """The events of a body with the messages that they come from, in order, and the refused messages."""
+    """The events of a body with the messages that they come from, in order, and the refused messages.
+
+    `proofs` counts the checked user ids by their outcome.
+    """
 
     events: list[Event]
     messages: list[bytes]
     refused: list[Refusal]
+    unproven: list[UnprovenMessage]
+    proofs: Counter[Outcome]
 
 
 class _Unread(NamedTuple):
@@ -156,7 +198,8 @@ class MessageReader:
     """A reader of the messages of an event source.
 
     `now` is in milliseconds since 1970. `new_id` makes the ids of messages without an id. `event_types` has the types
-    of some event names. Properties named in `ignored` are not recorded.
+    of some event names. Properties named in `ignored` are not recorded. `proof` tells how user ids are checked. Without
+    it, they are not checked, and `is_proven` tells whether they are proven in another way.
     """
 
     def __init__(
@@ -166,11 +209,15 @@ class MessageReader:
         new_id: Callable[[], str],
         event_types: Mapping[str, EventType],
         ignored: frozenset[str],
+        proof: ProofRules | None = None,
+        is_proven: bool = False,
     ) -> None:
         self._now = now
         self._new_id = new_id
         self._event_types = event_types
         self._ignored = ignored
+        self._proof = proof
+        self._is_proven = is_proven
 
     def read(self, body: bytes, call: Call) -> TrackingBody:
         """Reads a decompressed body. A message that cannot be recorded is refused alone.
@@ -178,10 +225,10 @@ class MessageReader:
         Raises: BodyInvalid, BodyTooLarge.
         """
         unread = _unread(body)
-        found = TrackingBody([], [], [])
+        found = TrackingBody([], [], [], [], Counter())
         for text in unread.messages:
             try:
-                event = self._event(text, call, unread.sent_at)
+                event = self._event(text, call, unread.sent_at, found)
             except Problem as problem:
                 found.refused.append(Refusal(text, problem))
             else:
@@ -189,8 +236,11 @@ class MessageReader:
                 found.messages.append(text)
         return found
 
-    def _event(self, text: bytes, call: Call, sent_at: int | None) -> Event:
-        """Returns the event of a message. Raises: MessageInvalid, MessageTooLarge, PersonIdInvalid."""
+    def _event(self, text: bytes, call: Call, sent_at: int | None, body: TrackingBody) -> Event:
+        """Returns the event of a message, and adds the result of its proof to the body.
+
+        Raises: MessageInvalid, MessageTooLarge, PersonIdInvalid, UserIdNotProven.
+        """
         if len(text) > limits.TRACKING_MESSAGE_BYTES_MAX:
             raise MessageTooLarge(
                 f"The message has {len(text):,} bytes; at most {limits.TRACKING_MESSAGE_BYTES_MAX:,} are allowed."
@@ -204,18 +254,38 @@ class MessageReader:
         if not EVENTS_BEGIN <= at < TIMES_END:
             raise MessageInvalid("The time of the message is not between the years 2000 and 9999.")
         type = _message_type(message, call)
-        person, visitor = _people(message, type)
-        return Event(
-            person=person,
-            visitor=visitor,
+        who = self._who(message, type, body)
+        event = Event(
+            person=who.person,
+            visitor=who.visitor,
+            is_proven=who.is_proven,
             type=self._event_type(message, type),
             at=at,
             id=self._new_id() if message.messageId in (None, "") else _message_id(message.messageId),
             properties=self._properties(message, type),
             original_at=original,
             sent_at=sent_at if sent is None else sent,
-            attributes=self._attributes(message) if type == "identify" else {},
+            attributes=self._attributes(message) if type == "identify" and not who.is_replaced else {},
         )
+        if who.fault is not None:
+            body.unproven.append(UnprovenMessage(text, who.fault))
+        return event
+
+    def _who(self, message: _Message, type: MessageType, body: TrackingBody) -> _Who:
+        """Returns the people of a message after the check of its user id, and counts the outcome in the body.
+
+        Raises: MessageInvalid, PersonIdInvalid, UserIdNotProven.
+        """
+        person, visitor = _people(message, type)
+        if person.kind == "visitor" or self._proof is None:
+            return _Who(person, visitor, is_proven=self._is_proven and person.kind == "user")
+        fault = self._proof.find_fault(person.id, _proof(message))
+        body.proofs["valid" if fault is None else fault.outcome] += 1
+        if fault is None or not self._proof.is_required:
+            return _Who(person, visitor, is_proven=fault is None, fault=fault)
+        if visitor is None:
+            raise UserIdNotProven(f"The user id of the message is not proven, and it names no visitor. {fault.detail}")
+        return _Who(Person("visitor", visitor), None, is_proven=False, fault=fault, is_replaced=True)
 
     def _attributes(self, message: _Message) -> dict[str, Any]:
         """Returns the attributes that an `identify` message sets: its traits. Nested traits have names with dots."""
@@ -462,6 +532,15 @@ def _traits(message: _Message) -> bytes | None:
         return traits
     try:
         return _written(_CONTEXTS.decode(context).traits)
+    except _DECODE_ERRORS:
+        return None
+
+
+def _proof(message: _Message) -> Proof | None:
+    """Returns the proof in the context of a message, or None if there is none."""
+    context = _written(message.context)
+    try:
+        return None if context is None else _PROOF_CONTEXTS.decode(context).identity
     except _DECODE_ERRORS:
         return None
 

@@ -25,3 +25,9 @@ class MessageTooLarge(Problem):
     """A tracking message is too large."""
 
     status = 422
+
+
+class UserIdNotProven(Problem):
+    """The sender of the message did not prove its user id."""
+
+    status = 422

@@ -19,8 +19,9 @@ from tagloom.words.people import Person
 _DAY_SECONDS = 86_400
 _HOUR_SECONDS = 3_600
 # A key in a message. Rejected messages are shown to people who may not know it.
-_KEY = re.compile(r"\bt[ws]_[A-Za-z0-9_-]{20,}")
-_WRITE_KEY = re.compile(r'("writeKey"\s*+:\s*+)"[^"]*+"?')
+_KEY = re.compile(r"\bt[wsit]_[A-Za-z0-9_-]{20,}")
+# The fields with a key, or with the proof of a user id.
+_SECRET_FIELD = re.compile(r'("(?:writeKey|hmac|token)"\s*+:\s*+)"[^"]*+"?')
 _HIDDEN = "(key)"
 # Controls, and signs that are invisible or change the direction of a text.
 _CONTROLS = re.compile(r"[^\x20-\x7e\xa1-\u200a\u2010-\u2027\u202f-\u205f\u2070-\ud7ff\ue000-\U0010ffff]")
@@ -129,7 +130,7 @@ def shown_message(message: bytes, ignored_properties: frozenset[str]) -> ShownMe
             return ShownMessage("", ())
     most = limits.REJECTED_MESSAGE_CHARACTERS_MAX
     text = message[: 4 * most].decode("utf-8", "replace")
-    hidden = _KEY.sub(_HIDDEN, _WRITE_KEY.sub(rf'\1"{_HIDDEN}"', text))[:most]
+    hidden = _KEY.sub(_HIDDEN, _SECRET_FIELD.sub(rf'\1"{_HIDDEN}"', text))[:most]
     escaped = _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), hidden)[:most]
     return ShownMessage(escaped, ids)
 

@@ -21,6 +21,9 @@ LINK = "link"
 JOIN = "join"
 """The action of versions that joined users."""
 
+SETTLE = "settle link"
+"""The action of versions that decided about an open link."""
+
 SEPARATE = "separate"
 """The action of versions that removed one link."""
 

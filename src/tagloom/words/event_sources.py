@@ -10,20 +10,60 @@ class EventSourceDraft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 
     `origins` are the origins of web pages, such as `https://shop.example`, that can use the write key. If it is empty,
     all pages can. `event_types` has the types of some event names, for which the usual rule is not used. Properties
-    named in `ignored_properties` are not recorded.
+    named in `ignored_properties` are not recorded. `identity_public_keys` are keys in PEM that check tokens with which
+    the app proves its user ids.
     """
 
     name: str
     origins: tuple[str, ...] = ()
     event_types: dict[str, str] = {}
     ignored_properties: tuple[str, ...] = ()
+    identity_public_keys: tuple[str, ...] = ()
+
+
+class IdentitySecret(msgspec.Struct, frozen=True, kw_only=True):
+    """A pair of secrets with which the server of an app proves user ids. The secrets are shown only when it is new."""
+
+    id: str
+    created_at: str
+
+
+class NewIdentitySecret(IdentitySecret, frozen=True, kw_only=True):
+    """A new identity secret: `hmac_secret` makes HMACs of user ids, and `token_secret` signs tokens (HS256).
+
+    They are two texts because the HMAC of a user id that looks like a token would be a valid signature of that token.
+    """
+
+    hmac_secret: str
+    token_secret: str
+
+    def __repr__(self) -> str:
+        """Returns the id only, because values are printed with errors."""
+        return f"NewIdentitySecret({self.id!r})"
+
+    def shown(self) -> IdentitySecret:
+        """Returns the identity secret without the secrets."""
+        return IdentitySecret(id=self.id, created_at=self.created_at)
+
+
+class IdentityKeys(msgspec.Struct, frozen=True, kw_only=True):
+    """The keys that check the proofs of one event source. Public keys are in PEM."""
+
+    hmac_secrets: tuple[str, ...] = ()
+    token_secrets: tuple[str, ...] = ()
+    public_keys: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """Returns the numbers of keys only, because values are printed with errors."""
+        counts = len(self.hmac_secrets), len(self.token_secrets), len(self.public_keys)
+        return f"IdentityKeys{counts}"
 
 
 class EventSource(EventSourceDraft, frozen=True, kw_only=True):
     """An event source of one environment. `revision` counts its saves from 1.
 
     The write key is no secret: pages and apps contain it. It can only send events. A server can use the secret key
-    instead, which is stored as a hash.
+    instead, which is stored as a hash. `identity_secrets` has no secrets.
     """
 
     id: str
@@ -31,6 +71,7 @@ class EventSource(EventSourceDraft, frozen=True, kw_only=True):
     created_at: str
     has_secret_key: bool = False
     revision: int = 1
+    identity_secrets: tuple[IdentitySecret, ...] = ()
 
 
 class RejectedMessage(msgspec.Struct, frozen=True, kw_only=True):

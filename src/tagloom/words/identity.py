@@ -10,9 +10,10 @@ import msgspec
 
 from tagloom.words import limits
 
-LinkPolicy = Literal["take", "leave"]
-"""Whether the tags and attributes of a linked person go to the user, or only leave the person."""
-LINK_POLICIES: tuple[LinkPolicy, LinkPolicy] = ("take", "leave")
+SettlePolicy = Literal["take", "leave"]
+LinkPolicy = Literal["take", "leave", "ask"]
+"""Whether the tags and attributes of a linked person go to the user, only leave the person, or a teammate decides."""
+LINK_POLICIES: tuple[LinkPolicy, ...] = ("take", "leave", "ask")
 
 
 class LinkRules(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,7 +36,7 @@ class IdentitySettings(msgspec.Struct, frozen=True, kw_only=True):
 
     policy: LinkPolicy = "take"
     proof: ProofMode = "off"
-    visitors_per_day_max: Annotated[int, msgspec.Meta(ge=1, le=limits.VISITORS_PER_DAY_MAX)] = (
+    visitors_per_day_max: Annotated[int, msgspec.Meta(ge=1, le=limits.VISITORS_PER_DAY_SETTING_MAX)] = (
         limits.VISITORS_PER_DAY_DEFAULT
     )
 

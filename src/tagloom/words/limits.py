@@ -40,6 +40,6 @@ ITEMS_PER_ATTRIBUTE_MAX = 100  # The items of a list of texts.
 ATTRIBUTE_WHOLE_NUMBER_MAX = 2**53  # Larger whole numbers are not exact in JSON parsers, which use doubles.
 ATTRIBUTE_DAYS_MAX = 36_500  # The longest window of an attribute node: a hundred years, such as for dates of birth.
 ATTRIBUTE_VALUES_COUNTED_MAX = 10_000  # Distinct values that are counted one by one. They take some 100 ms.
-VISITORS_PER_DAY_MAX = 1_000  # The largest limit of visitors that an environment can set. A person has some devices.
+VISITORS_PER_DAY_SETTING_MAX = 1_000  # The largest such number that an environment can set. A person has some devices.
 VISITORS_PER_DAY_DEFAULT = 25  # Visitors linked to one user on one day. A shared test account has more.
 ATTRIBUTES_OF_SOURCES_MAX = 800  # Of ATTRIBUTES_PER_ENVIRONMENT_MAX. Write keys are public, and must not use up all.

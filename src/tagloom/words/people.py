@@ -32,13 +32,28 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     """A person who is linked to a user: a visitor, or a user who was joined.
 
     `linked_on` is the day (UTC) of the link, such as `2026-11-30`. `is_proven` tells that the sender of the event
-    proved the id of the user.
+    proved the id of the user. `is_open` tells that a teammate must decide about the tags and attributes that the person
+    had, see `LinkPolicy`.
     """
 
     kind: Kind
     id: str
     linked_on: str
     is_proven: bool = False
+    is_open: bool = False
+
+
+class OpenLink(msgspec.Struct, frozen=True, kw_only=True):
+    """A link about which a teammate must decide, with the tags and attributes that the person had.
+
+    Both are empty if the history of the link is compacted.
+    """
+
+    person: Person
+    user: Person
+    linked_on: str
+    tags: tuple[TagPath, ...] = ()
+    attributes: dict[str, Any] = {}
 
 
 class PersonRecord(msgspec.Struct, frozen=True, kw_only=True):

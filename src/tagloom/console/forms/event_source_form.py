@@ -1,4 +1,7 @@
-"""Converts between the settings of an event source and the fields of a form, which have one entry a line."""
+"""Converts between the settings of an event source and the fields of a form, which have one entry a line.
+
+A public key has several lines.
+"""
 
 from collections.abc import Callable
 
@@ -9,6 +12,8 @@ from tagloom.base.text import printable
 from tagloom.words.event_sources import EventSourceDraft
 from tagloom.words.problems import EventTypeInvalid
 
+_PEM_END = "-----END PUBLIC KEY-----"
+
 
 class SourceFields(msgspec.Struct, frozen=True, kw_only=True):
     """The fields of the settings, as they were typed."""
@@ -17,6 +22,7 @@ class SourceFields(msgspec.Struct, frozen=True, kw_only=True):
     origins: str = ""
     event_types: str = ""
     ignored_properties: str = ""
+    identity_public_keys: str = ""
 
 
 def shown_settings(draft: EventSourceDraft) -> SourceFields:
@@ -30,6 +36,7 @@ def shown_settings(draft: EventSourceDraft) -> SourceFields:
         origins="\n".join(draft.origins),
         event_types="\n".join(f"{name} = {type}" for name, type in draft.event_types.items()),
         ignored_properties="\n".join(draft.ignored_properties),
+        identity_public_keys="\n".join(draft.identity_public_keys),
     )
 
 
@@ -55,7 +62,18 @@ def settings_of(fields: SourceFields, stored: EventSourceDraft) -> EventSourceDr
             if fields.ignored_properties == shown.ignored_properties
             else _entries(fields.ignored_properties)
         ),
+        identity_public_keys=(
+            stored.identity_public_keys
+            if fields.identity_public_keys == shown.identity_public_keys
+            else _public_keys(fields.identity_public_keys)
+        ),
     )
+
+
+def _public_keys(text: str) -> tuple[str, ...]:
+    """Returns the keys of a text in PEM. What follows the last one counts as a key, too."""
+    *keys, rest = text.split(_PEM_END)
+    return (*(f"{key.strip()}\n{_PEM_END}" for key in keys), *filter(None, [rest.strip()]))
 
 
 def _entries(text: str) -> tuple[str, ...]:

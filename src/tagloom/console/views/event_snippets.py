@@ -1,4 +1,4 @@
-"""The code that sends a first event to an event source, for each client library."""
+"""The code that sends a first event to an event source, for each client library, and that proves user ids."""
 
 import msgspec
 
@@ -79,5 +79,59 @@ rudder_analytics.flush()""",
             f"""curl {address}/v1/track -u {write_key}: \\
   -H "Content-Type: application/json" \\
   -d '{{"userId": "user-1", "event": "Video Played", "properties": {{"genre": "football"}}}}'""",
+        ),
+    )
+
+
+def proof_snippets() -> tuple[Snippet, ...]:
+    """Returns the snippets for servers that prove the id of the user, and for the page that sends the proof."""
+    return (
+        Snippet(
+            "Your server: HMAC in Node.js",
+            "",
+            """import { createHmac } from "node:crypto";
+
+export function proofOf(userId) {
+  const secret = process.env.HMAC_SECRET;
+  return createHmac("sha256", secret).update(userId).digest("hex");
+}""",
+        ),
+        Snippet(
+            "Your server: HMAC in Python",
+            "",
+            """import hashlib, hmac, os
+
+def proof_of(user_id: str) -> str:
+    secret = os.environ["HMAC_SECRET"].encode()
+    return hmac.new(secret, user_id.encode(), hashlib.sha256).hexdigest()""",
+        ),
+        Snippet(
+            "Your server: token in Node.js, jsonwebtoken",
+            "npm install jsonwebtoken",
+            """import jwt from "jsonwebtoken";
+
+export function tokenOf(userId) {
+  const options = { subject: userId, algorithm: "HS256", expiresIn: "1h" };
+  return jwt.sign({}, process.env.TOKEN_SECRET, options);
+}""",
+        ),
+        Snippet(
+            "Your server: token in Python, PyJWT",
+            "pip install pyjwt",
+            """import os, time
+import jwt
+
+def token_of(user_id: str) -> str:
+    claims = {"sub": user_id, "exp": int(time.time()) + 3600}
+    return jwt.encode(claims, os.environ["TOKEN_SECRET"], algorithm="HS256")""",
+        ),
+        Snippet(
+            "Browser: send the proof with Segment, @segment/analytics-next",
+            "",
+            """// Your server gives the proof to the page of the user who is signed in.
+analytics.addSourceMiddleware(({ payload, next }) => {
+  payload.obj.context = { ...payload.obj.context, identity: { hmac: proof } };
+  next(payload);
+});""",
         ),
     )

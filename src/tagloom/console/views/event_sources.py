@@ -15,9 +15,10 @@ from tagloom.console.forms.event_source_form import (
     shown_settings,
 )
 from tagloom.console.framework.context import Answer, Html, PageRequest, Redirect, Toast
-from tagloom.console.views.event_snippets import event_snippets
+from tagloom.console.views.event_snippets import event_snippets, proof_snippets
 from tagloom.console.views.events import ShownText, shown_events, shown_text
-from tagloom.ports.limits import REJECTED_MESSAGES_PER_SOURCE_MAX
+from tagloom.console.views.identity_settings import PROOFS
+from tagloom.ports.limits import IDENTITY_SECRETS_PER_SOURCE_MAX, REJECTED_MESSAGES_PER_SOURCE_MAX
 from tagloom.ports.problems import EventSourceChanged, EventSourceNotFound, TooManyEventSources
 from tagloom.tracking import limits
 from tagloom.words.event_sources import EventSource, EventSourceDraft
@@ -130,7 +131,7 @@ def create(request: PageRequest) -> Answer:
 
 def show(request: PageRequest) -> Answer:
     """Shows a source with its keys, the snippets for each library, and the live view."""
-    source = _source(request)
+    source = find_source(request)
     live = _live(request, source)
     context = {
         "title": source.name,
@@ -138,6 +139,9 @@ def show(request: PageRequest) -> Answer:
         "source": source,
         "fields": shown_settings(source),
         "snippets": event_snippets(request.public_url.rstrip("/"), source.write_key),
+        "proof_snippets": proof_snippets(),
+        "proof": PROOFS[request.environment.identity.proof],
+        "identity_secrets_max": IDENTITY_SECRETS_PER_SOURCE_MAX,
     }
     return Html("source.html", context | live)
 
@@ -145,7 +149,7 @@ def show(request: PageRequest) -> Answer:
 def live(request: PageRequest) -> Answer:
     """Shows the last events and rejected messages of a source. If it was deleted, redirects to the list."""
     try:
-        source = _source(request)
+        source = find_source(request)
     except EventSourceNotFound:
         return Redirect(request.to("sources"))
     if request.target is None:
@@ -167,11 +171,12 @@ def _live(request: PageRequest, source: EventSource) -> dict[str, Any]:
     }
 
 
-def _source(request: PageRequest) -> EventSource:
+def find_source(request: PageRequest) -> EventSource:
+    """Returns the source of the address."""
     return request.services.event_sources.get_source(request.environment, request.values["source"])
 
 
-def _way(request: PageRequest, source: EventSource, here: str) -> list[tuple[str, str | None]]:
+def way_to(request: PageRequest, source: EventSource, here: str) -> list[tuple[str, str | None]]:
     """Returns the breadcrumb of a page below the page of a source."""
     return [("Sources", request.to("sources")), (source.name, request.to(f"source/{source.id}")), (here, None)]
 
@@ -198,11 +203,11 @@ def ask_replace_secret_key(request: PageRequest) -> Answer:
 
 def create_secret_key(request: PageRequest) -> Answer:
     """Gives a source a new secret key and shows it, this time only."""
-    source = _source(request)
+    source = find_source(request)
     key = request.services.event_sources.create_secret_key(request.environment, source.id, by=request.signed.actor)
     context = {
         "title": "Secret key",
-        "breadcrumb": _way(request, source, "Secret key"),
+        "breadcrumb": way_to(request, source, "Secret key"),
         "source": source,
         "secret": key,
     }
@@ -226,13 +231,13 @@ def revoke_secret_key(request: PageRequest) -> Answer:
 
 def ask_edit(request: PageRequest) -> Answer:
     """Shows the settings of a source."""
-    source = _source(request)
+    source = find_source(request)
     return _form(request, source, shown_settings(source))
 
 
 def edit(request: PageRequest) -> Answer:
     """Changes the settings of a source."""
-    source, fields, services = _source(request), read_settings(request.text), request.services.event_sources
+    source, fields, services = find_source(request), read_settings(request.text), request.services.event_sources
     revision = request.integer("revision")
     try:
         saved = services.put_source(
@@ -247,7 +252,7 @@ def edit(request: PageRequest) -> Answer:
 def _form(request: PageRequest, source: EventSource, fields: SourceFields, problem: Problem | None = None) -> Html:
     context = {
         "title": f"Settings of {source.name}",
-        "breadcrumb": _way(request, source, "Settings"),
+        "breadcrumb": way_to(request, source, "Settings"),
         "source": source,
         # A form with a problem is still about the revision at which it was opened.
         "revision": request.text("revision") or source.revision,
@@ -266,16 +271,16 @@ def ask_delete(request: PageRequest) -> Answer:
 
 def delete(request: PageRequest) -> Answer:
     """Deletes a source with its keys. Its events stay."""
-    source = _source(request)
+    source = find_source(request)
     request.services.event_sources.delete_source(request.environment, source.id, by=request.signed.actor)
     return Redirect(request.to("sources"), Toast(f"“{source.name}” was deleted. Its events stay."))
 
 
 def _ask(request: PageRequest, question: Question) -> Html:
-    source = _source(request)
+    source = find_source(request)
     context = {
         "title": question.title.format(source.name),
-        "breadcrumb": _way(request, source, question.here),
+        "breadcrumb": way_to(request, source, question.here),
         "source": source,
         "question": question,
     }

@@ -2,16 +2,18 @@
 
 from tagloom.base.problems import Problem
 from tagloom.console.framework.context import Answer, Html, PageRequest, Redirect, toast_of
+from tagloom.console.views.attributes import types_of
 from tagloom.console.views.people import required_person
 from tagloom.people.identities import link_of
 from tagloom.ports.problems import LinkInvalid, PersonLinked, PersonNotFound
 from tagloom.ports.writes import JoinUsers, LinkVisitor
-from tagloom.words.identity import LinkPolicy
+from tagloom.words.identity import LINK_POLICIES, LinkPolicy, SettlePolicy
 from tagloom.words.people import Kind, Person
 from tagloom.words.person_ids import parse_id
 from tagloom.words.problems import PersonIdInvalid
 from tagloom.words.receipts import Preview
 
+LINKS_PER_PAGE = 25
 KINDS_OF_OTHERS: dict[Kind, str] = {"visitor": "A visitor", "user": "Another user"}
 
 
@@ -52,6 +54,36 @@ def link(request: PageRequest) -> Answer:
     return Redirect(request.to("people", user=user), toast_of(receipt, f"{linked.id} {says} {user}."))
 
 
+def open_links(request: PageRequest) -> Answer:
+    """Lists the links about which a teammate must decide."""
+    page = request.services.identities.list_open_links(
+        request.environment, limit=LINKS_PER_PAGE, cursor=request.text("cursor") or None
+    )
+    return Html(
+        "open_links.html",
+        {
+            "title": "Open links",
+            "breadcrumb": [("Users & visitors", request.to("people")), ("Open links", None)],
+            "links": page.items,
+            "next_cursor": page.next_cursor,
+            "is_first_page": not request.text("cursor"),
+            "type_of": types_of(request) if any(each.attributes for each in page.items) else {},
+        },
+    )
+
+
+def settle(request: PageRequest) -> Answer:
+    """Decides about an open link."""
+    kind: Kind = "user" if request.text("identity-kind") == "user" else "visitor"
+    identity = Person(kind, parse_id(request.text("identity"), field="identity"))
+    policy: SettlePolicy = "take" if request.text("policy") == "take" else "leave"
+    receipt = request.services.identities.settle_link(request.environment, identity, policy, request.origin)
+    says = f"The user got what {identity.id} had." if policy == "take" else f"What {identity.id} had was left out."
+    user = request.text("user")
+    back = request.to("people", user=user) if user else request.to("people/open-links")
+    return Redirect(back, toast_of(receipt, says))
+
+
 def separate(request: PageRequest) -> Answer:
     """Removes the link of an identity of a user."""
     person = required_person(request)
@@ -84,6 +116,4 @@ def _other_kind(request: PageRequest, person: Person) -> Kind:
 
 def _policy(request: PageRequest) -> LinkPolicy:
     chosen = request.text("policy")
-    if chosen == "take":
-        return "take"
-    return "leave" if chosen == "leave" else request.environment.identity.policy
+    return next((policy for policy in LINK_POLICIES if policy == chosen), request.environment.identity.policy)

@@ -9,12 +9,13 @@ from tagloom.base.text import plural
 from tagloom.console.framework.context import Answer, Html, PageRequest, Redirect, Toast
 from tagloom.tracking.limits import EVENT_SOURCE_SECONDS_CACHED_MAX
 from tagloom.words.identity import IdentitySettings, LinkPolicy, ProofMode
-from tagloom.words.limits import VISITORS_PER_DAY_MAX
+from tagloom.words.limits import VISITORS_PER_DAY_SETTING_MAX
 from tagloom.words.tenants import ENVIRONMENT_NAMES, Environment
 
 POLICIES: dict[LinkPolicy, str] = {
     "take": "They go to the user. What the user has already stays as it is.",
     "leave": "They are left out. The user keeps only their own.",
+    "ask": "They are left out until a teammate decides, link by link, under Users & visitors.",
 }
 PROOFS: dict[ProofMode, tuple[str, str]] = {
     "off": ("Not needed", "Everybody who has the write key of a page or an app can send events of every user."),
@@ -55,7 +56,7 @@ def _page(
         "fields": fields,
         "policies": POLICIES,
         "proofs": PROOFS,
-        "visitors_max": VISITORS_PER_DAY_MAX,
+        "visitors_max": VISITORS_PER_DAY_SETTING_MAX,
         "sources": sources,
         "within": plural(EVENT_SOURCE_SECONDS_CACHED_MAX, "second"),
         "problem": problem,
@@ -70,7 +71,9 @@ def put(request: PageRequest) -> Answer:
     try:
         settings = msgspec.convert(fields, IdentitySettings, strict=False)
     except msgspec.ValidationError:
-        problem = BodyInvalid(f"Enter a whole number from 1 to {VISITORS_PER_DAY_MAX:,}.", field="visitors_per_day_max")
+        problem = BodyInvalid(
+            f"Enter a whole number from 1 to {VISITORS_PER_DAY_SETTING_MAX:,}.", field="visitors_per_day_max"
+        )
         return _page(request, environment, fields, problem)
     request.services.teammates.put_identity(request.signed, request.space.id, environment.name, settings)
     return Redirect(request.to("settings"), Toast(f"The settings of {environment.name} were saved."))

@@ -122,6 +122,7 @@ def _list_context(request: PageRequest) -> dict[str, Any]:
         "new_person": Person(kind, search) if is_new and not is_other else None,
         "other_person": Person(other, search) if is_other else None,
         "is_first_page": not request.text("cursor"),
+        "has_open_links": bool(request.services.identities.list_open_links(request.environment, limit=1).items),
     }
 
 

@@ -7,14 +7,17 @@ A link is stored like a value of an attribute, as a bitmap of people per bit of 
 |---|---|
 | 0 to 31 | the ordinal of the user |
 | 32 | 1 if the link is proven |
-| from 33 on | the day (UTC) of the link, in days since 2020-01-01 |
+| 33 | 1 if a teammate must decide about the tags and attributes of the person |
+| from 34 on | the day (UTC) of the link, in days since 2020-01-01 |
 """
 
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 _PROVEN: Final = 1 << 32
-_DAY_BIT: Final = 33
+OPEN_BIT: Final = 33
+_OPEN: Final = 1 << OPEN_BIT
+_DAY_BIT: Final = 34
 _FIRST_DAY: Final = 18_262  # 2020-01-01, in days since 1970. Smaller numbers have fewer bits, so fewer bitmaps.
 USER_BITS: Final = 0xFFFFFFFF
 
@@ -32,6 +35,21 @@ def link_code(user: int, day: int, *, is_proven: bool) -> int:
 def with_user(code: int, user: int) -> int:
     """Returns the code of the same link to another user."""
     return code & ~USER_BITS | user
+
+
+def opened(code: int) -> int:
+    """Returns the code of the same link, about which a teammate must decide."""
+    return code | _OPEN
+
+
+def settled(code: int) -> int:
+    """Returns the code of the same link, about which nobody must decide."""
+    return code & ~_OPEN
+
+
+def is_open_link(code: int) -> bool:
+    """Returns whether a teammate must decide about the link."""
+    return bool(code & _OPEN)
 
 
 def user_of(code: int) -> int:

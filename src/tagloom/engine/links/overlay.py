@@ -18,6 +18,7 @@ class LinkOverlay:
         self._lock = lock
         self.changed: dict[int, int | None] = {}
         """The codes of the links that the transaction changed, by person; None for no link."""
+        self._by_user: dict[int, set[int]] = {}
         self.is_relinked = False
         """Whether the transaction changed or removed a link that existed, or let an id begin again."""
 
@@ -29,7 +30,11 @@ class LinkOverlay:
     def change(self, codes: Mapping[int, int | None], *, begins_again: bool) -> None:
         """Changes links. `begins_again` tells that an id begins again."""
         self.is_relinked = begins_again or self.is_relinked or any(self.find(person) is not None for person in codes)
-        self.changed.update(codes)
+        for person, code in codes.items():
+            self._by_user.get(self.root(person), set()).discard(person)
+            self.changed[person] = code
+            if code is not None:
+                self._by_user.setdefault(user_of(code), set()).add(person)
 
     def find(self, person: int) -> int | None:
         """Returns the code of a person's link now, or None."""
@@ -58,8 +63,8 @@ class LinkOverlay:
         """Returns the links to a user now, by person."""
         with self._lock:
             found = [each for each in self._links.linked_to(user) if each.person not in self.changed]
-        made = [LinkOf(person, code) for person, code in self.changed.items() if code is not None]
-        return sorted([*found, *(each for each in made if user_of(each.code) == user)])
+        made = ((person, self.changed[person]) for person in self._by_user.get(user, ()))
+        return sorted([*found, *(LinkOf(person, code) for person, code in made if code is not None)])
 
     def moves(self) -> Moves:
         """Returns the moves of event counts by the changes."""

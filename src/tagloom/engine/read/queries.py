@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from tagloom.engine.bitmaps import BitMap, bitmap_of, buckets_of, chunk_of, ordinals_of
 from tagloom.engine.keys.hashing import key_of, person_of
 from tagloom.engine.limits import ORDINALS_PER_CHUNK
-from tagloom.engine.links.codes import date_of, is_proven_link
+from tagloom.engine.links.codes import date_of, is_open_link, is_proven_link
 from tagloom.engine.links.links import LinkOf
 from tagloom.engine.read import rule_bitmaps
 from tagloom.engine.state.environment import EnvironmentState
@@ -93,11 +93,17 @@ def identities_of(environment: EnvironmentState, linked: Sequence[LinkOf]) -> tu
     """Returns the people of links, by kind and id. Erased people are left out."""
     people = people_of(environment, [Ordinal(each.person) for each in linked])
     found = (
-        Identity(kind=person.kind, id=person.id, linked_on=date_of(each.code), is_proven=is_proven_link(each.code))
+        Identity(
+            kind=person.kind,
+            id=person.id,
+            linked_on=date_of(each.code),
+            is_proven=is_proven_link(each.code),
+            is_open=is_open_link(each.code),
+        )
         for each in linked
         if (person := people.get(Ordinal(each.person))) is not None
     )
-    return tuple(sorted(found, key=lambda each: (each.kind, each.id, each.linked_on, each.is_proven)))
+    return tuple(sorted(found, key=lambda each: (each.kind, each.id, each.linked_on, each.is_proven, each.is_open)))
 
 
 def list_people(
@@ -122,7 +128,7 @@ def list_people(
     if search_match == "exact":
         named = (find_ordinal(environment, Person(each, search)) for each in KINDS if kind in (None, each))
         people = people & BitMap([ordinal for ordinal in named if ordinal is not None])
-    start = _cursor(cursor)
+    start = cursor_ordinal(cursor)
     found: list[tuple[int, bytes]] = []
     for segment in environment.directory.segments:
         if segment.first + segment.size <= start or len(found) > limit:
@@ -151,7 +157,8 @@ def list_people(
     return Page(items, str(found[limit][0]) if len(found) > limit else None)
 
 
-def _cursor(cursor: str | None) -> int:
+def cursor_ordinal(cursor: str | None) -> int:
+    """Returns the ordinal from which on a page has people. Raises: CursorInvalid."""
     if cursor is None:
         return 0
     if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 10):

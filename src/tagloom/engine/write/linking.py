@@ -10,10 +10,10 @@ import numpy as np
 from tagloom.base.times import milliseconds_at, with_milliseconds
 from tagloom.engine.attributes.conditions import decoded_bits
 from tagloom.engine.bitmaps import BitMap, from_bytes
-from tagloom.engine.history.log import changes_of_person
 from tagloom.engine.keys.hashing import Hashed, Keyed, KeyHash, binary_array, key_of
-from tagloom.engine.links.codes import day_of_link, link_code, user_of, with_user
-from tagloom.engine.storage import Span
+from tagloom.engine.links.codes import day_of_link, is_open_link, link_code, opened, settled, user_of, with_user
+from tagloom.engine.links.link_history import Lost, lost_by_link, steps_of_link, versions_of_user
+from tagloom.engine.storage import Row
 from tagloom.engine.write.attribute_values import change_values, value_shifts
 from tagloom.engine.write.diff import Diff, receipt_of
 from tagloom.engine.write.draft import Draft, View
@@ -21,17 +21,16 @@ from tagloom.engine.write.erasure import refuse_suppressed
 from tagloom.engine.write.expiry_rows import settle
 from tagloom.engine.write.undo import check_versions, undo_diff
 from tagloom.ports import limits as ports_limits
-from tagloom.ports.problems import LinkInvalid, PersonLinked, PersonNotFound, PersonNotLinked
-from tagloom.ports.writes import JoinUsers, LinkVisitor, Separate
-from tagloom.words.changes import JOIN, LINK, SEPARATE, Origin
+from tagloom.ports.problems import LinkInvalid, LinkSettled, PersonLinked, PersonNotFound, PersonNotLinked
+from tagloom.ports.writes import JoinUsers, LinkVisitor, Separate, SettleLink
+from tagloom.words.changes import JOIN, LINK, SEPARATE, SETTLE, Origin
 from tagloom.words.events import ALIASED, Event, day_of
-from tagloom.words.identity import LinkPolicy, LinkRules
+from tagloom.words.expiry import moment_now
+from tagloom.words.identity import LinkPolicy, LinkRules, SettlePolicy
 from tagloom.words.people import Ordinal, Person
 from tagloom.words.receipts import Receipt, Rejected
 from tagloom.words.rejections import rejected, too_many_visitors, users_not_joined
 from tagloom.words.tags import TagPath
-
-_ROWS_AT_ONCE = 4_096
 
 
 class Naming(NamedTuple):
@@ -43,7 +42,7 @@ class Naming(NamedTuple):
 
 
 def link(
-    write: LinkVisitor | JoinUsers | Separate, view: View, key_hash: KeyHash, origin: Origin, now: datetime
+    write: LinkVisitor | JoinUsers | SettleLink | Separate, view: View, key_hash: KeyHash, origin: Origin, now: datetime
 ) -> Receipt:
     """Carries out a write about one link."""
     people, at = _People(view, key_hash), with_milliseconds(now)
@@ -56,6 +55,9 @@ def link(
             refuse_suppressed((Person("user", user), Person("user", into)), view, key_hash)
             draft = _join_users(people, Person("user", user), Person("user", into), policy, now)
             return _recorded(draft, view, origin, JOIN, at)
+        case SettleLink(person, chosen):
+            draft = _settle_link(people, person, chosen, now)
+            return _recorded(draft, view, origin, SETTLE, at)
         case Separate(person):
             diff = _separate(people, person)
             version = view.state.version
@@ -82,7 +84,7 @@ def link_events(
     people, ignored = _People(view, hash), list[Rejected]()
     today, at = day_of(milliseconds_at(now)), with_milliseconds(now)
     # The links of the next version, and the people whose id begins again.
-    codes, superseded = dict[int, int](), BitMap()
+    codes, users, superseded = dict[int, int](), set[int](), BitMap()
 
     def record() -> None:
         nonlocal receipt
@@ -93,13 +95,14 @@ def link_events(
             made = _recorded(draft, view, origin, LINK, at)
             receipt = _sum(receipt, made)
             codes.clear()
+            users.clear()
             superseded.clear()
 
     for line, event, user in _unlinked(naming, people):
         assert event.visitor is not None, "the event names a visitor"
         visitor, root = Person("visitor", event.visitor), view.links.root(user)
         found = people.find(visitor)
-        if found in codes or any(user_of(code) == root for code in codes.values()):
+        if found in codes or root in users:
             record()
         code = None if found is None else view.links.find(found)
         if code is not None and user_of(code) == root:
@@ -116,6 +119,7 @@ def link_events(
         if found is None or code is not None:
             found = people.admit(visitor)
         codes[found] = link_code(root, today, is_proven=event.is_proven)
+        users.add(root)
     record()
     if ignored:
         every = sorted([*receipt.ignored, *ignored], key=lambda each: each.line)
@@ -220,19 +224,59 @@ def _separate(people: _People, person: Person) -> Diff:
     code = None if found is None else view.links.find(found)
     if found is None or code is None:
         raise PersonNotLinked(f"The {person.kind} is not linked to a user.")
+    steps = steps_of_link(view.tx, view.dictionary, found, code)
+    versions = versions_of_user(view.tx, steps)
+    check_versions(versions, view)
     rows = set(view.dictionary.rows_of_links())
-    changes = changes_of_person(view.tx, found, Span(0, newest_first=True))
-    version = next(change.version for change in changes if change.row in rows)
-    check_versions([version], view)
+    places = sorted(place for place in view.tx.places_of(versions[0]) if place >> 16 in rows)
     linked = BitMap()
-    for change in view.tx.changes_of_places(
-        sorted(place for place in view.tx.places_of(version) if place >> 16 in rows), version
-    ):
-        if change.version == version:
+    for change in view.tx.changes_of_places(places, versions[0]):
+        if change.version == versions[0]:
             linked |= from_bytes(change.added) | from_bytes(change.removed)
-    # With a user, the people who were linked to it come back.
     has_user = any(view.key_at(each)[:1] == b"u" for each in linked)
-    return undo_diff([version], view, among=None if has_user else BitMap([found, user_of(code)]))
+    return undo_diff(versions, view, among=None if has_user else BitMap([found, user_of(code)]))
+
+
+def _settle_link(people: _People, person: Person, policy: SettlePolicy, now: datetime) -> Draft:
+    view, draft = people.view, Draft()
+    found = people.find(person)
+    code = None if found is None else view.links.find(found)
+    if found is None or code is None:
+        raise PersonNotLinked(f"The {person.kind} is not linked to a user.")
+    if not is_open_link(code):
+        raise LinkSettled("There is nothing to decide about this link.")
+    if policy == "take":
+        lost = lost_by_link(view.tx, view.dictionary, found, steps_of_link(view.tx, view.dictionary, found, code))
+        _take_lost(lost, user_of(code), now, view, draft)
+    _put_codes({found: settled(code)}, view, draft)
+    return draft
+
+
+def _take_lost(lost: Lost, user: int, now: datetime, view: View, draft: Draft) -> None:
+    """Gives a user what a person lost when they were linked."""
+    alone, minute = BitMap([user]), moment_now(now.timestamp())
+    live = [(view.row(row), moment) for row, moment in lost.tags.items() if view.row(row).is_live]
+    for row, moment in sorted(live, key=lambda each: each[0].path):
+        is_over = 0 < moment <= minute
+        if is_over or not _can_get(row, alone, view, draft):
+            continue
+        draft.add(row.id, alone)
+        if moment:
+            draft.start_expiry(row.id, view.expiry_row(row.id, moment), alone)
+    for attribute in view.attributes().values():
+        if attribute.id in lost.rows and not view.near(attribute.id, alone) & alone:
+            code = sum(1 << bit for bit, row in view.bits_of(attribute.id).items() if row in lost.rows)
+            people, codes = np.array([user], np.uint32), np.array([code], np.uint64)
+            change_values(attribute, people, codes, BitMap(), view, draft)
+
+
+def _can_get(row: Row, people: BitMap, view: View, draft: Draft) -> BitMap:
+    """Returns which of these people can get a tag: who do not have it, nor another tag of an exclusive branch."""
+    rows = {row.id}
+    for branch in view.dictionary.exclusive_branches(TagPath(row.path)):
+        rows |= {other.id for other in view.subtree(branch)}
+    having = (view.near(each, people) | draft.added.get(each, BitMap()) for each in rows)
+    return people - BitMap.union(BitMap(), *(each & people for each in having))
 
 
 def _recorded(draft: Draft, view: View, origin: Origin, action: str, at: str) -> Receipt:
@@ -246,56 +290,56 @@ def _recorded(draft: Draft, view: View, origin: Origin, action: str, at: str) ->
 
 def _put_links(codes: Mapping[int, int], policy: LinkPolicy, view: View, draft: Draft) -> None:
     """Links people, and moves their tags and attributes. Each user has one person with tags or attributes at most."""
+    leaving = BitMap(codes) & view.near(view.fact("everyone"), BitMap(codes))
+    for fact in ("everyone", "users", "visitors"):
+        draft.remove(view.fact(fact), leaving & view.near(view.fact(fact), leaving))
+    losing = BitMap()
+    if leaving:
+        users = {each: user_of(codes[each]) for each in leaving}
+        losing = _move_tags(users, policy, view, draft) | _move_attributes(users, policy, view, draft)
+        settle(view, draft)
+    if policy == "ask":
+        codes = {each: opened(code) if each in losing else code for each, code in codes.items()}
+    _put_codes(codes, view, draft)
+
+
+def _put_codes(codes: Mapping[int, int], view: View, draft: Draft) -> None:
+    """Sets the codes of links."""
     people = np.array(sorted(codes), np.uint32)
     of_people = np.array([codes[each] for each in people.tolist()], np.uint64)
     shifts = value_shifts(view.dictionary.link, people, of_people, BitMap(), view)
     draft.shift_links(view.dictionary.link, shifts, codes)
-    leaving = BitMap(codes) & view.near(view.fact("everyone"), BitMap(codes))
-    for fact in ("everyone", "users", "visitors"):
-        draft.remove(view.fact(fact), leaving & view.near(view.fact(fact), leaving))
-    if leaving:
-        users = {each: user_of(codes[each]) for each in leaving}
-        _move_tags(users, policy, view, draft)
-        _move_attributes(users, policy, view, draft)
-        settle(view, draft)
 
 
-def _move_tags(users: Mapping[int, int], policy: LinkPolicy, view: View, draft: Draft) -> None:
-    """Removes the tags of people, and adds them to their users if the policy says so.
+def _move_tags(users: Mapping[int, int], policy: LinkPolicy, view: View, draft: Draft) -> BitMap:
+    """Removes the tags of people, and adds them to their users if the policy says so. Returns who loses a tag.
 
     Cost: 0.2 us per tag of the catalogue in memory, and one query per 4,096 others.
     """
-    people, targets = BitMap(users), BitMap(users.values())
+    people, losing = BitMap(users), BitMap()
     rows = [row for row in view.dictionary.live_rows() if row not in view.rows]
     rows += [row.id for row in view.rows.values() if row.is_live]
-    for row, having in sorted(view.having(rows, people), key=lambda each: view.row(each[0]).path):
-        draft.remove(row, having)
-        if policy == "leave":
-            continue
-        path = TagPath(view.row(row).path)
-        with_tag = view.near(row, targets)
-        others = [
-            (other.id, view.near(other.id, targets))
-            for branch in view.dictionary.exclusive_branches(path)
-            for other in view.subtree(branch)
-        ]
-        gaining = BitMap(
-            [
-                each
-                for each in having
-                if users[each] not in with_tag and not any(users[each] in found for _, found in others)
-            ]
-        )
-        draft.add(row, BitMap([users[each] for each in gaining]))
-        for expiry in view.expiries_of(row).values() if gaining else ():
-            expiring = view.near(expiry, gaining) & gaining
-            draft.start_expiry(row, expiry, BitMap([users[each] for each in expiring]))
+    found = [(view.row(row), having) for row, having in view.having(rows, people)]
+    # All tags are removed at the end, so that those that a user gets are the only additions meanwhile.
+    for row, having in sorted(found, key=lambda each: each[0].path):
+        losing |= having
+        if policy == "take":
+            gaining = _can_get(row, BitMap([users[each] for each in having]), view, draft)
+            sources = BitMap([each for each in having if users[each] in gaining])
+            draft.add(row.id, gaining)
+            for expiry in view.expiries_of(row.id).values() if gaining else ():
+                expiring = view.near(expiry, sources) & sources
+                draft.start_expiry(row.id, expiry, BitMap([users[each] for each in expiring]))
+        draft.remove(row.id, having)
+    return losing
 
 
-def _move_attributes(users: Mapping[int, int], policy: LinkPolicy, view: View, draft: Draft) -> None:
-    """Removes the values of people, and sets them on their users if the policy says so."""
+def _move_attributes(users: Mapping[int, int], policy: LinkPolicy, view: View, draft: Draft) -> BitMap:
+    """Removes the values of people, and sets them on their users if the policy says so. Returns who loses a value."""
+    losing = BitMap()
     known = {row.id: row for row in view.attributes().values()}
     for row, having in view.having(known, BitMap(users)):
+        losing |= having
         targets = BitMap([users[each] for each in having])
         gaining = targets - view.near(row, targets) if policy == "take" else BitMap()
         bits = {bit: view.near(each, having) for bit, each in view.bits_of(row).items()}
@@ -303,3 +347,4 @@ def _move_attributes(users: Mapping[int, int], policy: LinkPolicy, view: View, d
         code_of = {users[each]: code for each, code in zip(people.tolist(), codes.tolist(), strict=True)}
         gained = np.array(list(gaining), np.uint32)
         change_values(known[row], gained, np.array([code_of[each] for each in gaining], np.uint64), having, view, draft)
+    return losing

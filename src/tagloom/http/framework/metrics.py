@@ -1,7 +1,8 @@
 """The Prometheus metrics of one process."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import accumulate, chain
+from typing import get_args
 
 import anyio
 from prometheus_client import CollectorRegistry, Gauge, ProcessCollector, generate_latest
@@ -10,6 +11,7 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 from tagloom.base.counters import SECONDS, Times
+from tagloom.tracking.identity_proof import Outcome
 
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 _BOUNDS = [*map(floatToGoString, SECONDS), "+Inf"]
@@ -51,12 +53,15 @@ class Messages(Collector):
 
     def __init__(self) -> None:
         self._recorded = self._repeats = self._rejected = 0
+        self._proofs = dict.fromkeys(get_args(Outcome), 0)
 
-    def tracked(self, recorded: int, repeats: int, rejected: int) -> None:
-        """Counts the messages of one body."""
+    def tracked(self, recorded: int, repeats: int, rejected: int, proofs: Mapping[Outcome, int]) -> None:
+        """Counts the messages of one body, and their user ids by the outcome of the check."""
         self._recorded += recorded
         self._repeats += repeats
         self._rejected += rejected
+        for outcome, count in proofs.items():
+            self._proofs[outcome] += count
 
     def collect(self) -> Iterable[Metric]:
         counter = CounterMetricFamily("tagloom_tracking_messages", "Messages of event sources.", labels=["outcome"])
@@ -64,6 +69,12 @@ class Messages(Collector):
         counter.add_metric(["repeated"], self._repeats)
         counter.add_metric(["rejected"], self._rejected)
         yield counter
+        checked = CounterMetricFamily(
+            "tagloom_tracking_user_ids", "User ids of messages, by the check of their proof.", labels=["proof"]
+        )
+        for outcome, count in self._proofs.items():
+            checked.add_metric([outcome], count)
+        yield checked
 
 
 class Requests(Collector):

@@ -54,6 +54,7 @@ PATH_PARAMETERS = {
     "tribe": "A tribe's id.",
     "sync": "A sync's id.",
     "source": "The id of an event source.",
+    "identity_secret": "The id of an identity secret.",
     "import": "An import's id.",
     "mapping": "A mapping's name.",
     "token": "A token's id.",

@@ -23,8 +23,8 @@ from tagloom.words.changes import Change, Freed, Horizon, Version
 from tagloom.words.decisions import Because
 from tagloom.words.event_sources import EventSource, EventSourceDraft, RejectedMessage
 from tagloom.words.expiry import SPAN_PATTERN, Expiry, Moment, expiry_of, parse_expires_at, parse_ttl
-from tagloom.words.identity import IdentitySettings, LinkPolicy, ProofMode
-from tagloom.words.people import PersonRecord
+from tagloom.words.identity import IdentitySettings, LinkPolicy, ProofMode, SettlePolicy
+from tagloom.words.people import OpenLink, PersonRecord
 from tagloom.words.receipts import Mode
 from tagloom.words.retention import RETENTION_PATTERN
 from tagloom.words.rules import Rule
@@ -140,6 +140,19 @@ class LinkBody(_Body, frozen=True, kw_only=True):
 
     user: IdText
     policy: LinkPolicy | UnsetType = UNSET
+
+
+class SettleBody(_Body, frozen=True, kw_only=True):
+    """Whether the user gets the tags and attributes that the linked person had: take or leave."""
+
+    policy: SettlePolicy
+
+
+class OpenLinksPage(msgspec.Struct, frozen=True):
+    """A page of links about which a teammate must decide."""
+
+    items: tuple[OpenLink, ...]
+    next_cursor: str | None
 
 
 class AttributeBody(_Body, frozen=True, kw_only=True):
@@ -347,7 +360,7 @@ class IdentityPatch(_Body, frozen=True, kw_only=True):
 
     policy: LinkPolicy | UnsetType = UNSET
     proof: ProofMode | UnsetType = UNSET
-    visitors_per_day_max: Annotated[int, Meta(ge=1, le=words_limits.VISITORS_PER_DAY_MAX)] | UnsetType = UNSET
+    visitors_per_day_max: Annotated[int, Meta(ge=1, le=words_limits.VISITORS_PER_DAY_SETTING_MAX)] | UnsetType = UNSET
 
     def settings(self, stored: IdentitySettings) -> IdentitySettings:
         """Returns the stored settings with these changes."""

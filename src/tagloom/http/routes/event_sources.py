@@ -6,8 +6,15 @@ from tagloom.http.framework.parameters import CURSOR, LIMIT, Parameter
 from tagloom.http.framework.routing import Route
 from tagloom.http.framework.schemas import EventSourcesPage, NewEventSource, NewSecretKey, RejectedMessagesPage
 from tagloom.http.problems import PreconditionRequired
-from tagloom.ports.problems import EventSourceChanged, EventSourceExists, EventSourceNotFound, TooManyEventSources
-from tagloom.words.event_sources import EventSource, EventSourceDraft
+from tagloom.ports.problems import (
+    EventSourceChanged,
+    EventSourceExists,
+    EventSourceNotFound,
+    IdentitySecretNotFound,
+    TooManyEventSources,
+    TooManyIdentitySecrets,
+)
+from tagloom.words.event_sources import EventSource, EventSourceDraft, NewIdentitySecret
 from tagloom.words.problems import EventTypeInvalid
 
 IF_MATCH = Parameter(name="If-Match", description="The ETag of the event source as it was read; * takes any.")
@@ -104,6 +111,32 @@ EVENT_SOURCES: tuple[Route, ...] = (
         scopes=("events:write",),
         status=204,
         problems=(EventSourceNotFound,),
+    ),
+    Route(
+        method="POST",
+        path=f"{SOURCE}/identity-secrets",
+        handler=event_sources.create_identity_secret,
+        group="Event sources",
+        summary="Create an identity secret, which proves user ids",
+        description=(
+            "The server of the app makes a proof of the id of the user who is signed in: an HMAC by hmac_secret, or a "
+            "token (HS256) by token_secret. Both secrets are shown only in this answer. Older identity secrets stay "
+            "valid until they are deleted, so that secrets can be replaced step by step."
+        ),
+        scopes=("events:write",),
+        answer=NewIdentitySecret,
+        status=201,
+        problems=(EventSourceNotFound, TooManyIdentitySecrets),
+    ),
+    Route(
+        method="DELETE",
+        path=f"{SOURCE}/identity-secrets/{{identity_secret}}",
+        handler=event_sources.delete_identity_secret,
+        group="Event sources",
+        summary="Delete an identity secret; its proofs are not valid any more",
+        scopes=("events:write",),
+        status=204,
+        problems=(EventSourceNotFound, IdentitySecretNotFound),
     ),
     Route(
         method="GET",

@@ -7,10 +7,17 @@ from msgspec.structs import replace
 from tagloom.base.text import printable
 from tagloom.ports import limits
 from tagloom.ports.event_sources import KeyOwner, RejectedIn
-from tagloom.ports.problems import EventSourceChanged, EventSourceExists, EventSourceNotFound, TooManyEventSources
+from tagloom.ports.problems import (
+    EventSourceChanged,
+    EventSourceExists,
+    EventSourceNotFound,
+    IdentitySecretNotFound,
+    TooManyEventSources,
+    TooManyIdentitySecrets,
+)
 from tagloom.stores.memory.accounts import MemoryRoster
 from tagloom.words.accounts import AuditEntry
-from tagloom.words.event_sources import EventSource, RejectedMessage
+from tagloom.words.event_sources import EventSource, NewIdentitySecret, RejectedMessage
 
 
 class MemoryEventSources(MemoryRoster):
@@ -20,6 +27,7 @@ class MemoryEventSources(MemoryRoster):
         super().__init__()
         self._event_sources: dict[tuple[int, str], EventSource] = {}
         self._secret_hashes: dict[tuple[int, str], bytes] = {}
+        self._identity_secrets: dict[tuple[int, str], tuple[NewIdentitySecret, ...]] = {}
         self._rejected: list[RejectedIn] = []
         self._last_rejected = 0
 
@@ -32,7 +40,9 @@ class MemoryEventSources(MemoryRoster):
             found = self._event_sources.get((environment, source))
             if found is None:
                 raise EventSourceNotFound(f"There is no event source '{printable(source)}'.", value=printable(source))
-            return replace(found, has_secret_key=(environment, source) in self._secret_hashes)
+            shown = tuple(each.shown() for each in self._identity_secrets.get((environment, source), ()))
+            has_secret_key = (environment, source) in self._secret_hashes
+            return replace(found, has_secret_key=has_secret_key, identity_secrets=shown)
 
     def add_event_source(self, environment: int, source: EventSource, audit: Sequence[AuditEntry] = ()) -> None:
         with self._lock:
@@ -65,9 +75,33 @@ class MemoryEventSources(MemoryRoster):
                 self._secret_hashes[environment, source] = key_hash
             self._tell(audit)
 
+    def add_identity_secret(
+        self, environment: int, source: str, secret: NewIdentitySecret, audit: Sequence[AuditEntry] = ()
+    ) -> None:
+        with self._lock:
+            self.get_event_source(environment, source)
+            stored = self._identity_secrets.get((environment, source), ())
+            if len(stored) >= limits.IDENTITY_SECRETS_PER_SOURCE_MAX:
+                raise TooManyIdentitySecrets("Delete one first.")
+            self._identity_secrets[environment, source] = (*stored, secret)
+            self._tell(audit)
+
+    def delete_identity_secret(
+        self, environment: int, source: str, secret: str, audit: Sequence[AuditEntry] = ()
+    ) -> None:
+        with self._lock:
+            self.get_event_source(environment, source)
+            stored = self._identity_secrets.get((environment, source), ())
+            kept = tuple(each for each in stored if each.id != secret)
+            if len(kept) == len(stored):
+                raise IdentitySecretNotFound(f"There is no identity secret '{printable(secret)}'.")
+            self._identity_secrets[environment, source] = kept
+            self._tell(audit)
+
     def delete_event_source(self, environment: int, source: str, audit: Sequence[AuditEntry] = ()) -> None:
         with self._lock:
             self.get_event_source(environment, source)
+            self._identity_secrets.pop((environment, source), None)
             del self._event_sources[environment, source]
             self._secret_hashes.pop((environment, source), None)
             self._rejected = [
@@ -82,7 +116,8 @@ class MemoryEventSources(MemoryRoster):
                 if is_secret or source.write_key == key:
                     place = self._environment(environment)
                     organization = self._spaces[place.space].organization
-                    return KeyOwner(organization, place, self.get_event_source(environment, id), is_secret)
+                    found, secrets = self.get_event_source(environment, id), self._identity_secrets
+                    return KeyOwner(organization, place, found, is_secret, secrets.get((environment, id), ()))
             return None
 
     def add_rejected_messages(self, rejected: Sequence[RejectedIn]) -> None:

@@ -1,20 +1,23 @@
 """The links of the oracle: the states after a visitor was linked to a user, and a user was joined with another."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from tagloom.base.text import printable
 from tagloom.base.times import text_of_milliseconds
-from tagloom.ports.problems import LinkInvalid, PersonLinked, PersonNotFound
-from tagloom.stores.memory.state import Link, State
+from tagloom.ports.problems import LinkInvalid, LinkSettled, PersonLinked, PersonNotFound, PersonNotLinked
+from tagloom.stores.memory.state import Effect, Link, State
 from tagloom.words import rejections
+from tagloom.words.attributes import AttributeName, AttributeValue, plain_attributes
 from tagloom.words.events import DAY_MS, Event, EventType
-from tagloom.words.identity import LinkPolicy, LinkRules
-from tagloom.words.people import Identity, Ordinal, Person
+from tagloom.words.expiry import Moment
+from tagloom.words.identity import LinkPolicy, LinkRules, SettlePolicy
+from tagloom.words.people import Identity, OpenLink, Ordinal, Person
 from tagloom.words.receipts import Rejected
-from tagloom.words.tags import is_at_or_below
+from tagloom.words.retention import HistoryCompacted
+from tagloom.words.tags import TagPath, is_at_or_below
 
 _ALIASED = EventType("identity/aliased")
 
@@ -108,8 +111,68 @@ def _link(draft: State, ordinal: Ordinal, link: Link, policy: LinkPolicy) -> Non
     for (whose, number), value in list(draft.values.items()) if policy == "take" else ():
         if whose == ordinal:
             draft.values.setdefault((link.target, number), value)
-    draft.links[ordinal] = link
+    had = bool(numbers) or any(whose == ordinal for whose, _ in draft.values)
+    draft.links[ordinal] = msgspec.structs.replace(link, is_open=policy == "ask" and had)
     draft.strip_linked()
+
+
+def link_settled(
+    state: State, person: Person, policy: SettlePolicy, linking: Callable[[Ordinal], Effect], now: Moment
+) -> State:
+    """Returns the state after a teammate decided about an open link. `linking` is what the link of a person did.
+
+    Raises: PersonNotLinked, LinkSettled.
+    """
+    draft, ordinal = state.copy(), state.ordinals.get(person)
+    if ordinal is None or ordinal not in draft.links:
+        raise PersonNotLinked(f"The {person.kind} '{printable(person.id)}' is not linked to a user.")
+    link = draft.links[ordinal]
+    if not link.is_open:
+        raise LinkSettled("There is nothing to decide about this link.")
+    if policy == "take":
+        effect, user = linking(ordinal), link.target
+        lost = [number for whose, number in effect.removed if whose == ordinal and draft.entries[number].is_live]
+        for number in sorted(lost, key=lambda each: draft.entries[each].path):
+            path, theirs = draft.entries[number].path, draft.tags_of(user)
+            moment = effect.expiries.get((ordinal, number), (0, 0))[0]
+            branches = draft.exclusive_branches(path)
+            is_free = path not in theirs and not any(is_at_or_below(tag, each) for tag in theirs for each in branches)
+            if is_free and not 0 < moment <= now:
+                draft.tag_numbers[user] |= {number}
+                draft.set_expiry((user, number), moment)
+        for (whose, number), (value, _) in effect.values.items():
+            if whose == ordinal and value is not None and draft.attributes[number].is_live:
+                draft.values.setdefault((user, number), value)
+    draft.links[ordinal] = msgspec.structs.replace(link, is_open=False)
+    return draft
+
+
+def open_links(state: State, linking: Callable[[Ordinal], Effect]) -> Iterator[tuple[Ordinal, OpenLink]]:
+    """Yields the open links by person, with what the people had."""
+    for ordinal, link in sorted(state.links.items()):
+        if not link.is_open:
+            continue
+        tags, attributes = list[TagPath](), dict[AttributeName, AttributeValue]()
+        try:
+            effect = linking(ordinal)
+        except HistoryCompacted:
+            pass
+        else:
+            lost = [number for whose, number in effect.removed if whose == ordinal and state.entries[number].is_live]
+            tags = sorted(state.entries[number].path for number in lost)
+            for (whose, number), (value, _) in effect.values.items():
+                if whose == ordinal and value is not None and state.attributes[number].is_live:
+                    attributes[state.attributes[number].name] = value
+        yield (
+            ordinal,
+            OpenLink(
+                person=state.people[ordinal],
+                user=state.people[link.target],
+                linked_on=text_of_milliseconds(link.day * DAY_MS)[:10],
+                tags=tuple(tags),
+                attributes=plain_attributes(attributes),
+            ),
+        )
 
 
 def _linked(state: State, person: Person) -> PersonLinked:
@@ -129,8 +192,9 @@ def identities_of(state: State, user: Ordinal, named: State) -> tuple[Identity, 
             id=named.people[ordinal].id,
             linked_on=text_of_milliseconds(state.links[ordinal].day * DAY_MS)[:10],
             is_proven=state.links[ordinal].is_proven,
+            is_open=state.links[ordinal].is_open,
         )
         for ordinal in state.linked_to(user)
         if ordinal in named.people
     ]
-    return tuple(sorted(found, key=lambda each: (each.kind, each.id)))
+    return tuple(sorted(found, key=lambda each: (each.kind, each.id, each.linked_on, each.is_proven, each.is_open)))

@@ -43,6 +43,7 @@ from tagloom.ports.writes import (
     PutTag,
     RecordEvents,
     Separate,
+    SettleLink,
     Step,
     TagTribe,
     Undo,
@@ -53,7 +54,7 @@ from tagloom.stores.memory.aggregate import Batch
 from tagloom.stores.memory.attributes import attribute_deleted, attribute_put, with_attributes
 from tagloom.stores.memory.drafts import deleted, expired, merged, moved, not_found, tribe_tagged
 from tagloom.stores.memory.events import recorded
-from tagloom.stores.memory.links import linked_by_events, users_joined, visitor_linked
+from tagloom.stores.memory.links import link_settled, linked_by_events, users_joined, visitor_linked
 from tagloom.stores.memory.preview import preview_of
 from tagloom.stores.memory.reads import Answers
 from tagloom.stores.memory.state import Effect, Record, State, difference, forgotten
@@ -63,7 +64,7 @@ from tagloom.words import rejections, tags
 from tagloom.words.changes import DELETE_PEOPLE, EVENTS, IDENTIFY, LINK, Freed, Horizon, Origin, Version
 from tagloom.words.events import Event, day_of
 from tagloom.words.expiry import expiry_moment, moment_now
-from tagloom.words.people import Person
+from tagloom.words.people import Ordinal, Person
 from tagloom.words.problems import MirrorEmpty
 from tagloom.words.receipts import Done, Preview, Receipt, Rejected
 from tagloom.words.rules import Definition
@@ -250,6 +251,10 @@ class MemoryPopulation(Answers):
                 self._refuse_suppressed(Person("user", user), Person("user", into))
                 draft = users_joined(state, user, into, policy, self._day())
                 return self._commit(draft, "join", origin).receipt()
+            case SettleLink(person, chosen):
+                now = moment_now(self._now().timestamp())
+                draft = link_settled(state, person, chosen, self._linking, now)
+                return self._commit(draft, "settle link", origin).receipt()
             case Separate(person):
                 return self._separate(person, origin)
             case Expire():
@@ -447,13 +452,24 @@ class MemoryPopulation(Answers):
         ordinal = state.ordinals.get(person)
         if ordinal is None or ordinal not in state.links:
             raise PersonNotLinked(f"The {person.kind} '{printable(person.id)}' is not linked to a user.")
-        linking = next(record for record in reversed(self._history) if ordinal in record.effect.links)
-        if linking.version <= self._horizon:
-            raise self._too_old(linking.version)
+        standing = list[tuple[Record, Ordinal | None]]()
+        for record in self._history[self._horizon : state.version]:
+            links = record.effect.links.get(ordinal, (None, None))
+            before, after = (None if link is None else link.target for link in links)
+            if before == after:
+                continue
+            if standing and standing[-1][1] == after:
+                standing.pop()
+            else:
+                standing.append((record, before))
+        if not standing:
+            raise self._too_old(self._horizon)
+        linking = standing[-1][0]
+        since = self._history[linking.version - 1 :]
+        versions = tuple(record.version for record in since if ordinal in record.effect.links)
         has_user = any(state.people[each].kind == "user" for each in linking.effect.links if each in state.people)
         whom = None if has_user else (ordinal, state.links[ordinal].target)
-        since = self._history[linking.version - 1 :]
-        draft, skipped, conflicts = undone(state, (linking.version,), since, whom=whom)
+        draft, skipped, conflicts = undone(state, versions, since, whom=whom)
         return self._undo_committed(self._commit(draft, "separate", origin), skipped, conflicts)
 
     def _edit(self, write: EditTag, tag: TagPath, to: TagPath, origin: Origin) -> Receipt:

@@ -14,9 +14,9 @@ from tagloom.ports.problems import ChangeNotFound, PersonNotFound, TagNotFound
 from tagloom.stores.memory.attributes import attribute_of, not_found_attribute, values_counted
 from tagloom.stores.memory.drafts import not_found
 from tagloom.stores.memory.events import events_of
-from tagloom.stores.memory.links import identities_of
+from tagloom.stores.memory.links import identities_of, open_links
 from tagloom.stores.memory.paging import chunks_of, cursor_of, read_cursor
-from tagloom.stores.memory.state import Entry, Number, Record, State, Tagging, seen_today
+from tagloom.stores.memory.state import Effect, Entry, Number, Record, State, Tagging, seen_today
 from tagloom.words import tags
 from tagloom.words.attributes import (
     Attribute,
@@ -34,7 +34,7 @@ from tagloom.words.decisions import Because, Decision, Provenance, because_of
 from tagloom.words.event_rules import counter_of, is_of
 from tagloom.words.events import EventTypeRecord, PersonEvent, RecordedEvent, day_of
 from tagloom.words.expiry import Moment, moment_text, span_text
-from tagloom.words.people import KINDS, Kind, Ordinal, Person, PersonRecord
+from tagloom.words.people import KINDS, Kind, OpenLink, Ordinal, Person, PersonRecord
 from tagloom.words.retention import HistoryCompacted
 from tagloom.words.rules import All, Definition, Facts, HasTag, is_member, reasons, takes
 from tagloom.words.tags import TagPath, is_at_or_below
@@ -124,6 +124,19 @@ class Answers:
             attributes=plain_attributes(state.attributes_of(ordinal)),
             identities=identities_of(state, ordinal, self._state),
         )
+
+    def _linking(self, ordinal: Ordinal) -> Effect:
+        """Returns the effect of the version that linked a person who is linked now. Raises: HistoryCompacted."""
+        for record in reversed(self._history[self._horizon : self._state.version]):
+            if ordinal in record.effect.links and record.effect.links[ordinal][0] is None:
+                return record.effect
+        raise self._too_old(self._horizon)
+
+    def list_open_links(self, *, limit: int, cursor: str | None = None) -> Page[OpenLink]:
+        last = int(read_cursor("links", cursor)) if cursor else -1
+        found = [each for each in open_links(self._state, self._linking) if each[0] > last]
+        items = tuple(link for _, link in found[:limit])
+        return Page(items, cursor_of("links", str(found[limit - 1][0])) if len(found) > limit else None)
 
     def list_people(
         self,

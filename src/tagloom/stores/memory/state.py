@@ -52,11 +52,12 @@ class AttributeEntry(msgspec.Struct, frozen=True):
 
 
 class Link(msgspec.Struct, frozen=True):
-    """The link of a person to a user. `day` is in days since 1970."""
+    """The link of a person to a user. `day` is in days since 1970. An open link waits for a teammate."""
 
     target: Ordinal
     day: int
     is_proven: bool = False
+    is_open: bool = False
 
 
 class Effect(msgspec.Struct, frozen=True):

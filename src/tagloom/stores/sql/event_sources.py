@@ -16,12 +16,14 @@ from tagloom.ports.problems import (
     EventSourceChanged,
     EventSourceExists,
     EventSourceNotFound,
+    IdentitySecretNotFound,
     TooManyEventSources,
+    TooManyIdentitySecrets,
 )
 from tagloom.stores import schema
 from tagloom.stores.sql.transactions import ENVIRONMENT_COLUMNS, SqlConnecting, environment_of
 from tagloom.words.accounts import AuditEntry
-from tagloom.words.event_sources import EventSource, EventSourceDraft, RejectedMessage
+from tagloom.words.event_sources import EventSource, EventSourceDraft, NewIdentitySecret, RejectedMessage
 
 _SOURCE = schema.event_source
 _REJECTED = schema.rejected_message
@@ -33,7 +35,9 @@ _COLUMNS = (
     _SOURCE.c.created_at,
     _SOURCE.c.write_key,
     _SOURCE.c.secret_hash,
+    _SOURCE.c.identity_secrets,
 )
+_SECRETS = msgspec.json.Decoder(tuple[NewIdentitySecret, ...])
 
 
 class SqlEventSources(SqlConnecting):
@@ -87,6 +91,31 @@ class SqlEventSources(SqlConnecting):
             if not connection.execute(changing).rowcount:
                 raise _not_found(source)
 
+    def add_identity_secret(
+        self, environment: int, source: str, secret: NewIdentitySecret, audit: Sequence[AuditEntry] = ()
+    ) -> None:
+        """See the port."""
+        with self._writing(audit) as connection:
+            stored = _locked_secrets(connection, environment, source)
+            most = limits.IDENTITY_SECRETS_PER_SOURCE_MAX
+            if len(stored) >= most:
+                raise TooManyIdentitySecrets(
+                    f"The event source has {most} identity secrets. Delete one first.", identity_secrets_max=most
+                )
+            connection.execute(_putting_secrets(environment, source, (*stored, secret)))
+
+    def delete_identity_secret(
+        self, environment: int, source: str, secret: str, audit: Sequence[AuditEntry] = ()
+    ) -> None:
+        """See the port."""
+        with self._writing(audit) as connection:
+            stored = _locked_secrets(connection, environment, source)
+            kept = tuple(each for each in stored if each.id != secret)
+            if len(kept) == len(stored):
+                shown = printable(secret)
+                raise IdentitySecretNotFound(f"There is no identity secret '{shown}'.", value=shown)
+            connection.execute(_putting_secrets(environment, source, kept))
+
     def delete_event_source(self, environment: int, source: str, audit: Sequence[AuditEntry] = ()) -> None:
         """See the port."""
         with self._writing(audit) as connection:
@@ -111,8 +140,8 @@ class SqlEventSources(SqlConnecting):
             return None
         organization, *columns = found[0]
         of_environment, of_source = columns[: len(ENVIRONMENT_COLUMNS)], columns[len(ENVIRONMENT_COLUMNS) :]
-        source = _source(*of_source)
-        return KeyOwner(organization, environment_of(*of_environment), source, source.write_key != key)
+        source, secrets = _source(*of_source), _SECRETS.decode(of_source[-1])
+        return KeyOwner(organization, environment_of(*of_environment), source, source.write_key != key, secrets)
 
     def add_rejected_messages(self, rejected: Sequence[RejectedIn]) -> None:
         """See the port."""
@@ -184,6 +213,20 @@ def _not_found(source: str) -> EventSourceNotFound:
     return EventSourceNotFound(f"There is no event source '{printable(source)}'.", value=printable(source))
 
 
+def _locked_secrets(connection: sql.Connection, environment: int, source: str) -> tuple[NewIdentitySecret, ...]:
+    """Returns the identity secrets of a source, which this transaction may replace. Raises: EventSourceNotFound."""
+    selecting = sql.select(_SOURCE.c.identity_secrets).where(*_is(environment, source)).with_for_update()
+    found = connection.execute(selecting).first()
+    if found is None:
+        raise _not_found(source)
+    return _SECRETS.decode(found[0])
+
+
+def _putting_secrets(environment: int, source: str, secrets: Sequence[NewIdentitySecret]) -> sql.Update:
+    written = msgspec.json.encode(secrets).decode()
+    return sql.update(_SOURCE).where(*_is(environment, source)).values(identity_secrets=written)
+
+
 def _values(source: EventSource) -> dict[str, Any]:
     draft = EventSourceDraft(**{name: getattr(source, name) for name in EventSourceDraft.__struct_fields__})
     return {
@@ -195,7 +238,13 @@ def _values(source: EventSource) -> dict[str, Any]:
 
 
 def _source(
-    id: str, draft: str, revision: int, created_at: str, write_key: str, secret_hash: bytes | None
+    id: str,
+    draft: str,
+    revision: int,
+    created_at: str,
+    write_key: str,
+    secret_hash: bytes | None,
+    identity_secrets: str,
 ) -> EventSource:
     fields = msgspec.structs.asdict(msgspec.json.decode(draft, type=EventSourceDraft))
     return EventSource(
@@ -204,5 +253,6 @@ def _source(
         created_at=created_at,
         write_key=write_key,
         has_secret_key=secret_hash is not None,
+        identity_secrets=tuple(each.shown() for each in _SECRETS.decode(identity_secrets)),
         **fields,
     )
