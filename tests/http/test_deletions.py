@@ -173,6 +173,23 @@ def test_rejected_messages_that_name_the_person_are_in_the_document(served: Serv
 
     assert isinstance(found, list)
     assert [(each["source"], each["ids"]) for each in found] == [("web", ["u/1"])]
+    known.delete_people("suppress", users=["u/1", "u10"])
+    assert len(known.list_rejected_messages("web")) == 3
+    known.delete_people("both", users=["u/1", "u10"])
+    assert [each.ids for each in known.list_rejected_messages("web")] == [("u2",)]
+
+
+def test_messages_of_suppressed_people_are_accepted_and_not_stored(served: Served, tagloom: Tagloom) -> None:
+    source = tagloom.create_event_source("web", name="Web")
+    tagloom.delete_people("suppress", users=["u1"])
+
+    with served.http() as browser:
+        for user in ("u1", "u2"):
+            message = {"type": "track", "event": "Ad Clicked", "userId": user, "writeKey": source.write_key}
+            assert browser.post("/v1/track", json=message).status_code == 200
+
+    assert [each.user for each in tagloom.list_recent_events()] == ["u2"]
+    assert list(tagloom.list_rejected_messages("web")) == []
 
 
 def test_the_document_of_somebody_unknown_is_not_found(known: Tagloom) -> None:
