@@ -25,7 +25,9 @@ from tagloom.engine.limits import ORDINALS_PER_CHUNK
 from tagloom.ports import limits as ports_limits
 from tagloom.ports.population import Population
 from tagloom.ports.writes import (
+    DeletePeople,
     DeleteTag,
+    DeletionKind,
     EditTag,
     ErasePerson,
     Expire,
@@ -258,6 +260,22 @@ class Agreement(RuleBasedStateMachine):
     @rule(person=people, origin=origins)
     def erase_person(self, person: Person, origin: Origin) -> None:
         self._both(lambda population: population.write(ErasePerson(person), WriteOptions(origin)))
+
+    @rule(
+        named=st.lists(people, max_size=2),
+        kind=st.sampled_from(["suppress", "unsuppress", "unsuppress", "both", "delete"]),
+        dry_run=rarely,
+        key=keys,
+        is_previewed=rarely,
+    )
+    def delete_people(
+        self, named: Sequence[Person], kind: DeletionKind, dry_run: bool, key: str | None, is_previewed: bool
+    ) -> None:
+        wanted = DeletePeople(tuple(named), kind)
+        if is_previewed:
+            self._both(lambda population: population.preview(wanted, TRIBES))
+        options = WriteOptions(Origin("ada"), dry_run, key, "f")
+        self._both(lambda population: population.write(wanted, options))
 
     # The catalogue.
 

@@ -17,6 +17,7 @@ from tagloom.engine.storage import Row
 from tagloom.engine.write.attribute_values import change_values, value_shifts
 from tagloom.engine.write.diff import Diff, receipt_of
 from tagloom.engine.write.draft import Draft, View
+from tagloom.engine.write.erasure import refuse_suppressed
 from tagloom.engine.write.expiry_rows import settle
 from tagloom.engine.write.undo import check_versions, undo_diff
 from tagloom.ports import limits as ports_limits
@@ -47,9 +48,11 @@ def link(
     people, at = _People(view, key_hash), with_milliseconds(now)
     match write:
         case LinkVisitor(visitor, user, policy):
+            refuse_suppressed((Person("visitor", visitor), Person("user", user)), view, key_hash)
             draft = _link_visitor(people, Person("visitor", visitor), Person("user", user), policy, now)
             return _recorded(draft, view, origin, LINK, at)
         case JoinUsers(user, into, policy):
+            refuse_suppressed((Person("user", user), Person("user", into)), view, key_hash)
             draft = _join_users(people, Person("user", user), Person("user", into), policy, now)
             return _recorded(draft, view, origin, JOIN, at)
         case SettleLink(person, chosen):
