@@ -483,7 +483,7 @@ class Agreement(RuleBasedStateMachine):
 def test_every_answer_agrees_with_the_oracle_after_any_history(adapter: str) -> None:
     machine = type("Agreement", (Agreement,), {"adapter": adapter})
     # A step takes three times as long on a server in another process, and ten times on a cluster, with the same engine.
-    examples = settings().max_examples // {"postgres": 3, "citus": 6}.get(adapter, 1)
+    examples = settings().max_examples // {"sqlite": 2, "postgres": 5, "citus": 6}.get(adapter, 1)
 
     run_state_machine_as_test(machine, settings=settings(max_examples=examples))
 

@@ -219,7 +219,7 @@ class IdentityAgreement(Agreement):
 @pytest.mark.parametrize("adapter", [name for name in ADAPTERS if name != "memory"])
 def test_every_answer_agrees_with_the_oracle_after_any_history_of_links(adapter: str) -> None:
     machine = type("IdentityAgreement", (IdentityAgreement,), {"adapter": adapter})
-    examples = settings().max_examples // {"sqlite": 6, "postgres": 15}.get(adapter, 20)
+    examples = settings().max_examples // {"sqlite": 6, "postgres": 20}.get(adapter, 20)
 
     run_state_machine_as_test(machine, settings=settings(max_examples=examples))
 

@@ -44,7 +44,7 @@ from tagloom.ports import limits as ports_limits
 from tagloom.ports.problems import StoreUnavailable, TooManyTags
 from tagloom.words import limits as words_limits
 from tagloom.words.attributes import AttributeType
-from tagloom.words.changes import DELETE_PEOPLE, EVENTS, LINK, Origin
+from tagloom.words.changes import DELETE_PEOPLE, EVENTS, IDENTIFY, LINK, Origin
 from tagloom.words.rejections import too_many_attributes
 from tagloom.words.tags import TagPath, branches_above, is_at_or_below
 
@@ -56,6 +56,7 @@ _NO_EXPIRIES: Mapping[int, int] = {}
 PEOPLE_SHARED_MAX = 1_000  # Batches that share a commit have at most so many people each, whom later ones look up.
 _FEW_SOUGHT = 64  # Up to this number, keys are looked up one by one.
 _FINAL_ACTIONS = ("erase", DELETE_PEOPLE, EVENTS)  # Versions with these actions cannot be undone.
+_SEVERAL_ACTIONS = (EVENTS, IDENTIFY, LINK)  # One write can make several versions with these actions.
 _ROWS_AT_ONCE = 4_096
 _FEW_BUCKETS = 8  # Up to this number, chunks are read one by one; beyond it, the whole row is read.
 
@@ -544,7 +545,7 @@ class View:
         """
         self.links.change(draft.links, begins_again=self.fact("superseded") in draft.added)
         if self.is_dry_run:
-            if action == LINK:
+            if action in _SEVERAL_ACTIONS:
                 # The next version of the same write depends on this one.
                 for row, added, removed in (*draft.rows(), *draft.attribute_shifts()):
                     self._changed_rows.add(row)

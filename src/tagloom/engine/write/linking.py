@@ -79,7 +79,7 @@ def link_events(
 ) -> Receipt:
     """Links the visitors of recorded events of one write. Returns the receipt of the write with these links.
 
-    Cost: some microseconds per event whose visitor is linked already. For the others, see `_transfer`, per version.
+    Cost: some microseconds per event whose visitor is linked already. For the others, see `_put_links`, per version.
     """
     people, ignored = _People(view, hash), list[Rejected]()
     today, at = day_of(milliseconds_at(now)), with_milliseconds(now)
@@ -102,18 +102,19 @@ def link_events(
         assert event.visitor is not None, "the event names a visitor"
         visitor, root = Person("visitor", event.visitor), view.links.root(user)
         found = people.find(visitor)
-        if found in codes or root in users:
-            record()
-        code = None if found is None else view.links.find(found)
+        code = None if found is None else codes.get(found, view.links.find(found))
         if code is not None and user_of(code) == root:
             continue
         is_user = event.type == ALIASED and people.is_known(Person("user", event.visitor))
-        if is_user and not people.is_known(visitor):
+        if is_user and code is None and not people.is_known(visitor):
             ignored.append(rejected(line, event.visitor, users_not_joined()))
             continue
-        if sum(day_of_link(each.code) == today for each in view.links.linked_to(root)) >= rules.visitors_per_day_max:
+        links_today = sum(day_of_link(each.code) == today for each in view.links.linked_to(root)) + (root in users)
+        if links_today >= rules.visitors_per_day_max:
             ignored.append(rejected(line, event.visitor, too_many_visitors(rules.visitors_per_day_max)))
             continue
+        if found in codes or root in users:
+            record()
         if found is not None and code is not None:
             superseded.add(found)
         if found is None or code is not None:
