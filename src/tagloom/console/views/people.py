@@ -106,7 +106,10 @@ def _list_context(request: PageRequest) -> dict[str, Any]:
     # The page offers to create an unknown id, or links to a person of the other kind with this id.
     is_new = bool(not found and search and problem is None and not tag)
     other: Kind = "user" if kind == "visitor" else "visitor"
-    is_other = is_new and request.services.people.find_person(request.environment, Person(other, search)) is not None
+    find = request.services.people.find_person
+    is_other = is_new and find(request.environment, Person(other, search)) is not None
+    # The id of a linked person is in no list, because it means the user.
+    linked = find(request.environment, Person(kind, search)) if is_new else None
     return {
         "title": "Users & visitors",
         "breadcrumb": [("Developer", request.to("tags")), ("Users & visitors", None)],
@@ -119,7 +122,8 @@ def _list_context(request: PageRequest) -> dict[str, Any]:
         "people": found,
         "next_cursor": next_cursor,
         "problem": problem,
-        "new_person": Person(kind, search) if is_new and not is_other else None,
+        "new_person": Person(kind, search) if is_new and not is_other and linked is None else None,
+        "linked_to": None if linked is None else linked.id,
         "other_person": Person(other, search) if is_other else None,
         "is_first_page": not request.text("cursor"),
         "has_open_links": bool(request.services.identities.list_open_links(request.environment, limit=1).items),
