@@ -458,7 +458,9 @@ class MemoryPopulation(Answers):
             before, after = (None if link is None else link.target for link in links)
             if before == after:
                 continue
-            if standing and standing[-1][1] == after:
+            if after is None:
+                standing.clear()
+            elif standing and standing[-1][1] == after:
                 standing.pop()
             else:
                 standing.append((record, before))
