@@ -99,18 +99,19 @@ def link_events(
         assert event.visitor is not None, "the event names a visitor"
         visitor, root = Person("visitor", event.visitor), view.links.root(user)
         found = people.find(visitor)
-        if found in codes or root in users:
-            record()
-        code = None if found is None else view.links.find(found)
+        code = None if found is None else codes.get(found, view.links.find(found))
         if code is not None and user_of(code) == root:
             continue
         is_user = event.type == ALIASED and people.is_known(Person("user", event.visitor))
-        if is_user and not people.is_known(visitor):
+        if is_user and code is None and not people.is_known(visitor):
             ignored.append(rejected(line, event.visitor, users_not_joined()))
             continue
-        if sum(day_of_link(each.code) == today for each in view.links.linked_to(root)) >= rules.visitors_per_day_max:
+        linked_today = sum(day_of_link(each.code) == today for each in view.links.linked_to(root)) + (root in users)
+        if linked_today >= rules.visitors_per_day_max:
             ignored.append(rejected(line, event.visitor, too_many_visitors(rules.visitors_per_day_max)))
             continue
+        if found in codes or root in users:
+            record()
         if found is not None and code is not None:
             superseded.add(found)
         if found is None or code is not None:
