@@ -154,6 +154,7 @@ def identity_portrait(of: Population) -> dict[str, Any]:
             )
         ],
         "counts": [of.count(tribe, LINKED_TRIBES) for tribe in _TRIBES],
+        "metrics": [of.metrics(LINKED_TRIBES[name], LINKED_TRIBES) for name in ("everyone", "visitors", "mixed")],
         "members": [streamed(of.members, tribe, LINKED_TRIBES) for tribe in _TRIBES],
         "changes": exact(of.list_changes(limit=1_000)),
         "changes by person": [exact(of.list_changes(person=person, limit=1_000)) for person in EVERYBODY],
