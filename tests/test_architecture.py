@@ -41,7 +41,14 @@ ENTRY = set(ROOMS[-1])
 # The port that the engine needs of a database, and the times and words of it, are all that a store knows of the engine.
 ENGINE_FOR_STORES = {"tagloom.engine.storage", "tagloom.engine.state.dictionary"}
 # What adapters share: the tables, and the steps from one release's tables to the next.
-SHARED_BY_ADAPTERS = {"schema", "migrations", "cold_statements", "attribute_statements", "event_statements"}
+SHARED_BY_ADAPTERS = {
+    "schema",
+    "migrations",
+    "cold_statements",
+    "attribute_statements",
+    "event_statements",
+    "suppression_statements",
+}
 
 HTTP_CLIENTS = {"httpx", "httpcore", "requests", "aiohttp", "urllib3"}
 DATABASE_DRIVERS = {"sqlite3", "psycopg", "sqlalchemy", "alembic"}

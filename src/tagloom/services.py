@@ -18,6 +18,7 @@ from tagloom.egress.http import Egress
 from tagloom.egress.policy import EgressPolicy, Guard
 from tagloom.egress.remotes import Remotes
 from tagloom.events.event_exports import EventExports
+from tagloom.events.event_items import person_event_item
 from tagloom.events.merging_job import EventMerger
 from tagloom.events.recording import Recording
 from tagloom.history.changes import Changes
@@ -28,7 +29,9 @@ from tagloom.imports.saved_mappings import Mappings
 from tagloom.imports.worker import Worker
 from tagloom.jobs.loop import Job
 from tagloom.people.attributes import AttributeCatalogue
+from tagloom.people.deletion import Deletions
 from tagloom.people.identities import Identities
+from tagloom.people.person_data import PersonExports
 from tagloom.people.records import People
 from tagloom.ports.control import Control
 from tagloom.ports.population import Population
@@ -123,6 +126,8 @@ class Services:
     people: People
     identities: Identities
     attributes: AttributeCatalogue
+    deletions: Deletions
+    person_exports: PersonExports
     changes: Changes
     undos: Undos
     boards: Boards
@@ -193,6 +198,8 @@ def make_services(installation: Installation, now: Callable[[], float] = time.ti
         people=People(installation.population, rejected_messages.delete_about),
         identities=Identities(installation.population),
         attributes=AttributeCatalogue(tribes, installation.population, control.list_mappings),
+        deletions=Deletions(installation.population, rejected_messages.delete_about, access),
+        person_exports=PersonExports(installation.population, person_event_item, rejected_messages.list_about),
         changes=Changes(installation.population),
         undos=Undos(installation.population),
         boards=Boards(control, tribes),

@@ -183,6 +183,7 @@ COUNTERPARTS = {
     "/attribute/describe": ("PUT", "/attributes/{attribute}"),
     "/attribute/delete": ("DELETE", "/attributes/{attribute}"),
     "/person/create": ("PUT", "/users/{id}"),
+    "/person/data": ("GET", "/users/{id}/data"),
     "/person/erase": ("DELETE", "/users/{id}"),
     "/tribe/{tribe}/tag": ("POST", "/tribes/{tribe}/tag"),
     "/undo": ("POST", "/changes/{version}/undo"),

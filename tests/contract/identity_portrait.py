@@ -1,6 +1,6 @@
 """Everything that a population answers about linked people, to be compared, and generated writes that link them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from tagloom.ports.events import EventSelection
 from tagloom.ports.population import Population
-from tagloom.ports.writes import JoinUsers, LinkVisitor, PutPerson, Separate, Write
+from tagloom.ports.writes import JoinUsers, LinkVisitor, PutPerson, Separate, SettleLink, Write
 from tagloom.words.attribute_rules import HasAttribute
 from tagloom.words.attributes import AttributeName
 from tagloom.words.event_rules import Condition, HasEvent
 from tagloom.words.events import Event, EventType
-from tagloom.words.identity import LINK_POLICIES, LinkRules
+from tagloom.words.identity import LINK_POLICIES, LinkRules, SettlePolicy
 from tagloom.words.people import Person
 from tagloom.words.percent_rules import InPercent
 from tagloom.words.rules import All, AnyOf, Definition, HasTag, InTribe, Not
@@ -86,16 +86,18 @@ related = st.builds(
 event_bodies = st.lists(st.one_of(events, related), min_size=1, max_size=7)
 rules = st.builds(
     LinkRules,
-    policy=st.sampled_from(["take", "take", "take", "leave"]),
+    policy=st.sampled_from(["take", "take", "take", "leave", "ask"]),
     visitors_per_day_max=st.sampled_from([25, 25, 25, 2, 1, 0]),
 )
 
 _policies = st.sampled_from([*LINK_POLICIES, "take"])
+_settling: st.SearchStrategy[SettlePolicy] = st.sampled_from(["take", "take", "leave"])
 links: st.SearchStrategy[Write] = st.one_of(
     st.builds(LinkVisitor, _visitor_ids, st.sampled_from(USERS), _policies),
     st.builds(LinkVisitor, st.sampled_from(["v1", "v2"]), st.sampled_from(["u1", "u2"]), _policies),
     st.builds(JoinUsers, st.sampled_from(USERS), st.sampled_from(USERS), _policies),
     st.builds(Separate, st.sampled_from([*PEOPLE, Person("visitor", "v1"), Person("visitor", "v2")])),
+    st.builds(SettleLink, st.sampled_from([Person("visitor", "v1"), Person("visitor", "v2"), *PEOPLE]), _settling),
 )
 
 _people = st.sampled_from(PEOPLE)
@@ -126,11 +128,12 @@ def small_writes(expiries: st.SearchStrategy[int]) -> st.SearchStrategy[Write]:
 # Reads.
 
 
-def identity_portrait(of: Population) -> dict[str, Any]:
-    """Every answer about linked people that costs little."""
+def identity_portrait(of: Population, tribes: Mapping[str, Definition] = LINKED_TRIBES) -> dict[str, Any]:
+    """Every answer about linked people that costs little, and those about some tribes."""
     return {
         "version": of.version(),
         "people": [exact(of.find_person(person)) for person in EVERYBODY],
+        "people earlier": [_exact(outcome(of.find_person, p, as_of=of.version() // 2)) for p in EVERYBODY],
         "listed": [of.list_people(kind=kind, limit=20).items for kind in (None, *KINDS)],
         "found": [
             outcome(of.list_people, kind=kind, search=id, search_match="exact", limit=9).items
@@ -141,21 +144,22 @@ def identity_portrait(of: Population) -> dict[str, Any]:
             pages(of.list_people, kind=None, search=id, search_match="exact", tag=TAGS[0], limit=1)
             for id in ("u1", "v1")
         ],
-        "decisions": [of.decide(person, LINKED_TRIBES, because=True) for person in EVERYBODY],
-        "decisions for many": of.decide_many(EVERYBODY, LINKED_TRIBES, because=False),
+        "decisions": [of.decide(person, tribes, because=True) for person in EVERYBODY],
+        "decisions for many": of.decide_many(EVERYBODY, tribes, because=False),
         "events": [pages(partial(of.list_events, person), limit=4) for person in EVERYBODY],
         "recent events": of.list_recent_events(limit=50).items,
         "events streamed": [
-            streamed(of.stream_events, EventSelection(**chosen), LINKED_TRIBES)
+            streamed(of.stream_events, EventSelection(**chosen), tribes)
             for chosen in (
                 {"event": "ad"},
                 *({"person": person} for person in PEOPLE),
-                *({"tribe": LINKED_TRIBES[name]} for name in ("users", "visitors", "mixed")),
+                *({"tribe": tribe} for tribe in list(tribes.values())[1:4]),
             )
         ],
-        "counts": [of.count(tribe, LINKED_TRIBES) for tribe in _TRIBES],
-        "metrics": [of.metrics(LINKED_TRIBES[name], LINKED_TRIBES) for name in ("everyone", "visitors", "mixed")],
-        "members": [streamed(of.members, tribe, LINKED_TRIBES) for tribe in _TRIBES],
+        "counts": [of.count(tribe, tribes) for tribe in tribes.values()],
+        "metrics": [of.metrics(tribe, tribes) for tribe in list(tribes.values())[:3]],
+        "members": [streamed(of.members, tribe, tribes) for tribe in tribes.values()],
+        "open links": pages(of.list_open_links, limit=2),
         "changes": exact(of.list_changes(limit=1_000)),
         "changes by person": [exact(of.list_changes(person=person, limit=1_000)) for person in EVERYBODY],
         "some by person": [of.list_changes(person=person, newest_first=True, limit=2) for person in PEOPLE],

@@ -221,7 +221,7 @@ class AttributeAgreement(Agreement):
 @pytest.mark.parametrize("adapter", ADAPTERS)
 def test_every_answer_agrees_with_the_oracle_after_any_history_of_attributes(adapter: str) -> None:
     machine = type("AttributeAgreement", (AttributeAgreement,), {"adapter": adapter})
-    examples = settings().max_examples // {"sqlite": 4, "postgres": 15, "citus": 20}.get(adapter, 2)
+    examples = settings().max_examples // {"sqlite": 6, "postgres": 20, "citus": 20}.get(adapter, 2)
 
     run_state_machine_as_test(machine, settings=settings(max_examples=examples))
 

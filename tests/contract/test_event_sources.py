@@ -188,7 +188,7 @@ def test_rejected_messages_are_deleted_by_their_people_and_their_age(control: Co
             found = replace(message(f"about {ids or 'v2'}"), at=f"2026-03-0{number + 1}T09:00:00Z", ids=ids)
             control.add_rejected_messages([RejectedIn(environment, found)])
 
-    control.delete_rejected_messages(key, "v2")
+    control.delete_rejected_messages(key, ["v9", "v2"])
     control.delete_rejected_messages_before("2026-03-02T09:00:00Z")
 
     found = [[each.ids for each in control.list_rejected_messages(each, "web", limit=9)] for each in (key, other)]

@@ -70,7 +70,8 @@ class Sender(threading.Thread):
         messages = [
             {
                 "type": "track",
-                "userId": event["user"],
+                "userId": event.get("user"),
+                "anonymousId": event.get("visitor"),
                 "event": "Ad Clicked",
                 "messageId": event["id"],
                 "properties": event["properties"],
@@ -80,9 +81,16 @@ class Sender(threading.Thread):
         self._tracking.post("/v1/batch", json={"batch": messages}).raise_for_status()
 
     def _batch(self, number: int) -> Events:
-        people = ("shared", f"{self._name}-{number}", f"{self._name}-{number % 3}")
+        """Events of a visitor, of the user who the visitor is, and of two others."""
+        own = f"{self._name}-{number}"
+        people = (
+            {"visitor": own},
+            {"user": own, "visitor": own},
+            {"user": "shared"},
+            {"user": f"{own[:4]}-{number % 3}"},
+        )
         return [
-            {"user": person, "event": "ad/clicked", "id": f"{self._name}-{number}-{place}", "properties": {"n": number}}
+            {**person, "event": "ad/clicked", "id": f"{own}-{place}", "properties": {"n": number}}
             for place, person in enumerate(people)
         ]
 
@@ -160,16 +168,21 @@ def hold_to_account(
             assert receipt.events in (0, len(batch)), "a batch is recorded whole or not at all"
         sent = [event for batch in (*acknowledged, *unanswered) for event in batch]
         found = Counter(event.id for event in client.list_events(user="shared"))
-        assert found == Counter(event["id"] for event in sent if event["user"] == "shared")
+        assert found == Counter(event["id"] for event in sent if event.get("user") == "shared")
 
     with opened(settings) as installation:
         assert list(check(installation)) == []
         population = installation.population(installation.control.get_environment("main", "production"))
         (total,) = population.list_event_types()
         assert total.events == len(sent)
-        people = {str(event["user"]) for event in sent}
+        people = {str(event["user"]) for event in sent if "user" in event}
+        # Each visitor is linked to the user of its batch, and counted as this user.
         assert population.count(CLICKERS, {}).count == len(people)
         assert all(population.find_person(Person("user", person)) is not None for person in people)
+        for visitor in (str(event["visitor"]) for event in sent if "visitor" in event):
+            meant = population.find_person(Person("visitor", visitor))
+            assert meant is not None
+            assert (meant.kind, meant.id) == ("user", visitor)
 
 
 def merge(settings: Settings) -> None:

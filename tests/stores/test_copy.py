@@ -11,7 +11,7 @@ from tagloom.accounts.access_tokens import Access
 from tagloom.base.problems import ParameterInvalid
 from tagloom.bootstrap import Installation, check, copy_installation, open_installation
 from tagloom.ports.problems import InstallationMissing, StoreCorrupt
-from tagloom.ports.writes import DeleteTag, MoveTag, Undo, WriteOptions
+from tagloom.ports.writes import DeletePeople, DeleteTag, MoveTag, Undo, WriteOptions
 from tagloom.settings import PostgresUrl, Settings
 from tagloom.stores import copy
 from tagloom.tribes.definitions import Draft, Tribes
@@ -69,6 +69,8 @@ def live(installation: Installation, seed: int, batches: int) -> None:
     production = installation.population(environments[0])
     production.write(MoveTag(f"a/b{seed % 6}", f"moved/b{seed}"), WriteOptions(Origin("ada")))
     production.write(DeleteTag(f"c{seed % 4}"), WriteOptions(Origin("ada")))
+    suppressed = DeletePeople(tuple(Person("visitor", f"p{n}") for n in range(5 * seed)), "both")
+    production.write(suppressed, WriteOptions(Origin("ada")))
 
 
 def told(installation: Installation) -> list[object]:
@@ -83,6 +85,9 @@ def told(installation: Installation) -> list[object]:
         found.append(population.list_tags(search="", prefix=None, limit=200).items)
         found.append(dict(population.aliases()))
         found.append(population.list_attributes())
+        lines = [Line(Person("visitor", f"p{n}"), ("a",)) for n in range(0, 100, 3)]
+        tried = Batch(mode="add", origin=Origin("ada"), dry_run=True)
+        found.append([each.line for each in write_parts(population, [part(lines)], tried).rejected])
         share = Definition("everyone", All((HasTag("a"), InPercent(50, "spring"))))
         found.append([population.count(share, {}), population.sample(share, {}, limit=500)])
         found.append(

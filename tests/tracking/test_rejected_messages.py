@@ -105,7 +105,7 @@ def test_messages_about_a_person_are_deleted_also_those_that_wait(store: Store, 
     add(json.dumps({"anonymousId": id}), "app")
     add(f"no JSON of {id}", "app")
 
-    job.delete_about(key_of(store), Person("user", id))
+    job.delete_about(key_of(store), [Person("user", id)])
 
     assert (messages(store), messages(store, "app")) == (['{"userId": "u10"}'], [])
 

@@ -8,7 +8,17 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from inspect import Parameter, signature
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, cast, get_args, overload
 
-from tagloom_client import attributes, event_sources, events, identities, imports, requests, syncs, tribes
+from tagloom_client import (
+    attributes,
+    event_sources,
+    events,
+    identities,
+    imports,
+    people,
+    requests,
+    syncs,
+    tribes,
+)
 from tagloom_client.asking import Ask, Lines, Place
 from tagloom_client.async_sender import AsyncSender
 from tagloom_client.models import Page
@@ -169,6 +179,8 @@ class Methods:
     remove_tag = One(requests.remove_tag)
     set_attributes = One(attributes.set_attributes)
     replace_attributes = One(attributes.replace_attributes)
+    delete_people = One(people.delete_people)
+    download_person_data = Bytes(people.download_person_data)
     link_person = One(identities.link_person)
     separate_person = One(identities.separate_person)
     settle_link = One(identities.settle_link)

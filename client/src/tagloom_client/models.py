@@ -144,6 +144,8 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     new_attributes: int = 0
     ignored: tuple[Rejected, ...] = ()
     linked: int = 0
+    erased: int = 0
+    suppressed: int = 0
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):

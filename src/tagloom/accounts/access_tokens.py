@@ -25,7 +25,7 @@ from tagloom.ports.problems import (
     SpaceNotFound,
     StoreUnavailable,
 )
-from tagloom.ports.teammates import MembershipStore
+from tagloom.ports.teammates import AuditLog, MembershipStore
 from tagloom.ports.tenants import TenantStore
 from tagloom.ports.tokens import TokenStore
 from tagloom.words.accounts import SCOPES, AuditEntry, Permission, Scope, Token
@@ -94,7 +94,7 @@ class _Known(msgspec.Struct, frozen=True):
     read: float
 
 
-class AccessStores(AccountStore, MembershipStore, TenantStore, TokenStore, Protocol):
+class AccessStores(AccountStore, MembershipStore, TenantStore, TokenStore, AuditLog, Protocol):
     """The stores that access tokens need."""
 
 
@@ -386,6 +386,14 @@ class Access:
         )
         self._places.pop((space, name), None)
         return changed
+
+    def add_audit_entry(
+        self, environment: Environment, action: str, subject: str, detail: dict[str, str], *, actor: str
+    ) -> None:
+        """Adds an entry about an environment to the audit log."""
+        organization, space = self._control.get_space(environment.space).organization, environment.space
+        told = {"environment": environment.name, **detail}
+        self._control.add_audit_entry(self._event(organization, actor, action, subject, told, space=space))
 
     def put_retention(self, environment: Environment, seconds: int, *, actor: str = COMMAND_LINE) -> Environment:
         """Sets the retention of history in seconds, 0 for ever. The caller confirms what this deletes."""

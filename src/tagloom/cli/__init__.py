@@ -31,6 +31,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "import": ("imports", "Tag people from a file; exit 3 if lines were rejected."),
     "tag": ("tags", "Add tags to a person, or remove them."),
     "attributes": ("attributes", "Attributes, typed facts about people: set, list, show, put, delete."),
+    "people": ("people", "People: delete and suppress them, and write what is stored about one."),
     "events": ("events", "Events of people: record, list, recent, export, types."),
     "sources": (
         "event_sources",

@@ -36,7 +36,7 @@ from tagloom.ports.limits import REJECTED_PER_RECEIPT_MAX
 
 _STANDARD_INPUT = "-"
 _COMPRESSED = (".gz", ".zst")
-_COUNTS = ("events", "repeats", "new_people", "linked")
+_COUNTS = ("events", "repeats", "new_people", "linked", "suppressed")
 _OF_LINES = ("rejected", "ignored")
 _FileFormat = Literal["ndjson", "json", "csv", "parquet"]
 
@@ -269,6 +269,7 @@ def _say_recorded(receipt: Mapping[str, Any], name: str) -> None:
         ("repeats", receipt["repeats"]),
         ("new people", receipt["new_people"]),
         *([("linked people", receipt["linked"])] if receipt["linked"] else []),
+        *([("of suppressed people", receipt["suppressed"])] if receipt["suppressed"] else []),
         ("rejected events", receipt["rejected_count"]),
     ]
     say_table(("", "count"), rows, numbers=(1,))

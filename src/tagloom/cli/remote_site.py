@@ -15,11 +15,12 @@ from tagloom.events.event_bodies import EventFormat
 from tagloom.events.event_exports import EventQuery
 from tagloom.files.table_encoding import ExportFormat
 from tagloom.ports.imports import FETCHED, WORKED_ON
+from tagloom.ports.writes import DeletionKind
 from tagloom.tagging.undo import Chosen
 from tagloom.words.attributes import AttributeType
 from tagloom.words.event_sources import EventSourceDraft
 from tagloom.words.identity import LinkPolicy, SettlePolicy
-from tagloom.words.people import Person
+from tagloom.words.people import KINDS, Person
 from tagloom.words.problems import RuleInvalid
 from tagloom.words.receipts import Mode, Rejected, TribeMode
 from tagloom.words.source_addresses import Remote
@@ -147,6 +148,18 @@ class RemoteSite:
         with problems_of_server():
             set_them = self._client.replace_attributes if is_replacing else self._client.set_attributes
             return plain(set_them(values, **_who(person), dry_run=dry_run, source_name="attributes"))
+
+    def delete_people(self, people: Sequence[Person], kind: DeletionKind, *, dry_run: bool) -> Plain:
+        """Deletes people, suppresses them, or ends their suppression."""
+        users, visitors = ([each.id for each in people if each.kind == wanted] for wanted in KINDS)
+        delete = self._client.delete_people
+        with problems_of_server():
+            return plain(delete(kind, users=users, visitors=visitors, dry_run=dry_run, source_name="people"))
+
+    def export_person(self, person: Person) -> Iterator[bytes]:
+        """Yields the bytes of the document about a person."""
+        with problems_of_server():
+            yield from self._client.download_person_data(**_who(person))
 
     def link_person(self, person: Person, user: str, *, policy: LinkPolicy | None, dry_run: bool) -> Plain:
         """Links a visitor to a user, or joins a user into another."""

@@ -26,7 +26,7 @@ from tagloom.imports.problems import ImportStateWrong
 from tagloom.people import export as exports
 from tagloom.ports.imports import FETCHED, WORKED_ON, ImportFormat
 from tagloom.ports.pages import Page
-from tagloom.ports.writes import PutAttribute
+from tagloom.ports.writes import DeletionKind, PutAttribute
 from tagloom.services import make_services
 from tagloom.tagging.undo import Chosen
 from tagloom.tribes.definitions import Draft
@@ -129,6 +129,13 @@ class AttributeSite(Protocol):
     def set_attributes(self, person: Person, values: Plain, *, is_replacing: bool, dry_run: bool) -> Plain: ...
 
 
+class PeopleSite(Protocol):
+    """An environment in which commands delete people, and write what is stored about one."""
+
+    def delete_people(self, people: Sequence[Person], kind: DeletionKind, *, dry_run: bool) -> Plain: ...
+    def export_person(self, person: Person) -> Iterator[bytes]: ...
+
+
 class IdentitySite(Protocol):
     """An environment in which commands link people to users."""
 
@@ -139,7 +146,7 @@ class IdentitySite(Protocol):
     def list_open_links(self) -> list[Plain]: ...
 
 
-class Site(ImportSite, EventSourceSite, AttributeSite, IdentitySite, Protocol):
+class Site(ImportSite, EventSourceSite, AttributeSite, PeopleSite, IdentitySite, Protocol):
     """The environment in which commands work, in a data directory or on a server."""
 
     def version(self) -> int: ...
@@ -327,6 +334,15 @@ class LocalSite:
                 dry_run=dry_run,
             )
         )
+
+    def delete_people(self, people: Sequence[Person], kind: DeletionKind, *, dry_run: bool) -> Plain:
+        """Deletes people, suppresses them, or ends their suppression."""
+        delete = self._services.deletions.delete_people
+        return plain(delete(self._environment, people, kind, Origin(_ACTOR, "people"), dry_run=dry_run))
+
+    def export_person(self, person: Person) -> Iterator[bytes]:
+        """Yields the bytes of the document about a person."""
+        return self._services.person_exports.export_person(self._environment, person).chunks
 
     def link_person(self, person: Person, user: str, *, policy: LinkPolicy | None, dry_run: bool) -> Plain:
         """Links a visitor to a user, or joins a user into another."""

@@ -130,6 +130,7 @@ PAGES: tuple[Page, ...] = (
     post(f"{PLACE}/person/tags", people.change_tags, "developer"),
     post(f"{PLACE}/person/attributes", people.change_attribute, "developer"),
     post(f"{PLACE}/person/create", people.create, "developer"),
+    get(f"{PLACE}/person/data", people.data, "developer"),
     get(f"{PLACE}/person/link", identities.ask_link, "developer"),
     post(f"{PLACE}/person/link", identities.link, "developer"),
     post(f"{PLACE}/person/separate", identities.separate, "developer"),

@@ -47,6 +47,7 @@ from tagloom.ports.writes import (
     Apply,
     BatchRules,
     DeleteAttribute,
+    DeletePeople,
     DeleteTag,
     EditTag,
     ErasePerson,
@@ -159,6 +160,7 @@ class BitmapPopulation:
 
         The lines of a batch are read and looked up here, before the transaction begins.
         """
+        is_single = isinstance(write, PutPerson)
         if isinstance(write, PutPerson):
             write = Apply([_person_part(write.person)], BatchRules(mode="add"), action="person")
         aggregated = self._aggregated(write) if isinstance(write, Apply) else None
@@ -170,6 +172,8 @@ class BitmapPopulation:
                 return replayed
             if isinstance(write, Apply) and aggregated is not None:
                 receipt = self._apply(write, aggregated, options, view)
+                if is_single:
+                    rejections.check_single(receipt)
             else:
                 receipt = self._execute(write, options.origin, view)
             if options.dry_run:
@@ -189,6 +193,8 @@ class BitmapPopulation:
         """Executes a write without lines."""
         at = self._at()
         match write:
+            case DeletePeople():
+                return catalogue.delete_people(write, view, self._environment.key_hash, origin, at)
             case ErasePerson(person):
                 return catalogue.erase(person, view, self._environment.key_hash, origin, at)
             case PutTag(tag=tag):
@@ -283,7 +289,7 @@ class BitmapPopulation:
         if not isinstance(parts, Sequence):
             raise BodyOutdated(
                 "While the body was read, one of its tags was renamed, got an owner or became exclusive, or a person "
-                "was erased. Send it again.",
+                "was erased or suppressed. Send it again.",
                 retry_after=1,
             )
         lookups = TransactionLookups(view, self._environment.key_hash)

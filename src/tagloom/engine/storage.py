@@ -29,6 +29,7 @@ class State(NamedTuple):
     """The state of an environment. A generation grows whenever the dictionary, or the place of any key, changes.
 
     For versions up to `horizon`, the log keeps only the changes that added the taggings that existed at the horizon.
+    `suppressed_generation` grows with the keys generation whenever the suppression list changes.
     """
 
     version: int
@@ -38,6 +39,7 @@ class State(NamedTuple):
     secret: bytes
     is_closed: bool
     horizon: int = 0
+    suppressed_generation: int = 0
 
     @property
     def buckets(self) -> int:
@@ -455,6 +457,13 @@ class AttributeReads(Protocol):
         """Returns the number that the next text gets."""
 
 
+class SuppressionReads(Protocol):
+    """The reads of the suppression list."""
+
+    def suppressed(self) -> Iterator[tuple[int, int]]:
+        """Yields the two halves of the hash of each person on the list."""
+
+
 class Snapshot(
     DictionaryReads,
     ChunkReads,
@@ -464,6 +473,7 @@ class Snapshot(
     ReplayReads,
     EventReads,
     AttributeReads,
+    SuppressionReads,
     Protocol,
 ):
     """A snapshot: the reads of one environment as of one committed version."""
@@ -571,12 +581,29 @@ class AttributeWrites(Protocol):
     def share_values(self, attribute: int, numbers: Sequence[int]) -> None:
         """Marks that several people have or had the texts with these numbers."""
 
-    def erase_values(self, attribute: int, person: int) -> None:
-        """Deletes the texts that only this person had. Their numbers stay in use."""
+    def erase_values(self, attribute: int, people: Sequence[int]) -> None:
+        """Deletes the texts that only one of these people had. Their numbers stay in use."""
+
+
+class SuppressionWrites(Protocol):
+    """The writes of the suppression list. A hash is a pair of its two halves."""
+
+    def add_suppressed(self, hashes: Sequence[tuple[int, int]]) -> None:
+        """Adds hashes that are not on the list."""
+
+    def delete_suppressed(self, hashes: Sequence[tuple[int, int]]) -> None: ...
 
 
 class Transaction(
-    Snapshot, DictionaryWrites, ChunkWrites, LogWrites, ReplayWrites, EventWrites, AttributeWrites, Protocol
+    Snapshot,
+    DictionaryWrites,
+    ChunkWrites,
+    LogWrites,
+    ReplayWrites,
+    EventWrites,
+    AttributeWrites,
+    SuppressionWrites,
+    Protocol,
 ):
     """A transaction: the writes of one environment. They become visible together, or not at all."""
 

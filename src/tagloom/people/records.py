@@ -26,13 +26,13 @@ from tagloom.words.tenants import Environment
 class People:
     """Reads, creates and erases the people of an environment.
 
-    `delete_messages` deletes the rejected messages of an environment that contain the id of a person.
+    `delete_messages` deletes the rejected messages of an environment that contain the id of one of these people.
     """
 
     def __init__(
         self,
         population_of: Callable[[Environment], Population],
-        delete_messages: Callable[[int, Person], None],
+        delete_messages: Callable[[int, Sequence[Person]], None],
     ) -> None:
         self._population_of = population_of
         self._delete_messages = delete_messages
@@ -146,7 +146,7 @@ class People:
         Raises: PersonNotFound, PersonLinked.
         """
         # First, so that a failure is repeated with the erasure, and for people who have nothing else.
-        self._delete_messages(environment.key, person)
+        self._delete_messages(environment.key, [person])
         return self._population_of(environment).write(ErasePerson(person), WriteOptions(origin))
 
 

@@ -1,6 +1,6 @@
 """The port of event sources and of their rejected messages. `Control` includes this port."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple, Protocol
 
 from tagloom.words.accounts import AuditEntry
@@ -75,8 +75,8 @@ class EventSourceStore(Protocol):
         Messages of an event source that was deleted are not stored.
         """
 
-    def delete_rejected_messages(self, environment: int, person: str) -> None:
-        """Deletes the rejected messages of an environment that are about a person. `person` is the id."""
+    def delete_rejected_messages(self, environment: int, people: Collection[str]) -> None:
+        """Deletes the rejected messages of an environment that are about one of these people. `people` are ids."""
 
     def delete_rejected_messages_before(self, at: str) -> None:
         """Deletes the rejected messages of all environments that are older than `at`."""

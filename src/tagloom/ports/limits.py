@@ -21,4 +21,6 @@ SYNCS_PER_ENVIRONMENT_MAX = 200  # One page lists all syncs.
 EVENT_SOURCES_PER_ENVIRONMENT_MAX = 100  # One page lists all event sources. An organization has about ten apps.
 IDENTITY_SECRETS_PER_SOURCE_MAX = 2  # The one in use, and the one that replaces it.
 REJECTED_MESSAGES_PER_SOURCE_MAX = 1_000  # The newest ones. A developer reads some of them.
+PEOPLE_PER_DELETION_MAX = 5_000  # Segment has the same limit. Other writers wait while these people are erased.
+PEOPLE_SUPPRESSED_MAX = 1_000_000  # Of one environment. The list is in memory, 12 bytes per person.
 EVENT_BLOCKS_PER_MERGE_MIN = 8  # Adjacent blocks of the event log. A merge of fewer would save little.

@@ -91,6 +91,12 @@ class PersonLinked(Problem):
     status = 409
 
 
+class TooManySuppressed(Problem):
+    """The suppression list has the maximum number of people."""
+
+    status = 422
+
+
 class PersonNotLinked(Problem):
     """The person is not linked to a user."""
 

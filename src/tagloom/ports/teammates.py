@@ -102,6 +102,9 @@ class InvitationStore(Protocol):
 class AuditLog(Protocol):
     """The store of the audit log, which has the actions of teammates on their organization."""
 
+    def add_audit_entry(self, entry: AuditEntry) -> None:
+        """Adds an entry about a write that is not part of the control plane."""
+
     def list_audit_log(
         self, organization: str, *, space: str | None = None, before: int | None = None, limit: int
     ) -> tuple[AuditEntry, ...]:

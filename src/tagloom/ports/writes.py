@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
 import numpy as np
@@ -20,6 +20,8 @@ from tagloom.words.people import Person
 from tagloom.words.receipts import Done, Mode, Preview, Receipt, Rejected, TribeMode
 from tagloom.words.rules import Definition
 from tagloom.words.tags import TagPath
+
+DeletionKind = Literal["delete", "suppress", "both", "unsuppress"]
 
 
 class Doubt(NamedTuple):
@@ -102,7 +104,8 @@ class BatchRules(msgspec.Struct, frozen=True, kw_only=True):
     In every mode, a line is rejected as a whole if one of its tags is not a tag, is outside `prefix`, is missing in a
     closed catalogue, is both added and removed for the person, or is the second tag of an exclusive branch for the
     person. In the last two cases, the order of the lines decides: an accepted line stays accepted, and the later line
-    is rejected. A line that contradicts itself is rejected, too.
+    is rejected. A line that contradicts itself is rejected, too, and so is a line whose person is on the suppression
+    list.
 
     In modes set and mirror, a person of a rejected line loses no tag (`held`), and neither does a person whom a
     doubtful line may name. A mirror with a doubtful line that may name no known person is refused, unless
@@ -175,7 +178,7 @@ class Apply(msgspec.Struct, frozen=True):
 
 
 class PutPerson(msgspec.Struct, frozen=True):
-    """Creates a person without tags. Does nothing if the person exists."""
+    """Creates a person without tags. Does nothing if the person exists. Raises: PersonSuppressed."""
 
     person: Person
 
@@ -188,6 +191,28 @@ class ErasePerson(msgspec.Struct, frozen=True):
     """
 
     person: Person
+
+
+class DeletePeople(msgspec.Struct, frozen=True):
+    """Erases people, or changes the suppression list. At most PEOPLE_PER_DELETION_MAX people. This cannot be undone.
+
+    Kinds:
+        delete: erases people with everything about them, as ErasePerson does, in one version.
+        suppress: puts people on the suppression list. Their tags, attributes and events stay.
+        both: does both.
+        unsuppress: removes people from the suppression list.
+
+    A change of the list is also one for everybody who is linked to these people, unless the id means somebody else now.
+    The list has a hash of each id, not the id. While a person is on the list, events of the person are not recorded,
+    and lines that name the person are rejected. Unknown people are suppressed, too, and are not erased. The
+    receipt counts the people who were `erased`, and those who are `suppressed`, or not suppressed any more, by this
+    write. Changing the list makes no version.
+
+    Raises: TooManySuppressed; PersonLinked.
+    """
+
+    people: tuple[Person, ...]
+    kind: DeletionKind
 
 
 class FieldsOfTag(msgspec.Struct, frozen=True, kw_only=True):
@@ -346,7 +371,7 @@ class LinkVisitor(msgspec.Struct, frozen=True):
     If the visitor is linked to the user already, nothing changes. A visitor id that events name beside another user
     begins again: the id then means a new visitor, and what happened under the id before stays with the earlier user.
 
-    Raises: PersonLinked: the visitor is linked to another user.
+    Raises: PersonLinked: the visitor is linked to another user; PersonSuppressed.
     """
 
     visitor: str
@@ -360,8 +385,8 @@ class JoinUsers(msgspec.Struct, frozen=True):
     The people who are linked to `user` keep the day of their link. If `into` is linked, its user is meant. If `user` is
     linked to this user already, nothing changes.
 
-    Raises: PersonNotFound: `user` or `into` is unknown; PersonLinked: `user` is linked to another user; LinkInvalid:
-    both are the same user.
+    Raises: PersonSuppressed; PersonNotFound: `user` or `into` is unknown; PersonLinked: `user` is linked to another
+    user; LinkInvalid: both are the same user.
     """
 
     user: str
@@ -399,10 +424,11 @@ class RecordEvents(msgspec.Struct, frozen=True):
     """Records events, in order. Unknown people are created, without tags.
 
     An event is a repeat, and is not recorded, if an event with its id was recorded in the last EVENT_ID_DAYS days, or
-    comes before it in `events`. An event of a new type is rejected if the environment has `types_max` types, by default
-    EVENT_TYPES_MAX, unless the type is one of FIXED_TYPES. The line of a rejected event is its place in `events`, from
-    1. An event that is later than now gets the time of now. The write makes a version if at least one event was
-    recorded. It cannot be undone.
+    comes before it in `events`. An event of a person on the suppression list is not recorded, and is counted as
+    `suppressed`. A visitor on the list is left out of the events of a user. An event of a new type is rejected if the
+    environment has `types_max` types, by default EVENT_TYPES_MAX, unless the type is one of FIXED_TYPES. The line of a
+    rejected event is its place in `events`, from 1. An event that is later than now gets the time of now. The write
+    makes a version if at least one event was recorded. It cannot be undone.
 
     Then the attributes of the recorded events are set, in order, as a second version if a value changes. Its action is
     "identify", and it can be undone. A value that cannot be set is `ignored`; the other values are set. Events create
@@ -437,6 +463,7 @@ Write = (
     Apply
     | PutPerson
     | ErasePerson
+    | DeletePeople
     | PutTag
     | EditTag
     | MoveTag

@@ -74,8 +74,10 @@ class AttributeWrites(AttributeReads, EventWrites):
             query = "UPDATE attribute_value SET person=-1 WHERE attribute=%s AND number IN "
             self._send(query + _parameters(some), attribute, *some)
 
-    def erase_values(self, attribute: int, person: int) -> None:
-        self._send("UPDATE attribute_value SET value=NULL WHERE attribute=%s AND person=%s", attribute, person)
+    def erase_values(self, attribute: int, people: Sequence[int]) -> None:
+        for some in _batched(people):
+            query = "UPDATE attribute_value SET value=NULL WHERE attribute=%s AND person IN "
+            self._send(query + _parameters(some), attribute, *some)
 
 
 def _batched(values: Sequence[_T]) -> Iterator[Sequence[_T]]:

@@ -41,6 +41,8 @@ environment = sql.Table(
     sql.Column("compacting_touched", sql.BigInteger, nullable=False, server_default="0"),
     # The settings of links between visitors and users, as JSON.
     sql.Column("identity", sql.Text, nullable=False, server_default="{}"),
+    # Grows whenever the suppression list of the environment changes.
+    sql.Column("suppressed_generation", sql.BigInteger, nullable=False, server_default="0"),
     sql.UniqueConstraint("space", "name"),
 )
 
@@ -424,6 +426,17 @@ segment = sql.Table(
     sql.Column("first", sql.BigInteger, primary_key=True),
     sql.Column("size", sql.Integer, nullable=False),
     sql.Column("keys", sql.LargeBinary, nullable=False),
+)
+
+# The suppression list: the hashes of the ids of people whom no write may name, in two halves. `high` has the bits of an
+# unsigned number.
+suppressed_key = sql.Table(
+    "suppressed_key",
+    metadata,
+    sql.Column("environment", sql.Integer, sql.ForeignKey("environment.key"), primary_key=True),
+    sql.Column("high", sql.BigInteger, primary_key=True),
+    sql.Column("low", sql.BigInteger, primary_key=True),
+    sqlite_with_rowid=False,
 )
 
 # The events of the versions from `first_version` to `version`, as packed columns. Times are in milliseconds since 1970.

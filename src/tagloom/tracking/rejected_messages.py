@@ -3,15 +3,17 @@
 import re
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
+from tagloom.base.limits import PAGE_ITEMS_MAX
 from tagloom.base.times import rfc3339
 from tagloom.jobs.loop import BackgroundLoop
 from tagloom.ports.event_sources import EventSourceStore, RejectedIn
 from tagloom.tracking import limits
+from tagloom.words.event_sources import RejectedMessage
 from tagloom.words.people import Person
 
 _DAY_SECONDS = 86_400
@@ -66,10 +68,21 @@ class RejectedMessages:
                 self._put_back(taken)
                 raise
 
-    def delete_about(self, environment: int, person: Person) -> None:
-        """Deletes the messages that contain the id of a person, also those that wait."""
+    def delete_about(self, environment: int, people: Sequence[Person]) -> None:
+        """Deletes the messages that contain the id of one of these people, also those that wait."""
         self.flush()
-        self._store.delete_rejected_messages(environment, person.id)
+        self._store.delete_rejected_messages(environment, frozenset(person.id for person in people))
+
+    def list_about(self, environment: int, people: Collection[str]) -> Iterator[Sequence[RejectedMessage]]:
+        """Yields the messages that contain one of these ids, some at a time: by event source, the newest first."""
+        self.flush()
+        for source in self._store.list_event_sources(environment):
+            before = None
+            while found := self._store.list_rejected_messages(
+                environment, source.id, before=before, limit=PAGE_ITEMS_MAX
+            ):
+                before = found[-1].id
+                yield [each for each in found if each.is_about(people)]
 
     def _put_back(self, taken: dict[tuple[int, str], deque[RejectedIn]]) -> None:
         with self._lock:

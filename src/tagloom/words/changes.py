@@ -28,6 +28,10 @@ SEPARATE = "separate"
 """The action of versions that removed one link."""
 
 
+DELETE_PEOPLE = "delete people"
+"""The action of versions that erased several people."""
+
+
 class Origin(msgspec.Struct, frozen=True):
     """The writer of a batch: `actor` is the name of a token or a teammate, and `source` is a file or an interface."""
 

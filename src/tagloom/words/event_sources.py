@@ -1,5 +1,7 @@
 """Event sources: the apps that send events with client libraries, and the messages of theirs that were rejected."""
 
+from collections.abc import Collection
+
 import msgspec
 
 
@@ -87,9 +89,11 @@ class RejectedMessage(msgspec.Struct, frozen=True, kw_only=True):
     ids: tuple[str, ...] = ()
     id: int = 0
 
-    def is_about(self, person: str) -> bool:
-        """Returns whether the message has the id of a person. A message that is no JSON is searched as a text."""
-        return person in self.ids or (not self.ids and person in self.message)
+    def is_about(self, people: Collection[str]) -> bool:
+        """Returns whether the message has one of these ids. A message that is no JSON is searched as a text."""
+        if self.ids:
+            return not frozenset(people).isdisjoint(self.ids)
+        return any(person in self.message for person in people)
 
 
 def actor_name(source: str) -> str:

@@ -192,6 +192,12 @@ class TooManyAttributes(Problem):
 FAULTS_OF_AN_ATTRIBUTE: Final = (AttributeNameInvalid, AttributeValueInvalid, UnknownAttribute, TooManyAttributes)
 
 
+class PersonSuppressed(Problem):
+    """The person is on the suppression list."""
+
+    status = 422
+
+
 class EmailInvalid(Problem):
     """This is not an e-mail address."""
 

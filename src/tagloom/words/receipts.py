@@ -33,7 +33,9 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     recorded because an event with their id was recorded before. `attributes` counts the values of attributes that were
     set, changed or removed. `new_attributes` counts the attributes that were created. `ignored` has the values of
     attributes that recorded events could not set, and the visitors that they could not link, with the place of the
-    event as the line. `linked` counts the people whose link changed.
+    event as the line. `linked` counts the people whose link changed. `erased` counts the people who were erased.
+    `suppressed` counts the people who were added to the suppression list or removed from it. For events, it counts
+    those that were not recorded because their person is on the list.
     """
 
     version: Version
@@ -59,6 +61,8 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     new_attributes: int = 0
     ignored: tuple[Rejected, ...] = ()
     linked: int = 0
+    erased: int = 0
+    suppressed: int = 0
 
 
 class Done(msgspec.Struct, frozen=True, kw_only=True):

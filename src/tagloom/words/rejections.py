@@ -10,6 +10,7 @@ from tagloom.words.problems import (
     ExclusiveBranch,
     LineInvalid,
     MirrorEmpty,
+    PersonSuppressed,
     TagOutsidePrefix,
     TagOwned,
     TooManyAttributes,
@@ -67,6 +68,16 @@ def mirror_unreadable(lines: int, first: int, prefix: str | None) -> MirrorUnrea
         lines=lines,
         line=first,
     )
+
+
+def person_suppressed() -> PersonSuppressed:
+    """Returns the problem of a person on the suppression list. It does not repeat the id."""
+    return PersonSuppressed("The id is on the suppression list, so nothing is written for it.")
+
+
+def suppressed(line: int) -> Rejected:
+    """Returns the entry of the receipt for the line of a person on the suppression list. It does not have the id."""
+    return rejected(line, "", person_suppressed())
 
 
 def too_many_event_types(types_max: int) -> TooManyEventTypes:

@@ -1,7 +1,9 @@
 # ruff: noqa: RUF001 - tags that were taken are shown with a minus sign.
 """Users and visitors: found, tagged by hand, explained, erased."""
 
+import json
 import re
+from pathlib import Path
 
 from playwright.sync_api import expect
 
@@ -192,3 +194,39 @@ def test_a_person_is_erased_only_after_the_id_was_typed(open_page: Open, served:
 
     expect(toast(page)).to_contain_text("erased")
     assert tags_of(served, customer) == ()
+
+
+def test_an_erased_id_is_refused_from_now_on_if_this_was_chosen(open_page: Open, served: Served) -> None:
+    customer = "3655-SNQYZ"
+    page = open_page("developer")
+    page.goto(f"{PLACE}/people?user={customer}")
+    page.get_by_role("link", name="Erase this person").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Also refuse this id from now on").check()
+    dialog.get_by_label("Type the id to confirm").fill("somebody else")
+    dialog.get_by_role("button", name="Erase").click()
+    expect(dialog.get_by_label("Also refuse this id from now on")).to_be_checked()
+    dialog.get_by_label("Type the id to confirm").fill(customer)
+    dialog.get_by_role("button", name="Erase").click()
+    expect(toast(page)).to_contain_text("The id is refused from now on")
+
+    page.goto(f"{PLACE}/people?user={customer}")
+    panel = page.locator("#panel")
+    panel.get_by_label("Add a tag").fill("tier/gold")
+    panel.get_by_role("button", name="Add tag").click()
+    expect(panel.locator(".person-tags")).to_contain_text("is on the suppression list")
+    page.goto(f"{PLACE}/activity")
+    expect(page.locator("#activity")).to_contain_text("Deleted people")
+    page.goto(f"{PLACE}/settings")
+    expect(page.locator("#event-rows")).to_contain_text("People deleted and suppressed 1 id")
+
+
+def test_the_data_of_a_person_is_downloaded(open_page: Open, served: Served) -> None:
+    page = open_page("developer")
+    page.goto(f"{PLACE}/people?user={CUSTOMER}")
+    with page.expect_download() as downloading:
+        page.get_by_role("link", name="Download data").click()
+
+    found = json.loads(Path(downloading.value.path()).read_bytes())
+    assert re.fullmatch(rf"production-user-{CUSTOMER}-v\d+\.json", downloading.value.suggested_filename)
+    assert (found["record"]["id"], found["record"]["tags"]) == (CUSTOMER, list(tags_of(served, CUSTOMER)))

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tagloom.engine.bitmaps import BitMap
 from tagloom.engine.events.blocks import EventColumns, columns_of, find_time, joined, pack, unpack, without
 from tagloom.engine.storage import EventBlock
 from tagloom.words.events import Event, EventType
@@ -37,7 +38,7 @@ def test_a_block_returns_its_events_and_those_of_others_after_an_erasure(
     ordinals = np.array(data.draw(st.lists(st.integers(0, 2), min_size=len(events), max_size=len(events))), np.uint32)
 
     kept = unpack(stored(columns_of(events, ordinals, versions=np.full(len(events), 7), recorded_at=1_000)))
-    others = unpack(stored(without(kept, 1)))
+    others = unpack(stored(without(kept, BitMap([1]))))
     both = unpack(stored(joined([kept, others])))
 
     for columns, expected in (

@@ -7,7 +7,7 @@ from tagloom.base.text import plural
 from tagloom.console.framework.context import Answer, Html, PageRequest, Redirect, toast_of
 from tagloom.ports.problems import UndoConflict
 from tagloom.ports.writes import Undo
-from tagloom.words.changes import EVENTS, Change
+from tagloom.words.changes import DELETE_PEOPLE, EVENTS, Change
 from tagloom.words.problems import TagProblem
 from tagloom.words.receipts import Receipt
 from tagloom.words.tags import parse_tag
@@ -30,13 +30,14 @@ ACTIONS = (
     "delete attribute",
     "undo",
     "erase",
+    DELETE_PEOPLE,
     "expiry",
     EVENTS,
 )
 # An undo of up to so many taggings is previewed with its page, at 0.15 us a tagging. A page requests a larger preview
 # later.
 TAGGINGS_PREVIEWED_AT_ONCE = 25_000
-FINAL = frozenset({"erase", EVENTS})
+FINAL = frozenset({"erase", DELETE_PEOPLE, EVENTS})
 
 
 def activity(request: PageRequest) -> Answer:

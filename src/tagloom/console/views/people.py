@@ -8,7 +8,7 @@ import msgspec
 from tagloom.base.problems import ParameterInvalid, Problem
 from tagloom.console.forms.attribute_values import TYPES, typed_value, written
 from tagloom.console.forms.times import read_moment
-from tagloom.console.framework.context import Answer, Html, PageRequest, Redirect, Toast, toast_of
+from tagloom.console.framework.context import Answer, Download, Html, PageRequest, Redirect, Toast, toast_of
 from tagloom.console.views.attributes import chosen_type, types_of
 from tagloom.ports.problems import PersonNotFound, TagNotFound
 from tagloom.words.attributes import AttributeType, parse_attribute_name, parse_value
@@ -21,6 +21,7 @@ from tagloom.words.problems import (
     AttributeNameInvalid,
     AttributeValueInvalid,
     LineInvalid,
+    PersonSuppressed,
     TagIsAlias,
     TagProblem,
     TooManyAttributes,
@@ -237,7 +238,7 @@ def change_tags(request: PageRequest) -> Answer:
                 request.environment, person, [tag], "remove" if is_removal else "add", request.origin, expiry
             ).result()
         )
-    except (TagProblem, UnknownTag, LineInvalid, ExpiryInvalid) as problem:
+    except (TagProblem, UnknownTag, LineInvalid, ExpiryInvalid, PersonSuppressed) as problem:
         entered: dict[str, Any] = {"entry": typed, "span": request.text("span"), "last_day": request.text("last-day")}
         return panel_answer(request, person, **entered, entry_problem=problem, is_written=True)
     done = receipt.removed if is_removal else receipt.added
@@ -287,7 +288,13 @@ def change_attribute(request: PageRequest) -> Answer:
         type = types_of(request).get(name, type)
         value = None if is_removal else typed_value(request.text("value"), type)
         receipt = request.services.people.set_attributes(request.environment, person, {name: value}, request.origin)
-    except (AttributeNameInvalid, AttributeValueInvalid, UnknownAttribute, TooManyAttributes) as problem:
+    except (
+        AttributeNameInvalid,
+        AttributeValueInvalid,
+        UnknownAttribute,
+        TooManyAttributes,
+        PersonSuppressed,
+    ) as problem:
         focus: Literal["name", "value"] = "value" if isinstance(problem, AttributeValueInvalid) else "name"
         form = AttributeForm(name=typed, value=request.text("value"), type=type, problem=problem, focus=focus)
         return panel_answer(request, person, attribute_form=form)
@@ -336,22 +343,31 @@ def _erase_form(request: PageRequest, person: Person, problem: Problem | None = 
             "person": person,
             "record": record,
             "problem": problem,
+            "suppress": request.text("suppress") == "yes",
         },
         status=200 if problem is None else problem.status,
     )
 
 
 def erase(request: PageRequest) -> Answer:
-    """Erases a person if their id was typed."""
+    """Erases a person if their id was typed, and refuses the id from now on if this was chosen."""
     person = required_person(request)
     if request.text("typed") != person.id:
         refused = ParameterInvalid("The typed text is not the id of this person.", parameter="typed")
         return _erase_form(request, person, refused)
-    request.services.people.erase_person(request.environment, person, request.origin)
-    return Redirect(
-        request.to("people", kind=person.kind),
-        Toast(f"The {person.kind} and all their tags and attributes were erased."),
-    )
+    text = f"The {person.kind} and all their tags and attributes were erased."
+    if request.text("suppress") == "yes":
+        request.services.deletions.delete_people(request.environment, [person], "both", request.origin)
+        text += " The id is refused from now on."
+    else:
+        request.services.people.erase_person(request.environment, person, request.origin)
+    return Redirect(request.to("people", kind=person.kind), Toast(text))
+
+
+def data(request: PageRequest) -> Answer:
+    """Downloads everything about a person."""
+    found = request.services.person_exports.export_person(request.environment, required_person(request))
+    return Download(found.file_name, "application/json", found.chunks)
 
 
 # The field for a tag.

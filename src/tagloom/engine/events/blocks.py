@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from tagloom.engine.bitmaps import BitMap, ordinals_of
 from tagloom.engine.compression import compress, decompress
 from tagloom.engine.keys.hashing import Hashed
 from tagloom.engine.storage import EventBlock
@@ -146,10 +147,9 @@ def _split(data: bytes, ends: bytes) -> list[bytes]:
     return [data[start:end] for start, end in pairwise([0, *np.frombuffer(ends, "<u4").tolist()])]
 
 
-def without(columns: EventColumns, ordinal: int) -> EventColumns:
-    """Returns the columns without the events of one person."""
-    kept = np.flatnonzero(columns.ordinals != ordinal)
-    return take(columns, kept)
+def without(columns: EventColumns, people: BitMap) -> EventColumns:
+    """Returns the columns without the events of these people."""
+    return take(columns, np.flatnonzero(~np.isin(columns.ordinals, ordinals_of(people))))
 
 
 def take(columns: EventColumns, places: NDArray[np.int64]) -> EventColumns:

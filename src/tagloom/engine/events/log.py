@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tagloom.engine.bitmaps import BitMap, bitmap_of, from_bytes, holds, ordinals_of, to_bytes
+from tagloom.engine.bitmaps import BitMap, bitmap_of, from_bytes, ordinals_of, to_bytes
 from tagloom.engine.events.blocks import (
     NO_EVENTS,
     EventColumns,
@@ -101,18 +101,19 @@ def events_of_people(snapshot: EventReads, people: BitMap) -> EventColumns:
     return joined(found) if found else NO_EVENTS
 
 
-def erase_events(ordinal: int, tx: Transaction) -> None:
-    """Deletes the events of a person from the log. Their ids stay, as hashes, so that repeats are still recognized.
+def erase_events(erased: BitMap, tx: Transaction) -> None:
+    """Deletes the events of people from the log. Their ids stay, as hashes, so that repeats are still recognized.
 
-    Cost: one test per block, and the rewriting of the person's blocks.
+    Cost: one test per block, and the rewriting of the blocks with these people.
     """
-    for version, people in tx.event_people(_NEWEST):
-        if holds(people, ordinal):
+    for version, data in tx.event_people(_NEWEST):
+        people = from_bytes(data)
+        if people.intersect(erased):
             block = tx.event_block(version)
             assert block is not None, "the block of this version was just read"
-            kept = without(unpack(block), ordinal)
+            kept = without(unpack(block), erased)
             columns = pack(kept, version=version, recorded_at=block.recorded_at)
-            others = to_bytes(from_bytes(people) - BitMap([ordinal]))
+            others = to_bytes(people - erased)
             tx.put_event_block(block._replace(people=others, columns=columns, events=len(kept.ordinals)))
 
 

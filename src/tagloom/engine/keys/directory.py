@@ -15,7 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tagloom.engine import limits
-from tagloom.engine.bitmaps import BitMap
+from tagloom.engine.bitmaps import BitMap, ordinals_of
 from tagloom.engine.keys.hashing import Hashed, Keyed, KeyHash, Ordinals
 from tagloom.engine.storage import Run, Segment, Snapshot, Transaction
 
@@ -165,13 +165,16 @@ class Directory:
     ) -> NDArray[np.int64]:
         """Returns the newest ordinals of keys instead of those in `superseded`. `found` has one of each key, or -1.
 
-        The result has -1 for a key whose newest person was erased, too. Cost: nothing if nobody is in `superseded`.
+        The result has -1 for a key whose newest person was erased, too. Cost: nothing if nobody is in `superseded`,
+        else about 0.1 us per key.
         """
-        places = [place for place, each in enumerate(found.tolist()) if each in superseded] if superseded else []
-        if not places:
+        if not superseded:
+            return found
+        places = np.flatnonzero(np.isin(found, ordinals_of(superseded)))
+        if not len(places):
             return found
         found = found.copy()
-        for place in places:
+        for place in places.tolist():
             every = self.find_hashed(int(hashes.high[place]), int(hashes.low[place]), snapshot)
             left = BitMap(every) - superseded
             found[place] = left.max() if left else -1

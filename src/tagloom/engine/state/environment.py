@@ -22,6 +22,7 @@ from tagloom.engine.bitmaps import BitMap, buckets_of, chunk_of, from_bytes, hol
 from tagloom.engine.events.counts import Moving, NotCounted, count_days, merged
 from tagloom.engine.events.log import EventLog, events_of_people
 from tagloom.engine.keys.directory import Directory
+from tagloom.engine.keys.hash_set import NO_HASHES, HashSet
 from tagloom.engine.keys.hashing import Hashed, KeyHash
 from tagloom.engine.keys.points import PointCache, Share
 from tagloom.engine.limits import ORDINALS_PER_CHUNK
@@ -79,6 +80,8 @@ class EnvironmentState:
             self.state: State = snapshot.state()
         self.key_hash = KeyHash(self.state.secret)
         self.directory = Directory(self.key_hash)
+        self.suppressed = NO_HASHES
+        """The suppression list: the hashes of the keys of people whom no write may name."""
         self._points = PointCache()
         self.texts = TextNumbers()
         self._leaves_of_attributes = AttributeLeaves(self.texts, self.row, self.index.peek, index_bytes_max // 4)
@@ -203,6 +206,9 @@ class EnvironmentState:
                 self._clear_leaves()
             if now.keys_generation != before.keys_generation:
                 self.directory.load(snapshot, now.keys_generation)
+            if before is _UNKNOWN or state.suppressed_generation != self.state.suppressed_generation:
+                # An environment that never had a list is not asked for it.
+                self.suppressed = HashSet.of(snapshot.suppressed()) if state.suppressed_generation else NO_HASHES
             if before is _UNKNOWN or now.version < before.version:
                 self.index.clear()
                 self.event_log.clear()
@@ -593,6 +599,7 @@ class EnvironmentState:
                 self.today,
                 self.links,
                 peek,
+                self.suppressed,
             )
 
     def _is_requested(self, row: Row) -> bool:
@@ -634,6 +641,7 @@ class EnvironmentState:
                 changed[EVENTS] |= self._relink(view.links.changed, view.moving, view.state.version)
             self._change_attributes(changed)
             self._notify(changed)
+            self.suppressed = view.suppressed
             self.state, self.stamp = view.state, _stamp(view.state)
             if self.directory.generation == -1:
                 self.stamp = self.stamp._replace(keys_generation=-1)

@@ -5,8 +5,9 @@ assigns the final ones (`engine/write/diff.py`).
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
 from typing import Final, NamedTuple, Protocol
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from tagloom.base.problems import Problem
 from tagloom.engine.bitmaps import BitMap, bitmap_of, per_tag
+from tagloom.engine.keys.hash_set import NO_HASHES, HashSet
 from tagloom.engine.keys.hashing import Hashed, Keyed, KeyHash, KeyTable, binary_array
 from tagloom.engine.storage import State
 from tagloom.engine.write.attribute_cells import (
@@ -74,7 +76,8 @@ class ResolvedBatch(NamedTuple):
     `bare` are people without tags. `expiries` are those of added taggings, for people whose last line for the tag
     has one. `meanings` are the meanings of all written paths, or the error of one without. `begun` is the state of the
     population before the first look-up; None when all look-ups were made in the transaction that applies the batch.
-    `attribute_meanings` has the meaning of each attribute that was named.
+    `attribute_meanings` has the meaning of each attribute that was named. `suppressed` is the suppression list with
+    which the lines were read, and `suppressed_lines` is the number of lines that were rejected for it.
     """
 
     added: dict[TagPath, BitMap]
@@ -93,6 +96,8 @@ class ResolvedBatch(NamedTuple):
     doubtful: Doubtful = NO_DOUBT
     attributes: tuple[ResolvedAttribute, ...] = ()
     attribute_meanings: Mapping[str, AttributeMeaning] = {}
+    suppressed: HashSet = NO_HASHES
+    suppressed_lines: int = 0
 
 
 class Meaning(NamedTuple):
@@ -114,6 +119,7 @@ class Lookups(AttributeLookups, Protocol):
     @property
     def key_hash(self) -> KeyHash: ...
     def state(self) -> State: ...
+    def suppressed(self) -> HashSet: ...
     def ordinals_of(self, hashes: Hashed) -> NDArray[np.int64]: ...
     def nearest(self, tag: str) -> list[str]: ...
     def understand(self, path: TagPath) -> Meaning: ...
@@ -192,6 +198,7 @@ class Aggregator:
         self._holds = holds_people(rules)
         self._lookups = lookups
         self._begun = lookups.state()
+        self._suppressed, self._suppressed_lines = lookups.suppressed(), 0
         self._base = self._begun.next_ordinal
         self._texts = Texts(rules, lookups)
         self._table = KeyTable()
@@ -227,7 +234,8 @@ class Aggregator:
             self._held_keys.extend(part.held)
             if part.doubts:
                 self._doubt(part.doubts)
-        ordinals = self._ordinals(part.key_column())
+        keyed = self._hashed(part.key_column())
+        ordinals = self._ordinals(keyed)
         # A file with one tagging per line is the hot path: nothing has to be mapped from taggings to lines.
         is_plain = len(part.lines) == len(part.tagging_line) and bool(
             np.array_equal(part.tagging_line, np.arange(len(part.lines), dtype=np.int32))
@@ -238,8 +246,12 @@ class Aggregator:
             self._number(part.texts)[part.tagging_text],
             part.is_removal if self._rules.mode == "change" else None,
         )
-        bad_line = np.zeros(len(part.lines), np.bool_)
+        # Without a suppression list, this costs nothing.
+        bad_line = self._suppressed.among(keyed.hashes)
         bad: NDArray[np.int64] = np.flatnonzero(columns.number < 0)
+        if self._suppressed and bad_line.any():
+            self._reject_suppressed(part, bad_line)
+            bad = bad[~bad_line[part.tagging_line[bad]]]
         if len(bad):
             bad_line[part.tagging_line[bad]] = True
             self._reject_faulty(part, bad, columns.number)
@@ -271,11 +283,14 @@ class Aggregator:
                 self._bare |= bitmap_of(np.unique(ordinals[good_line]))
         self._wait(columns)
 
-    def _ordinals(self, keys: pa.BinaryArray) -> NDArray[np.uint32]:
+    def _hashed(self, keys: pa.BinaryArray) -> Keyed:
+        return Keyed(keys, self._lookups.key_hash.many(keys))
+
+    def _ordinals(self, keyed: Keyed) -> NDArray[np.uint32]:
         """Returns the ordinal of each key, a provisional one for a newcomer."""
-        if not len(keys):
+        hashes = keyed.hashes
+        if not len(hashes.high):
             return np.empty(0, np.uint32)
-        hashes = self._lookups.key_hash.many(keys)
         slots, fresh = self._table.claim(hashes)
         if len(fresh):
             unmet = Hashed(hashes.high[fresh], hashes.low[fresh])
@@ -286,7 +301,7 @@ class Aggregator:
             ordinals[new] = np.arange(len(new)) + self._base + self._new_count
             if len(new):
                 self._new_count += len(new)
-                self._new.append(Keyed(keys, hashes).take(fresh[new]))
+                self._new.append(keyed.take(fresh[new]))
             self._table.settle(slots[fresh], ordinals)
         return self._table.ordinals(slots)
 
@@ -334,15 +349,29 @@ class Aggregator:
             if len(self._rejected) < self._rules.rejected_max:
                 self._rejected.append(line)
 
+    def _reject_suppressed(self, part: Part, bad_line: NDArray[np.bool_]) -> None:
+        """Rejects the lines of people on the suppression list."""
+        lines: list[int] = part.lines[bad_line].tolist()
+        self._suppressed_lines += len(lines)
+        self._reject_each(len(lines), map(rejections.suppressed, lines))
+
     def _reject_faulty(self, part: Part, bad: NDArray[np.int64], number: NDArray[np.int32]) -> None:
         """Rejects each line with a bad tag, for its first one. `bad` are taggings in order."""
         lines, firsts = np.unique(part.tagging_line[bad], return_index=True)
-        self._rejected_count += len(lines)
+
+        def rejected() -> Iterator[Rejected]:
+            for line, first in zip(lines.tolist(), firsts.tolist(), strict=True):
+                text, problem = self._texts.faults[-int(number[bad[first]]) - 1]
+                yield rejections.rejected(int(part.lines[line]), text, problem)
+
+        self._reject_each(len(lines), rejected())
+
+    def _reject_each(self, count: int, rejected: Iterator[Rejected]) -> None:
+        """Rejects `count` lines of one kind, in order."""
+        self._rejected_count += count
         # Other lines are rejected elsewhere: the earliest of each kind are kept, then sorted.
         room = self._rules.rejected_max
-        for line, first in zip(lines[:room].tolist(), firsts[:room].tolist(), strict=True):
-            text, problem = self._texts.faults[-int(number[bad[first]]) - 1]
-            self._rejected.append(rejections.rejected(int(part.lines[line]), text, problem))
+        self._rejected.extend(islice(rejected, room))
         if len(self._rejected) > 4 * room:
             self._rejected = sorted(self._rejected, key=lambda line: line.line)[:room]
 
@@ -451,7 +480,7 @@ class Aggregator:
         self._end_folding()
         self._fold(self._waiting)
         # Newcomers are numbered in the order of readable lines, so the people of unreadable lines are looked up last.
-        self._hold(self._ordinals(binary_array(self._held_keys)))
+        self._hold(self._ordinals(self._hashed(binary_array(self._held_keys))))
         rejected = sorted(self._rejected, key=lambda line: line.line)[: self._rules.rejected_max]
         return ResolvedBatch(
             added={self._texts.paths[number]: bitmap for number, bitmap in self._added.items()},
@@ -470,6 +499,8 @@ class Aggregator:
             doubtful=self._doubtful(),
             attributes=self._cells.finish(self._contradicting),
             attribute_meanings=self._cells.meanings(),
+            suppressed=self._suppressed,
+            suppressed_lines=self._suppressed_lines,
         )
 
 

@@ -60,13 +60,18 @@ def aggregate_few(parts: Sequence[Part], rules: BatchRules, lookups: KeyLookups)
     good: dict[int, list[tuple[int, int, bool]]] = {}
     line_expiries: dict[int, Expiry] = {}
     bare = BitMap()
-    accepted = 0
+    accepted = suppressed_lines = 0
+    suppressed = lookups.suppressed()
     for line in (line for part in parts for line in _lines(part, rules)):
         ordinal = people.ordinal(line.key)
         # Every text is looked up, also after a bad one, because the receipt lists each alias that was used.
         meant = [(ordinal, texts.number(text), is_removal) for text, is_removal in line.taggings]
         fault = next((number for _, number, _ in meant if number < 0), 0)
-        if fault:
+        if suppressed and suppressed.has(*lookups.key_hash.one(line.key)):
+            rejected.append(rejections.suppressed(line.number))
+            suppressed_lines += 1
+            held.append(line.key)
+        elif fault:
             rejected.append(rejections.rejected(line.number, *texts.faults[-fault - 1]))
             held.append(line.key)
         elif meant:
@@ -104,6 +109,8 @@ def aggregate_few(parts: Sequence[Part], rules: BatchRules, lookups: KeyLookups)
         meanings=texts.meanings,
         begun=begun,
         doubtful=doubtful,
+        suppressed=suppressed,
+        suppressed_lines=suppressed_lines,
     )
 
 

@@ -120,8 +120,9 @@ def value_shifts(
 
 
 def erase_values(people: BitMap, view: View, draft: Draft) -> None:
-    """Removes the values of people, and deletes the texts that nobody else ever had."""
+    """Removes the values of people, and deletes the texts that only one of them ever had."""
+    ordinals = list(people)
     for row in [row for row in view.dictionary.rows.values() if row.kind == "attribute"]:
-        for person in people if is_textual(row.type) else ():
-            view.tx.erase_values(row.id, person)
+        if is_textual(row.type):
+            view.tx.erase_values(row.id, ordinals)
         change_values(row, np.empty(0, np.uint32), np.empty(0, np.uint64), people, view, draft)

@@ -3,25 +3,31 @@
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
+import msgspec
 
 from tagloom.base.problems import Problem
 from tagloom.engine.bitmaps import BitMap
-from tagloom.engine.events.log import erase_events
-from tagloom.engine.keys.directory import Page, pack_keys, pack_page, unpack_keys, unpack_page
-from tagloom.engine.keys.hashing import KeyHash, key_of
+from tagloom.engine.keys.hashing import KeyHash
 from tagloom.engine.storage import Row
-from tagloom.engine.write.attribute_values import delete_attribute, erase_values, put_attribute, value_shifts
+from tagloom.engine.write.attribute_values import delete_attribute, put_attribute
 from tagloom.engine.write.diff import Diff, receipt_of
 from tagloom.engine.write.draft import Draft, View
+from tagloom.engine.write.erasure import (
+    Hash,
+    erase_people,
+    known_people_to_erase,
+    named_hashes,
+    people_to_erase,
+    suppress,
+    unsuppress,
+)
 from tagloom.engine.write.exclusive_branches import refuse_several
 from tagloom.engine.write.expiry_rows import merge_expiries, settle
-from tagloom.ports.problems import PersonLinked, PersonNotFound, TagExists, TagMoveInvalid, TagNotFound
-from tagloom.ports.writes import PutAttribute
+from tagloom.ports.problems import TagExists, TagMoveInvalid, TagNotFound
+from tagloom.ports.writes import DeletePeople, PutAttribute
 from tagloom.words import limits, rejections
 from tagloom.words.attributes import AttributeName
-from tagloom.words.changes import Origin
+from tagloom.words.changes import DELETE_PEOPLE, Origin
 from tagloom.words.people import Person
 from tagloom.words.problems import TagIsAlias
 from tagloom.words.receipts import Receipt
@@ -196,43 +202,25 @@ def _moved(path: str, tag: TagPath, to: TagPath) -> TagPath:
 
 def erase(person: Person, view: View, key_hash: KeyHash, origin: Origin, at: str) -> Receipt:
     """Erases a person and everybody who is linked to them for good: their tags, their facts, and their keys."""
-    found = view.find_hash(*key_hash.one(key_of(person)))
-    if found is not None and view.links.find(found) is not None:
-        raise PersonLinked(f"The {person.kind} is linked to a user. Delete the user, or separate them first.")
-    if found is None or found not in view.near(view.fact("everyone"), BitMap([found])):
-        raise PersonNotFound(f"There is no {person.kind} with this id.")
-    linked = BitMap([each.person for each in view.links.linked_to(found)])
-    people, draft = linked | BitMap([found]), Draft()
-    for row in view.dictionary.rows.values():
-        if row.kind == "tag" or (row.kind == "fact" and row.path != "erased"):
-            draft.remove(row.id, view.near(row.id, people) & people)
-    erase_values(people, view, draft)
-    if linked:
-        shifts = value_shifts(view.dictionary.link, np.empty(0, np.uint32), np.empty(0, np.uint64), linked, view)
-        draft.shift_links(view.dictionary.link, shifts, dict.fromkeys(linked))
-    draft.add(view.fact("erased"), people)
-    for ordinal in view.near(view.fact("with_events"), people) & people:
-        erase_events(ordinal, view.tx)
-    for ordinal in people:
-        _wipe_key(ordinal, view, key_hash)
-    view.wiped_keys()
-    return _done(draft, view, origin, "erase", at)
+    found, draft = people_to_erase(person, view, key_hash), Draft()
+    erase_people(found, view, draft)
+    receipt = _done(draft, view, origin, "erase", at)
+    return msgspec.structs.replace(receipt, erased=len(found))
 
 
-def _wipe_key(ordinal: int, view: View, key_hash: KeyHash) -> None:
-    """Deletes the key of an ordinal, and its hash. Other ordinals of the key stay."""
-    high, low = key_hash.one(view.key_at(ordinal))
-    for run in view.directory.runs:
-        number = high * run.pages >> 64
-        page = unpack_page(view.tx.page(run.id, number))
-        kept = (page.high != high) | (page.low != low) | (page.ordinal != ordinal)
-        if not kept.all():
-            view.tx.put_page(run.id, number, pack_page(Page(page.high[kept], page.low[kept], page.ordinal[kept])))
-    for segment in view.directory.segments:
-        if segment.first <= ordinal < segment.first + segment.size:
-            keys = unpack_keys(view.tx.segment(segment.first)).to_pylist()
-            keys[ordinal - segment.first] = b""
-            view.tx.put_segment(segment, pack_keys(pa.array(keys, pa.binary())))
+def delete_people(write: DeletePeople, view: View, key_hash: KeyHash, origin: Origin, at: str) -> Receipt:
+    """Erases people, suppresses them, or removes them from the suppression list."""
+    draft, erased, changed = Draft(), dict[int, Hash](), 0
+    named = named_hashes(write.people, view, key_hash)
+    if write.kind in ("delete", "both"):
+        erased = known_people_to_erase(write.people, view, key_hash)
+        erase_people(erased, view, draft)
+    receipt = _done(draft, view, origin, DELETE_PEOPLE, at)
+    if write.kind in ("suppress", "both"):
+        changed = suppress(named, view)
+    elif write.kind == "unsuppress":
+        changed = unsuppress(named, view)
+    return msgspec.structs.replace(receipt, erased=len(erased), suppressed=changed)
 
 
 def _done(draft: Draft, view: View, origin: Origin, action: str, at: str, *, new_tags: int = 0) -> Receipt:

@@ -20,6 +20,7 @@ from tagloom.engine.events.blocks import NO_EVENTS
 from tagloom.engine.events.counts import Moving
 from tagloom.engine.events.log import EventLog, Recorded, add_events, events_of_people
 from tagloom.engine.keys.directory import Growth, add_keys
+from tagloom.engine.keys.hash_set import HashSet
 from tagloom.engine.keys.hashing import Hashed, Keyed
 from tagloom.engine.keys.points import Finder, Share, people_from
 from tagloom.engine.links.links import NO_MOVES, Links
@@ -43,7 +44,7 @@ from tagloom.ports import limits as ports_limits
 from tagloom.ports.problems import StoreUnavailable, TooManyTags
 from tagloom.words import limits as words_limits
 from tagloom.words.attributes import AttributeType
-from tagloom.words.changes import EVENTS, LINK, Origin
+from tagloom.words.changes import DELETE_PEOPLE, EVENTS, IDENTIFY, LINK, Origin
 from tagloom.words.rejections import too_many_attributes
 from tagloom.words.tags import TagPath, branches_above, is_at_or_below
 
@@ -54,7 +55,8 @@ if TYPE_CHECKING:
 _NO_EXPIRIES: Mapping[int, int] = {}
 PEOPLE_SHARED_MAX = 1_000  # Batches that share a commit have at most so many people each, whom later ones look up.
 _FEW_SOUGHT = 64  # Up to this number, keys are looked up one by one.
-_FINAL_ACTIONS = ("erase", EVENTS)  # Versions with these actions cannot be undone.
+_FINAL_ACTIONS = ("erase", DELETE_PEOPLE, EVENTS)  # Versions with these actions cannot be undone.
+_SEVERAL_ACTIONS = (EVENTS, IDENTIFY, LINK)  # One write can make several versions with these actions.
 _ROWS_AT_ONCE = 4_096
 _FEW_BUCKETS = 8  # Up to this number, chunks are read one by one; beyond it, the whole row is read.
 
@@ -195,8 +197,10 @@ class View:
         today: Callable[[], int],
         links: Links,
         peek: Callable[[int], BitMap | None],
+        suppressed: HashSet,
     ) -> None:
         self.tx = tx
+        self.suppressed = suppressed
         self.event_log = event_log
         self.lock = lock
         self.texts = texts
@@ -541,7 +545,7 @@ class View:
         """
         self.links.change(draft.links, begins_again=self.fact("superseded") in draft.added)
         if self.is_dry_run:
-            if action == LINK:
+            if action in _SEVERAL_ACTIONS:
                 # The next version of the same write depends on this one.
                 for row, added, removed in (*draft.rows(), *draft.attribute_shifts()):
                     self._changed_rows.add(row)
@@ -621,6 +625,12 @@ class View:
         """Marks that keys were replaced in the store, so that every process reads all keys again."""
         self.rewrote_keys = True
         self.state = self.state._replace(keys_generation=self.state.keys_generation + 1)
+
+    def put_suppressed(self, suppressed: HashSet) -> None:
+        """Replaces the suppression list, which every process loads again."""
+        keys, own = self.state.keys_generation + 1, self.state.suppressed_generation + 1
+        self.state = self.state._replace(keys_generation=keys, suppressed_generation=own)
+        self.suppressed = suppressed
 
     def key_at(self, ordinal: int) -> bytes:
         """Returns the key of an ordinal that was assigned before this transaction."""

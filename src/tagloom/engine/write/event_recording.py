@@ -20,9 +20,9 @@ from tagloom.engine.write.linking import Naming, link_events
 from tagloom.ports import limits as ports_limits
 from tagloom.words import limits
 from tagloom.words.changes import EVENTS, IDENTIFY, Origin
-from tagloom.words.events import FIXED_TYPES, Event, day_of
+from tagloom.words.events import ALIASED, FIXED_TYPES, Event, day_of
 from tagloom.words.identity import LinkRules
-from tagloom.words.people import Ordinal
+from tagloom.words.people import KINDS, Ordinal, Person
 from tagloom.words.receipts import Receipt, Rejected
 from tagloom.words.rejections import rejected, too_many_event_types
 
@@ -40,11 +40,15 @@ class EventWrite(NamedTuple):
 
 
 class _Chosen(NamedTuple):
-    """The places of the events of a write to record, its rejected events, and the number of its repeats."""
+    """The places of the events of a write to record, its rejected events, and the numbers of those not recorded.
+
+    These are the repeats, and the events of people on the suppression list.
+    """
 
     places: list[int]
     refused: list[Rejected]
     repeats: int
+    suppressed: int
 
 
 def record_events(writes: Sequence[EventWrite], view: View, key_hash: KeyHash, now: datetime) -> list[Receipt]:
@@ -55,18 +59,22 @@ def record_events(writes: Sequence[EventWrite], view: View, key_hash: KeyHash, n
     now_ms = milliseconds_at(now)
     events = [event for write in writes for event in write.events]
     ids = key_hash.of([event.id.encode() for event in events])
-    chosen = _choose(writes, events, ids, view, now_ms)
+    is_suppressed = _which_suppressed([event.person for event in events], view, key_hash)
+    chosen = _choose(writes, events, ids, is_suppressed, view, now_ms)
     places = [place for each in chosen for place in each.places]
     kept = [_clamped(events[place], now_ms) for place in places]
+    kept = _without_suppressed_visitors(kept, view, key_hash)
     people = _People(kept, view, key_hash)
     at, begin, offset, versions, receipts = with_milliseconds(now), 0, 0, list[int](), list[Receipt]()
-    for write, (of_write, refused, repeats) in zip(writes, chosen, strict=True):
+    for write, (of_write, refused, repeats, suppressed) in zip(writes, chosen, strict=True):
         draft, end, version = Draft(), begin + len(of_write), view.state.version
         if of_write:
             people.put(begin, end, draft)
             version = view.record(draft, write.origin, EVENTS, at, events=len(of_write))
         versions += [version] * len(of_write)
         receipt = _receipt(version, len(of_write), repeats, draft.new_people, refused)
+        if suppressed:
+            receipt = msgspec.structs.replace(receipt, suppressed=suppressed)
         lines = [place - offset + 1 for place in of_write]
         if any(event.attributes for event in kept[begin:end]):
             roots = view.links.roots(people.ordinals[begin:end].astype(np.int64)).astype(np.uint32)
@@ -110,8 +118,44 @@ def _receipt(version: int, events: int, repeats: int, new_people: int, refused: 
     )
 
 
+def _which_suppressed(people: Sequence[Person], view: View, key_hash: KeyHash) -> Sequence[bool]:
+    """Returns which of these people are on the suppression list. Returns nothing if the list is empty."""
+    if not view.suppressed:
+        return ()
+    found: list[bool] = view.suppressed.among(key_hash.of([key_of(person) for person in people])).tolist()
+    return found
+
+
+def _without_suppressed_visitors(events: list[Event], view: View, key_hash: KeyHash) -> list[Event]:
+    """Returns the events without the visitors beside their users who are on the suppression list.
+
+    The earlier id in an alias may also be the id of a user.
+    """
+    visitors = {event.visitor for event in events if event.visitor is not None} if view.suppressed else ()
+    if not visitors:
+        return events
+    named = [Person(kind, visitor) for visitor in visitors for kind in KINDS]
+    which = _which_suppressed(named, view, key_hash)
+    on_list = {person for person, is_on in zip(named, which, strict=True) if is_on}
+    return [msgspec.structs.replace(each, visitor=None) if _names_any(each, on_list) else each for each in events]
+
+
+def _names_any(event: Event, people: set[Person]) -> bool:
+    """Returns whether the visitor beside the user of an event is one of these people."""
+    if event.visitor is None:
+        return False
+    return Person("visitor", event.visitor) in people or (
+        event.type == ALIASED and Person("user", event.visitor) in people
+    )
+
+
 def _choose(
-    writes: Sequence[EventWrite], events: Sequence[Event], ids: Hashed, view: View, now_ms: int
+    writes: Sequence[EventWrite],
+    events: Sequence[Event],
+    ids: Hashed,
+    is_suppressed: Sequence[bool],
+    view: View,
+    now_ms: int,
 ) -> list[_Chosen]:
     """Returns what each write records. `events` are those of all writes, and `ids` the hashes of their ids."""
     with view.lock:
@@ -124,8 +168,11 @@ def _choose(
     numbered = zip(range(len(events)), pairs, is_repeat.tolist(), strict=True)
     found = list[_Chosen]()
     for write in writes:
-        places, refused, repeats = list[int](), list[Rejected](), 0
+        places, refused, repeats, suppressed = list[int](), list[Rejected](), 0, 0
         for line, (place, pair, is_known) in enumerate(islice(numbered, len(write.events)), 1):
+            if is_suppressed and is_suppressed[place]:
+                suppressed += 1
+                continue
             if is_known or pair in seen or pair in before:
                 repeats += 1
                 continue
@@ -137,7 +184,7 @@ def _choose(
                 new_types.add(type)
             seen.add(pair)
             places.append(place)
-        found.append(_Chosen(places, refused, repeats))
+        found.append(_Chosen(places, refused, repeats, suppressed))
     return found
 
 

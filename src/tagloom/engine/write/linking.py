@@ -17,6 +17,7 @@ from tagloom.engine.storage import Row
 from tagloom.engine.write.attribute_values import change_values, value_shifts
 from tagloom.engine.write.diff import Diff, receipt_of
 from tagloom.engine.write.draft import Draft, View
+from tagloom.engine.write.erasure import refuse_suppressed
 from tagloom.engine.write.expiry_rows import settle
 from tagloom.engine.write.undo import check_versions, undo_diff
 from tagloom.ports import limits as ports_limits
@@ -47,9 +48,11 @@ def link(
     people, at = _People(view, key_hash), with_milliseconds(now)
     match write:
         case LinkVisitor(visitor, user, policy):
+            refuse_suppressed((Person("visitor", visitor), Person("user", user)), view, key_hash)
             draft = _link_visitor(people, Person("visitor", visitor), Person("user", user), policy, now)
             return _recorded(draft, view, origin, LINK, at)
         case JoinUsers(user, into, policy):
+            refuse_suppressed((Person("user", user), Person("user", into)), view, key_hash)
             draft = _join_users(people, Person("user", user), Person("user", into), policy, now)
             return _recorded(draft, view, origin, JOIN, at)
         case SettleLink(person, chosen):
@@ -76,7 +79,7 @@ def link_events(
 ) -> Receipt:
     """Links the visitors of recorded events of one write. Returns the receipt of the write with these links.
 
-    Cost: some microseconds per event whose visitor is linked already. For the others, see `_transfer`, per version.
+    Cost: some microseconds per event whose visitor is linked already. For the others, see `_put_links`, per version.
     """
     people, ignored = _People(view, hash), list[Rejected]()
     today, at = day_of(milliseconds_at(now)), with_milliseconds(now)
@@ -106,8 +109,8 @@ def link_events(
         if is_user and code is None and not people.is_known(visitor):
             ignored.append(rejected(line, event.visitor, users_not_joined()))
             continue
-        linked_today = sum(day_of_link(each.code) == today for each in view.links.linked_to(root)) + (root in users)
-        if linked_today >= rules.visitors_per_day_max:
+        links_today = sum(day_of_link(each.code) == today for each in view.links.linked_to(root)) + (root in users)
+        if links_today >= rules.visitors_per_day_max:
             ignored.append(rejected(line, event.visitor, too_many_visitors(rules.visitors_per_day_max)))
             continue
         if found in codes or root in users:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tagloom.engine.bitmaps import BitMap, bitmap_of
+from tagloom.engine.keys.hash_set import HashSet
 from tagloom.engine.keys.hashing import Hashed, KeyHash
 from tagloom.engine.state.dictionary import Dictionary
 from tagloom.engine.state.environment import EnvironmentState
@@ -31,6 +32,10 @@ class StateLookups:
     def state(self) -> State:
         """Returns the state of the population."""
         return self._environment.state
+
+    def suppressed(self) -> HashSet:
+        """Returns the suppression list."""
+        return self._environment.suppressed
 
     def ordinal_of(self, key: bytes) -> int | None:
         """Returns the root of the person of one key."""
@@ -66,6 +71,10 @@ class ReadLookups:
         """Returns the state of the population."""
         return self._environment.read(self._state_lookups.state)
 
+    def suppressed(self) -> HashSet:
+        """Returns the suppression list."""
+        return self._environment.read(self._state_lookups.suppressed)
+
     def ordinals_of(self, hashes: Hashed) -> NDArray[np.int64]:
         """Returns the roots of the people of distinct keys, -1 for unknown ones."""
         return self._environment.read(lambda: self._state_lookups.ordinals_of(hashes))
@@ -94,6 +103,10 @@ class TransactionLookups:
         """Returns the state of the population."""
         return self._view.state
 
+    def suppressed(self) -> HashSet:
+        """Returns the suppression list."""
+        return self._view.suppressed
+
     def ordinal_of(self, key: bytes) -> int | None:
         """Returns the root of the person of one key."""
         found = self._view.find_hash(*self.key_hash.one(key))
@@ -121,8 +134,8 @@ def holds(batch: ResolvedBatch, view: View) -> bool:
 
     It has another meaning when one of its paths now means another tag, is unknown to a closed catalogue, or is in
     another exclusive or owned branch, when one of its attributes was created or deleted, when one of its people was
-    erased or linked, or when a link was changed or removed. Cost: nothing unless tags, keys or links changed, then some
-    microseconds per path.
+    erased, suppressed or linked, or when a link was changed or removed. Cost: nothing unless tags, keys or links
+    changed, then some microseconds per path.
     """
     begun, now = batch.begun, view.state
     if begun is None:
@@ -141,7 +154,23 @@ def holds(batch: ResolvedBatch, view: View) -> bool:
     linked = (links.people if begun.version < links.changed_at else BitMap()) | BitMap(view.links.changed)
     if linked and (_names(batch, linked) or _made_linked(batch, linked, view)):
         return False
-    return begun.keys_generation == now.keys_generation or not _names(batch, view.committed(view.fact("erased")))
+    if begun.keys_generation == now.keys_generation:
+        return True
+    return not (_names(batch, view.committed(view.fact("erased"))) or _names_suppressed(batch, view))
+
+
+def _names_suppressed(batch: ResolvedBatch, view: View) -> bool:
+    """Returns whether the suppression list changed since the batch was read, for people whom the batch may name."""
+    before, now = batch.suppressed, view.suppressed
+    if before is now:
+        return False
+    if batch.suppressed_lines and before.minus(now):
+        return True
+    new = now.minus(before)
+    if any(new.among(block.hashes).any() for block in batch.newcomers.blocks):
+        return True
+    found = view.links.roots(view.find_hashes(new.hashes))
+    return _names(batch, BitMap(found[found >= 0].tolist()))
 
 
 def _names(batch: ResolvedBatch, people: BitMap) -> bool:

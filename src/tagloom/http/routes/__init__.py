@@ -46,6 +46,7 @@ from tagloom.http.framework.schemas import (
 )
 from tagloom.http.problems import NotAcceptable, PreconditionRequired
 from tagloom.http.routes.attributes import ATTRIBUTES
+from tagloom.http.routes.deletions import DELETIONS
 from tagloom.http.routes.event_sources import EVENT_SOURCES
 from tagloom.http.routes.events import EVENTS
 from tagloom.http.routes.identities import IDENTITIES
@@ -593,6 +594,7 @@ HISTORY: tuple[Route, ...] = (
 
 ROUTES: tuple[Route, ...] = (
     *PEOPLE,
+    *DELETIONS,
     *IDENTITIES,
     *EVENTS,
     *EVENT_SOURCES,

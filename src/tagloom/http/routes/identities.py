@@ -16,7 +16,7 @@ from tagloom.ports.problems import (
     PersonNotLinked,
     UndoConflict,
 )
-from tagloom.words.problems import PersonIdInvalid
+from tagloom.words.problems import PersonIdInvalid, PersonSuppressed
 from tagloom.words.receipts import Receipt
 from tagloom.words.retention import HistoryCompacted
 
@@ -39,7 +39,7 @@ def _links(handlers: IdentityHandlers) -> tuple[Route, ...]:
         ),
     }
     summary, description = linking[kind]
-    problems = (PersonIdInvalid, IdempotencyKeyReused, PersonLinked)
+    problems = (PersonIdInvalid, IdempotencyKeyReused, PersonLinked, PersonSuppressed)
     return (
         Route(
             method="PUT",

@@ -43,6 +43,7 @@ from tagloom.words.problems import (
     ExclusiveBranch,
     MirrorEmpty,
     PersonIdInvalid,
+    PersonSuppressed,
     TagIsAlias,
     TagProblem,
     TooManyAttributes,
@@ -69,6 +70,7 @@ IDEMPOTENCY_KEY = Parameter(
 
 
 ATTRIBUTE_PROBLEMS: tuple[type[Problem], ...] = (
+    PersonSuppressed,
     AttributeNameInvalid,
     AttributeValueInvalid,
     AttributeTypeConflict,
@@ -192,6 +194,7 @@ def _tags_of_person(door: PeopleHandlers) -> tuple[Route, ...]:
     other: tuple[type[Problem], ...] = (PersonIdInvalid,)
     refused = (
         *other,
+        PersonSuppressed,
         TagProblem,
         UnknownTag,
         ExclusiveBranch,
@@ -243,7 +246,7 @@ def _tags_of_person(door: PeopleHandlers) -> tuple[Route, ...]:
             summary=f"Remove one tag from a {kind}",
             scopes=("tags:write",),
             answer=Receipt,
-            problems=(*other, TagProblem, UnknownTag, TagIsAlias),
+            problems=(*other, PersonSuppressed, TagProblem, UnknownTag, TagIsAlias),
         ),
     )
 

@@ -436,6 +436,10 @@ class MemoryRoster(ABC):
 
     # Events.
 
+    def add_audit_entry(self, entry: AuditEntry) -> None:
+        with self._lock:
+            self._tell([entry])
+
     def list_audit_log(
         self, organization: str, *, space: str | None = None, before: int | None = None, limit: int
     ) -> tuple[AuditEntry, ...]:

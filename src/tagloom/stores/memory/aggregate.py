@@ -1,6 +1,6 @@
 """Aggregation in the oracle: accepts or rejects each line of a body, and makes the state after the batch."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from tagloom.base.problems import Problem
@@ -54,8 +54,11 @@ def lines_of(part: Part, *, removes: bool) -> list[Line]:
 class Batch:
     """The lines of one body, each accepted or rejected, before anything is applied."""
 
-    def __init__(self, state: State, rules: BatchRules, *, is_closed: bool) -> None:
+    def __init__(
+        self, state: State, rules: BatchRules, *, is_closed: bool, suppressed: Collection[Person] = ()
+    ) -> None:
         self._state = state
+        self._suppressed = suppressed
         self._rules = rules
         self._is_closed = is_closed
         self.prefix = state.resolve(tags.parse_tag(rules.prefix)) if rules.prefix is not None else None
@@ -94,6 +97,12 @@ class Batch:
             self.named.setdefault(person)
             self.cells.decide_types(cells)
             wanted = [Wish(wish.text, wish.is_removal and mode in ("remove", "change")) for wish in wishes]
+            if named in self._suppressed:
+                for wish in wanted:
+                    self._understand(wish.text)
+                self.rejected.append(rejections.suppressed(number))
+                self.held.add(person)
+                continue
             refused = self._accept(person, wanted, expiry, cells)
             if refused is not None:
                 self.rejected.append(rejections.rejected(number, *refused))

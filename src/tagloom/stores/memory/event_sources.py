@@ -1,6 +1,6 @@
 """The oracle's event sources and their rejected messages, in plain dicts."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from msgspec.structs import replace
 
@@ -131,10 +131,10 @@ class MemoryEventSources(MemoryRoster):
                 gone = {each.id for each in of_source[limits.REJECTED_MESSAGES_PER_SOURCE_MAX :]}
                 self._rejected = [each for each in self._rejected if each.message.id not in gone]
 
-    def delete_rejected_messages(self, environment: int, person: str) -> None:
+    def delete_rejected_messages(self, environment: int, people: Collection[str]) -> None:
         with self._lock:
             self._rejected = [
-                each for each in self._rejected if each.environment != environment or not each.message.is_about(person)
+                each for each in self._rejected if each.environment != environment or not each.message.is_about(people)
             ]
 
     def delete_rejected_messages_before(self, at: str) -> None:

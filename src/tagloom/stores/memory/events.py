@@ -1,29 +1,43 @@
 """The event log of the oracle: a tuple in the order of recording, which each read scans."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
+
+import msgspec
 
 from tagloom.stores.memory.state import LoggedEvent, State
 from tagloom.words import limits, rejections
-from tagloom.words.events import FIXED_TYPES, Event, EventTypeRecord, RecordedEvent, day_of
-from tagloom.words.people import Ordinal
+from tagloom.words.events import ALIASED, FIXED_TYPES, Event, EventTypeRecord, RecordedEvent, day_of
+from tagloom.words.people import Ordinal, Person
 from tagloom.words.receipts import Rejected
 
 
 class Recorded(NamedTuple):
-    """The state after some events were recorded, the number of repeats, the rejected events, and the others by line."""
+    """The state after some events were recorded, the numbers of repeats and of events of suppressed people, the
+    rejected events, and the others by line.
+    """
 
     draft: State
     repeats: int
+    suppressed: int
     rejected: tuple[Rejected, ...]
     events: dict[int, Event]
 
 
-def recorded(state: State, events: Sequence[Event], now: int, types_max: int) -> Recorded:
+def recorded(
+    state: State, events: Sequence[Event], now: int, types_max: int, suppressed: Collection[Person] = ()
+) -> Recorded:
     """Records events. `now` is in milliseconds since 1970. The version of the draft is the next one."""
     draft, today = state.copy(), day_of(now)
     log, repeats, rejected, kept = list[LoggedEvent](), 0, list[Rejected](), dict[int, Event]()
+    dropped = 0
     for line, event in enumerate(events, 1):
+        if event.person in suppressed:
+            dropped += 1
+            continue
+        earlier = [Person("visitor", event.visitor or ""), Person("user", event.visitor or "")]
+        if any(each in suppressed for each in earlier[: 2 if event.type == ALIASED else 1]):
+            event = msgspec.structs.replace(event, visitor=None)
         day = draft.event_ids.get(event.id)
         if day is not None and today - day <= limits.EVENT_ID_DAYS:
             repeats += 1
@@ -39,7 +53,7 @@ def recorded(state: State, events: Sequence[Event], now: int, types_max: int) ->
         log.append(LoggedEvent(state.events_ever + len(log), draft.create_person(event.person), found))
     draft.events += tuple(log)
     draft.events_ever += len(log)
-    return Recorded(draft, repeats, tuple(rejected), kept)
+    return Recorded(draft, repeats, dropped, tuple(rejected), kept)
 
 
 def _clamped(event: Event, now: int, *, version: int) -> RecordedEvent:

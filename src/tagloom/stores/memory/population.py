@@ -23,11 +23,13 @@ from tagloom.ports.problems import (
     PersonNotLinked,
     PlanOutdated,
     StepTaken,
+    TooManySuppressed,
     TooManyTags,
 )
 from tagloom.ports.writes import (
     Apply,
     DeleteAttribute,
+    DeletePeople,
     DeleteTag,
     EditTag,
     ErasePerson,
@@ -59,7 +61,7 @@ from tagloom.stores.memory.state import Effect, Record, State, difference, forgo
 from tagloom.stores.memory.undo import undone
 from tagloom.words import limits as word_limits
 from tagloom.words import rejections, tags
-from tagloom.words.changes import EVENTS, IDENTIFY, LINK, Freed, Horizon, Origin, Version
+from tagloom.words.changes import DELETE_PEOPLE, EVENTS, IDENTIFY, LINK, Freed, Horizon, Origin, Version
 from tagloom.words.events import Event, day_of
 from tagloom.words.expiry import expiry_moment, moment_now
 from tagloom.words.people import Ordinal, Person
@@ -106,6 +108,7 @@ class MemoryPopulation(Answers):
         self._replays: dict[str, tuple[str, Receipt, datetime]] = {}
         self._steps: dict[str, list[tuple[Done, tuple[Rejected, ...]]]] = {}
         self._sealed: set[str] = set()
+        self._suppressed: frozenset[Person] = frozenset()
 
     def _at(self) -> str:
         return self._now().astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -195,6 +198,7 @@ class MemoryPopulation(Answers):
         """Returns the receipt of a dry run, and the state that the write would leave."""
         twin = MemoryPopulation(self._now, closed=self._closed)
         twin._state, twin._history, twin._horizon = self._state.copy(), list(self._history), self._horizon
+        twin._suppressed = self._suppressed
         if isinstance(write, Apply):
             write = msgspec.structs.replace(write, rules=msgspec.structs.replace(write.rules, step=None))
         receipt = twin._execute(write, origin)
@@ -206,11 +210,14 @@ class MemoryPopulation(Answers):
             case Apply():
                 return self._apply(write, origin)
             case PutPerson(person):
+                self._refuse_suppressed(person)
                 draft = state.copy()
                 draft.create_person(person)
                 return self._commit(draft, "person", origin).receipt(unchanged=0)
             case ErasePerson(person):
                 return self._erase(person, origin)
+            case DeletePeople():
+                return self._delete_people(write, origin)
             case PutTag(tag=tag):
                 action = "describe tag" if state.is_live(tag) else "create tag"
                 return self._changed(self._described(state, tag, write.given()), action, origin)
@@ -237,9 +244,11 @@ class MemoryPopulation(Answers):
             case RecordEvents():
                 return self._record_events(write, origin)
             case LinkVisitor(visitor, user, policy):
+                self._refuse_suppressed(Person("visitor", visitor), Person("user", user))
                 draft = visitor_linked(state, visitor, user, policy, self._day())
                 return self._commit(draft, LINK, origin).receipt()
             case JoinUsers(user, into, policy):
+                self._refuse_suppressed(Person("user", user), Person("user", into))
                 draft = users_joined(state, user, into, policy, self._day())
                 return self._commit(draft, "join", origin).receipt()
             case SettleLink(person, chosen):
@@ -254,13 +263,17 @@ class MemoryPopulation(Answers):
             case _:
                 assert_never(write)
 
+    def _refuse_suppressed(self, *people: Person) -> None:
+        if not self._suppressed.isdisjoint(people):
+            raise rejections.person_suppressed()
+
     def _changed(self, draft: State, action: str, origin: Origin) -> Receipt:
         draft.refuse_several()
         return self._commit(draft, action, origin).receipt()
 
     def _apply(self, write: Apply, origin: Origin) -> Receipt:
         rules = write.rules
-        batch = Batch(self._state, rules, is_closed=self._closed())
+        batch = Batch(self._state, rules, is_closed=self._closed(), suppressed=self._suppressed)
         through = 0
         for part in write.parts:
             batch.read(part)
@@ -355,10 +368,20 @@ class MemoryPopulation(Answers):
         if not self._state.is_known(person):
             raise PersonNotFound(f"There is no such {person.kind} here.")
         draft = self._state.copy()
-        ordinal = draft.ordinals[person]
-        if ordinal in draft.links:
-            user = printable(draft.meant(person).id)
+        self._check_not_linked(draft, person)
+        erased = self._erase_from(draft, person)
+        return self._commit(draft, "erase", origin, is_final=True).receipt(erased=erased)
+
+    @staticmethod
+    def _check_not_linked(state: State, person: Person) -> None:
+        if state.ordinals[person] in state.links:
+            user = printable(state.meant(person).id)
             raise PersonLinked(f"This {person.kind} is linked to the user '{user}'. Erase the user.", user=user)
+
+    @staticmethod
+    def _erase_from(draft: State, person: Person) -> int:
+        """Erases a person with everybody who is linked to them. Returns their number."""
+        ordinal = draft.ordinals[person]
         gone = {ordinal, *draft.linked_to(ordinal)}
         for each in gone:
             named = draft.people.pop(each)
@@ -369,14 +392,38 @@ class MemoryPopulation(Answers):
         draft.values = {holding: value for holding, value in draft.values.items() if holding[0] != ordinal}
         draft.links = {each: link for each, link in draft.links.items() if each not in gone}
         draft.events = tuple(each for each in draft.events if each.ordinal not in gone)
-        return self._commit(draft, "erase", origin, is_final=True).receipt()
+        return len(gone)
+
+    def _delete_people(self, write: DeletePeople, origin: Origin) -> Receipt:
+        state, draft = self._state, self._state.copy()
+        named, erased = set(write.people), 0
+        for person in write.people:
+            # Everybody who is linked to a named user is named, too, if the id still means them.
+            for each in state.linked_to(state.ordinals[person]) if person in state.ordinals else ():
+                if state.ordinals.get(state.people[each]) == each:
+                    named.add(state.people[each])
+        for person in sorted(set(write.people)) if write.kind in ("delete", "both") else ():
+            if person in draft.ordinals:
+                self._check_not_linked(draft, person)
+                erased += self._erase_from(draft, person) if draft.is_known(person) else 0
+        suppressed = self._suppressed
+        if write.kind in ("suppress", "both"):
+            suppressed |= named
+        elif write.kind == "unsuppress":
+            suppressed -= named
+        if len(suppressed) > limits.PEOPLE_SUPPRESSED_MAX and suppressed > self._suppressed:
+            raise TooManySuppressed(f"At most {limits.PEOPLE_SUPPRESSED_MAX} people can be suppressed.")
+        done = self._commit(draft, DELETE_PEOPLE, origin, is_final=True)
+        before, self._suppressed = self._suppressed, suppressed
+        return done.receipt(erased=erased, suppressed=len(before ^ suppressed))
 
     def _record_events(self, write: RecordEvents, origin: Origin) -> Receipt:
-        state, now = self._state, milliseconds_at(self._now())
-        draft, repeats, rejected, kept = recorded(state, write.events, now, write.new_types_below())
+        state, now, types_max = self._state, milliseconds_at(self._now()), write.new_types_below()
+        draft, repeats, suppressed, rejected, kept = recorded(state, write.events, now, types_max, self._suppressed)
         receipt = self._commit(draft, EVENTS, origin, is_final=True).receipt(
             events=draft.events_ever - state.events_ever,
             repeats=repeats,
+            suppressed=suppressed,
             rejected_count=len(rejected),
             rejected=rejected[: limits.REJECTED_PER_RECEIPT_MAX],
         )

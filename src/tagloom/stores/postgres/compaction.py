@@ -7,9 +7,10 @@ from tagloom.engine.storage import ChunkChange, Compacted, Footprint, RowTotal, 
 from tagloom.stores.attribute_statements import AttributeReads, AttributeWrites
 from tagloom.stores.postgres.connections import Wire
 from tagloom.stores.postgres.paging import paged
+from tagloom.stores.suppression_statements import SuppressionReads, SuppressionWrites
 
 
-class CompactingReads(AttributeReads):
+class CompactingReads(AttributeReads, SuppressionReads):
     """The reads of a snapshot that a compaction needs."""
 
     _POSITION = "strpos"
@@ -43,7 +44,7 @@ class CompactingReads(AttributeReads):
             yield version, identity - firsts[version], added, removed
 
 
-class CompactingWrites(CompactingReads, AttributeWrites):
+class CompactingWrites(CompactingReads, AttributeWrites, SuppressionWrites):
     """The writes of a transaction that a compaction needs."""
 
     _state: State

@@ -25,8 +25,8 @@ from tagloom.words.changes import EVENTS
 _INTEGER_MAX = 2**63 - 1
 _CHANGE_COLUMNS = 'version, "row", bucket, added, removed'
 STATE_QUERY = (
-    "SELECT version, next_ordinal, catalogue_generation, keys_generation, secret, catalogue='closed', horizon "
-    "FROM environment WHERE key=%s"
+    "SELECT version, next_ordinal, catalogue_generation, keys_generation, secret, catalogue='closed', horizon, "
+    "suppressed_generation FROM environment WHERE key=%s"
 )
 
 

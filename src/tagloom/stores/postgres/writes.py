@@ -236,9 +236,10 @@ class PostgresTransaction(PostgresSnapshot, CompactingWrites):
 
     def put_state(self, state: State) -> None:
         self._wire.later(
-            "UPDATE environment SET version=%s, next_ordinal=%s, catalogue_generation=%s, keys_generation=%s "
-            "WHERE key=%s",
+            "UPDATE environment SET version=%s, next_ordinal=%s, catalogue_generation=%s, keys_generation=%s, "
+            "suppressed_generation=%s WHERE key=%s",
             *state[:4],
+            state.suppressed_generation,
             self._environment,
         )
         self._state = state._replace(horizon=self._state.horizon)

@@ -313,6 +313,11 @@ class SqlRoster(SqlSignIn):
 
     # Events.
 
+    def add_audit_entry(self, entry: AuditEntry) -> None:
+        """See the port."""
+        with self._writing([entry]):
+            pass
+
     def list_audit_log(
         self, organization: str, *, space: str | None = None, before: int | None = None, limit: int
     ) -> tuple[AuditEntry, ...]:

@@ -1,6 +1,6 @@
 """Event sources and their rejected messages in SQL."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -172,13 +172,13 @@ class SqlEventSources(SqlConnecting):
                         sql.delete(_REJECTED).where(*_is_rejected(environment, source), _REJECTED.c.id <= oldest)
                     )
 
-    def delete_rejected_messages(self, environment: int, person: str) -> None:
+    def delete_rejected_messages(self, environment: int, people: Collection[str]) -> None:
         """See the port. Cost: all rejected messages of the environment are read, some at a time."""
         after = 0
         asking = sql.select(_REJECTED.c.id, _REJECTED.c.record).where(_REJECTED.c.environment == environment)
         while found := self._run(asking.where(_REJECTED.c.id > after).order_by(_REJECTED.c.id).limit(_ROWS_AT_ONCE)):
             after = found[-1][0]
-            about = [id for id, record in found if msgspec.json.decode(record, type=RejectedMessage).is_about(person)]
+            about = [id for id, record in found if msgspec.json.decode(record, type=RejectedMessage).is_about(people)]
             if about:
                 self._run(sql.delete(_REJECTED).where(_REJECTED.c.id.in_(about)))
 

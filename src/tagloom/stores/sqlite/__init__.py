@@ -312,13 +312,13 @@ class _SqliteSnapshot(CompactingReads):
 
     def state(self) -> State:
         query = (
-            "SELECT version, next_ordinal, catalogue_generation, keys_generation, secret, catalogue='closed', horizon "
-            "FROM environment WHERE key=?"
+            "SELECT version, next_ordinal, catalogue_generation, keys_generation, secret, catalogue='closed', horizon, "
+            "suppressed_generation FROM environment WHERE key=?"
         )
         found = self._connection.execute(query, (self._environment,)).fetchone()
         if found is None:
             raise EnvironmentNotFound(f"The store holds no environment {self._environment}.")
-        return State._make((*found[:5], bool(found[5]), found[6]))
+        return State._make((*found[:5], bool(found[5]), *found[6:]))
 
     def rows(self) -> list[Row]:
         return self._rows("is_live OR kind<>'end'")
@@ -478,8 +478,9 @@ class _SqliteSnapshot(CompactingReads):
 class _SqliteTransaction(_SqliteSnapshot, CompactingWrites):
     def put_state(self, state: State) -> None:
         self._connection.execute(
-            "UPDATE environment SET version=?, next_ordinal=?, catalogue_generation=?, keys_generation=? WHERE key=?",
-            (*state[:4], self._environment),
+            "UPDATE environment SET version=?, next_ordinal=?, catalogue_generation=?, keys_generation=?, "
+            "suppressed_generation=? WHERE key=?",
+            (*state[:4], state.suppressed_generation, self._environment),
         )
 
     def add_row(self, kind: str, path: str, *, type: str = "", parent: int = 0) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 
 from tagloom.engine.storage import ChunkChange, Compacted, Footprint, RowTotal, place_numbers
 from tagloom.stores.attribute_statements import AttributeReads, AttributeWrites
+from tagloom.stores.suppression_statements import SuppressionReads, SuppressionWrites
 
 
 @cache
@@ -17,7 +18,7 @@ def with_question_marks(query: str) -> str:
     return query.replace("%s", "?")
 
 
-class CompactingReads(AttributeReads):
+class CompactingReads(AttributeReads, SuppressionReads):
     """The reads of a snapshot that a compaction needs."""
 
     _POSITION = "instr"
@@ -54,7 +55,7 @@ class CompactingReads(AttributeReads):
                 yield version, identity - firsts[version], bitmaps[0], bitmaps[1]
 
 
-class CompactingWrites(CompactingReads, AttributeWrites):
+class CompactingWrites(CompactingReads, AttributeWrites, SuppressionWrites):
     """The writes of a transaction that a compaction needs."""
 
     def _send(self, query: str, *values: Any) -> None:
