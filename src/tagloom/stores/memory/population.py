@@ -458,7 +458,10 @@ class MemoryPopulation(Answers):
             before, after = (None if link is None else link.target for link in links)
             if before == after:
                 continue
-            if standing and standing[-1][1] == after:
+            if before is None:
+                # A person who was not linked begins anew, whatever is kept of the links before.
+                standing = [(record, None)]
+            elif standing and standing[-1][1] == after:
                 standing.pop()
             else:
                 standing.append((record, before))
