@@ -61,6 +61,10 @@ def test_each_command_says_the_same_on_a_directory_and_on_a_server(twins: Twins,
     assert say("tribe", "create", "Bad", '{"type":"tag","tag":"A"}', "--json").code == 1
     assert say("tribe", "count", "ball-games", "--json").json["count"] == 1
     assert say("tribe", "count", "ball-games").out.startswith("1 of 4 (25.0 %), as of version ")
+    assert say("tribe", "metrics", "ball-games", "--json").json["users"] == 1
+    assert say("tribe", "metrics", "--json").json["new"] == 5
+    assert say("tribe", "metrics").out.startswith("5 people, as of version ")
+    assert say("tribe", "metrics", "nope").code == 1
     assert [tribe["id"] for tribe in say("tribe", "list", "--json").json] == ["ball-games"]
     assert say("show", "u1", "--json").json["tribes"] == ["ball-games"]
     ios = '{"type":"context","field":"platform","op":"is","value":"ios"}'

@@ -20,6 +20,7 @@ HOSTILE = "<img src=x onerror=alert(1)>\"'`${7*7}{{7*7}}&amp;"
 HOSTILE_TAG = "<b onmouseover=alert(1)>\"'`{{7*7}}"
 PLACES = (
     "overview", "tribes", "tribes/new", "tribe/at-risk", "tribe/at-risk/pictures", "tribe/at-risk/delete",
+    "tribe/at-risk/metrics", "metrics",
     "tribes/overlap?tribe=at-risk&tribe=families", f"tribe/at-risk/why?kind=user&person={CUSTOMER}",
     "tribe/at-risk/as-of?as_of=1", "tribe/at-risk/as-of?as_of=nonsense",
     f"person/as-of?user={CUSTOMER}&as_of=1", f"person/as-of?user={CUSTOMER}&as_of=nonsense",

@@ -157,6 +157,7 @@ def identity_portrait(of: Population, tribes: Mapping[str, Definition] = LINKED_
             )
         ],
         "counts": [of.count(tribe, tribes) for tribe in tribes.values()],
+        "metrics": [of.metrics(tribe, tribes) for tribe in list(tribes.values())[:3]],
         "members": [streamed(of.members, tribe, tribes) for tribe in tribes.values()],
         "open links": pages(of.list_open_links, limit=2),
         "changes": exact(of.list_changes(limit=1_000)),

@@ -13,6 +13,7 @@ from msgspec import structs
 from tagloom.engine.limits import ORDINALS_PER_CHUNK
 from tagloom.ports.population import Population
 from tagloom.ports.writes import LinkVisitor, RecordEvents, Separate, Undo, Write, WriteOptions
+from tagloom.words import limits
 from tagloom.words.changes import Origin
 from tagloom.words.events import Event
 from tagloom.words.identity import LinkRules
@@ -39,6 +40,13 @@ from tests.contract.test_agreement import Agreement, expiries, keys, origins, ra
 from tests.writing import Batch, write_parts
 
 BOB = WriteOptions(Origin("bob"))
+
+
+@pytest.fixture(autouse=True)
+def short_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A history waits for some days at a time, so the windows of metrics are short too."""
+    monkeypatch.setattr(limits, "ACTIVE_DAYS", 3)
+    monkeypatch.setattr(limits, "AT_RISK_DAYS", 9)
 
 
 def _written(write: Write, population: Population) -> Any:

@@ -106,6 +106,24 @@ def test_a_version_links_each_visitor_and_each_user_once(population: Population)
     assert [len(identities(population, "u3", as_of=version) or ()) for version in (2, 3, 4)] == [0, 1, 2]
 
 
+def test_repeats_and_ignored_visitors_do_not_end_a_version(population: Population) -> None:
+    apply(population, "add", user("u9"))
+
+    receipt = record(
+        population,
+        event("m1", "u1", "v1"),
+        event("m2", "u1", "v1"),
+        alias("m3", "u1", "u9"),
+        event("m4", "u1", "v2"),
+        event("m5", "u2", "v3"),
+        rules=LinkRules(visitors_per_day_max=1),
+    )
+
+    assert actions(population) == ["tagging", EVENTS, LINK]
+    assert (receipt.version, receipt.linked) == (3, 2)
+    assert ignored(receipt) == [(3, "u9", "users-not-joined"), (4, "v2", "too-many-visitors")]
+
+
 def test_a_visitor_of_two_users_in_one_write_is_linked_by_two_versions(population: Population) -> None:
     receipt = record(population, event("m1", "u1", "v1"), event("m2", "u2", "v1"), event("m3", "u3", "v3"))
 

@@ -364,6 +364,17 @@ def test_a_compacted_link_cannot_be_separated(population: Population) -> None:
     assert identities(population, "u1") == [("visitor", "v1")]
 
 
+def test_a_link_that_came_back_can_be_separated_although_the_first_one_is_compacted(population: Population) -> None:
+    apply(population, "add", user("u1"))
+    link(population, "v1", "u1")
+    separate(population, V1)
+    population.raise_horizon(2)
+    undo(population, 3)
+
+    assert separate(population, V1).linked == 1
+    assert identities(population, "u1") == []
+
+
 def test_separating_can_be_undone(population: Population) -> None:
     apply(population, "add", user("u1"), visitor("v1", "a"))
     link(population, "v1", "u1")

@@ -81,6 +81,7 @@ def test_the_reasons_of_a_decision_have_the_nodes_that_decided(tribal: Tagloom, 
 ASKED: list[Callable[[Tagloom, str], object]] = [
     lambda client, tribe: client.count_tribe(tribe),
     lambda client, tribe: client.count_tribe(tribe, as_of="1"),
+    lambda client, tribe: client.get_metrics(tribe),
     lambda client, tribe: list(client.export_members(tribe)),
     lambda client, tribe: list(client.list_members(tribe)),
     lambda client, tribe: client.get_membership(tribe, user="u1"),

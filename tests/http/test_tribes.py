@@ -1,11 +1,13 @@
 """Tribes at the door: made, changed, counted, explained."""
 
+from datetime import UTC, datetime, timedelta
+
 import httpx
 import msgspec
 import pytest
 
 from tagloom_client import Tagloom, problems, rules
-from tagloom_client.models import Member, OverlapRegion, Person
+from tagloom_client.models import Member, OverlapRegion, Person, TribeMetrics
 
 
 @pytest.fixture
@@ -108,6 +110,26 @@ def test_a_count_a_list_and_a_decision_agree(tribal: Tagloom) -> None:
     assert tribal.decide(user="u1").tribes == ("best", "fans")
     assert tribal.decide(user="u3").tribes == ()
     assert tribal.decide(visitor="v1").tribes == ("fans",)
+
+
+def test_the_metrics_of_a_tribe_and_of_everyone_tell_who_is_active(tribal: Tagloom, http: httpx.Client) -> None:
+    now = datetime.now(UTC)
+    days_ago = {"u1": 1, "u2": 40, "u3": 2}
+    receipt = tribal.record_events(
+        {"user": id, "event": "page/viewed", "id": id, "at": (now - timedelta(days=days)).isoformat()}
+        for id, days in days_ago.items()
+    )
+
+    best = tribal.get_metrics("best", at_least=receipt.version)
+
+    assert best == TribeMetrics(
+        users=1, visitors=0, active=1, new=1, at_risk=0, lost=0, reach=0.5, version=receipt.version
+    )
+    everyone = tribal.get_metrics()
+    assert (everyone.users, everyone.visitors, everyone.active, everyone.at_risk) == (3, 1, 2, 1)
+    assert http.get(f"{tribal.place.address}/metrics").json()["reach"] == 1.0
+    with pytest.raises(problems.NotFound, match="tribe-not-found"):
+        tribal.get_metrics("no-such")
 
 
 def test_a_preview_counts_a_rule_and_names_tags_that_nobody_bears(tribal: Tagloom) -> None:

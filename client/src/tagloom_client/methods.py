@@ -239,6 +239,7 @@ class Methods:
     put_tribe = One(tribes.put_tribe)
     delete_tribe = One(tribes.delete_tribe)
     count_tribe = One(tribes.count_tribe)
+    get_metrics = One(tribes.get_metrics)
     preview_rule = One(tribes.preview_rule)
     overlap_of = One(tribes.overlap_of)
     list_members = Pages(tribes.list_members)

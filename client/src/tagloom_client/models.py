@@ -275,6 +275,23 @@ class Count(msgspec.Struct, frozen=True):
     version: int
 
 
+class TribeMetrics(msgspec.Struct, frozen=True, kw_only=True):
+    """How many members of a tribe are active, new, at risk and lost.
+
+    `new` is None if the history of the server does not go back far enough. `reach` is the share of all active people of
+    the audience who are in the tribe; None if nobody is active.
+    """
+
+    users: int
+    visitors: int
+    active: int
+    new: int | None
+    at_risk: int
+    lost: int
+    reach: float | None
+    version: int
+
+
 class UnknownInRule(msgspec.Struct, frozen=True):
     """An unknown tag in a rule, with similar known tags."""
 

@@ -24,6 +24,7 @@ from tagloom_client.models import (
     Receipt,
     Rule,
     Tribe,
+    TribeMetrics,
     Why,
 )
 from tagloom_client.paths import AsOf, download, person_path, read_person
@@ -84,6 +85,12 @@ def count_tribe(place: Place, tribe: str, *, as_of: AsOf | None = None, at_least
     """Counts the people in a tribe."""
     path = f"{place.address}/tribes/{segment(tribe)}/count"
     return Ask("GET", path, reading(Count), query=query_of(as_of=as_of, at_least=at_least))
+
+
+def get_metrics(place: Place, tribe: str | None = None, *, at_least: int | None = None) -> Ask[TribeMetrics]:
+    """Counts the people in a tribe, or everyone, who are active, new, at risk and lost."""
+    path = f"{place.address}/metrics" if tribe is None else f"{place.address}/tribes/{segment(tribe)}/metrics"
+    return Ask("GET", path, reading(TribeMetrics), query=query_of(at_least=at_least))
 
 
 def preview_rule(

@@ -316,6 +316,11 @@ class RemoteSite:
         with problems_of_server():
             return plain(self._client.count_tribe(tribe, as_of=as_of))
 
+    def metrics(self, tribe: str | None) -> Plain:
+        """Counts the active, new, at-risk and lost members of a tribe; None counts everyone."""
+        with problems_of_server():
+            return plain(self._client.get_metrics(tribe))
+
     def find_count(self, tribe: str) -> Plain | None:
         """Counts the members of a tribe now. Returns None if they depend on the context of decisions."""
         with problems_of_server():

@@ -37,7 +37,7 @@ from tagloom.words.rules import OtherLeaf
 from tagloom.words.tribes import Audience
 
 app = typer.Typer()
-tribe_app = typer.Typer(help="Tribes: list, create, count, tag, delete.", no_args_is_help=True)
+tribe_app = typer.Typer(help="Tribes: list, create, count, measure, tag, delete.", no_args_is_help=True)
 app.add_typer(tribe_app, name="tribe")
 
 
@@ -146,6 +146,34 @@ def count_tribe(
         return
     share = 100 * count["count"] / count["of"] if count["of"] else 0.0
     say(f"{count['count']:,} of {count['of']:,} ({share:.1f} %), as of version {count['version']:,}")
+
+
+@tribe_app.command("metrics")
+def show_metrics(
+    tribe: Annotated[
+        str | None, typer.Argument(help="The id of the tribe. Default: everyone.", callback=unicode_text)
+    ] = None,
+    data: DataOption = None,
+    url: UrlOption = None,
+    token: TokenOption = None,
+    space: SpaceOption = "main",
+    environment: EnvironmentOption = "production",
+    as_json: JsonOption = False,
+) -> None:
+    """Count the active, new, at-risk and lost people of a tribe, or of the environment."""
+    with at_site(data, url, token, space, environment) as site:
+        found = site.metrics(tribe)
+    if as_json:
+        say_json(found)
+        return
+    reach = "nobody is active" if found["reach"] is None else f"{100 * found['reach']:.1f} %"
+    people = found["users"] + found["visitors"]
+    say(f"{plural(people, 'person', 'people')}, as of version {found['version']:,}")
+    names = ("users", "visitors", "active", "new", "at risk", "lost")
+    for name in names:
+        number = found[name.replace(" ", "_")]
+        say(f"{name:<9}{'unknown' if number is None else f'{number:,}':>12}")
+    say(f"{'reach':<9}{reach:>12}")
 
 
 @tribe_app.command("create")

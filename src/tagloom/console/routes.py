@@ -27,6 +27,7 @@ from tagloom.console.views import (
     teammates,
     time_travel,
     tribe,
+    tribe_metrics,
     tribe_tag,
     tribes,
 )
@@ -87,6 +88,7 @@ PAGES: tuple[Page, ...] = (
     get(f"{PLACE}/tribe/{{tribe}}/delete", tribes.ask_delete, "tribes"),
     post(f"{PLACE}/tribe/{{tribe}}/delete", tribes.delete, "tribes"),
     get(f"{PLACE}/tribe/{{tribe}}/pictures", tribe.pictures, "view"),
+    get(f"{PLACE}/tribe/{{tribe}}/metrics", tribe_metrics.of_tribe, "view"),
     get(f"{PLACE}/tribe/{{tribe}}/why", tribe.why, "tribes"),
     get(f"{PLACE}/tribe/{{tribe}}/as-of", time_travel.tribe, "view"),
     get(f"{PLACE}/tribe/{{tribe}}/members", tribe.export, "tribes"),
@@ -94,6 +96,7 @@ PAGES: tuple[Page, ...] = (
     post(f"{PLACE}/tribe/{{tribe}}/tag", tribe_tag.tag_members, "developer"),
     # Overview and search palette.
     get(f"{PLACE}/overview", overview.overview, "view"),
+    get(f"{PLACE}/metrics", tribe_metrics.of_everyone, "view"),
     get(f"{PLACE}/palette", overview.palette, "view"),
     # Developer: user tags.
     get(f"{PLACE}/tags", tags.tags, "developer"),

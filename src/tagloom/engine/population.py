@@ -23,6 +23,7 @@ from tagloom.engine.read import time_travel as earlier
 from tagloom.engine.read.decisions import Decider
 from tagloom.engine.read.event_stream import stream_events
 from tagloom.engine.read.open_links import list_open_links
+from tagloom.engine.read.tribe_metrics import ANYBODY_SEEN, MetricsReader
 from tagloom.engine.state.environment import EnvironmentState
 from tagloom.engine.storage import Replay, Span
 from tagloom.engine.write import catalogue, expire, import_steps
@@ -79,7 +80,7 @@ from tagloom.words.people import Kind, OpenLink, Person, PersonRecord
 from tagloom.words.receipts import Done, Preview, Receipt, Rejected
 from tagloom.words.rules import Definition, event_nodes
 from tagloom.words.tags import TagPath
-from tagloom.words.tribes import Count, Difference, MakeUp, OverlapRegion
+from tagloom.words.tribes import Count, Difference, MakeUp, OverlapRegion, TribeMetrics
 
 _NOBODY = Origin("")  # The origin of a preview.
 
@@ -100,6 +101,7 @@ class BitmapPopulation:
         self._committer = committer
         self._now = now
         self._decider = Decider(environment)
+        self._metrics = MetricsReader(environment)
         self._state_lookups, self._read_lookups = StateLookups(environment), ReadLookups(environment)
 
     def version(self) -> Version:
@@ -467,6 +469,11 @@ class BitmapPopulation:
             return self._environment.read(lambda: earlier.count(self._environment, tribe, tribes, as_of))
         self._count_events([tribe], tribes)
         return self._environment.read(lambda: queries.count(self._environment, tribe, tribes))
+
+    def metrics(self, tribe: Definition, tribes: Mapping[str, Definition]) -> TribeMetrics:
+        """See the port."""
+        self._count_events([tribe, ANYBODY_SEEN], tribes)
+        return self._environment.read(lambda: self._metrics.metrics(tribe, tribes))
 
     def sample(
         self, tribe: Definition, tribes: Mapping[str, Definition], *, limit: int, as_of: Version | None = None

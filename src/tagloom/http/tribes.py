@@ -104,6 +104,18 @@ async def count(call: Call) -> Answer:
     return Answer(await call.in_thread(lambda: targeting.count(environment, tribe, as_of=call.find_version())))
 
 
+async def get_metrics(call: Call) -> Answer:
+    """Counts the members who are active, new, at risk and lost."""
+    environment, tribe, targeting = call.environment, call.values["tribe"], call.services.targeting
+    return Answer(await call.in_thread(lambda: targeting.metrics(environment, tribe)))
+
+
+async def get_metrics_of_everyone(call: Call) -> Answer:
+    """Counts the people who are active, new, at risk and lost."""
+    environment, targeting = call.environment, call.services.targeting
+    return Answer(await call.in_thread(lambda: targeting.metrics(environment)))
+
+
 async def list_members(call: Call) -> Answer | Stream:
     """Returns a page of the members if the request has page parameters, else streams all of them."""
     if all(call.find_text(name) is None for name in ("limit", "cursor", "search", "include")):

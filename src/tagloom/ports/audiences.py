@@ -9,7 +9,7 @@ from tagloom.words.context_rules import NO_CONTEXT, Context
 from tagloom.words.decisions import Decision
 from tagloom.words.people import Person
 from tagloom.words.rules import Definition
-from tagloom.words.tribes import Count, Difference, MakeUp, OverlapRegion
+from tagloom.words.tribes import Count, Difference, MakeUp, OverlapRegion, TribeMetrics
 
 
 class MembersWithAttributes(NamedTuple):
@@ -31,6 +31,17 @@ class AudienceReads(Protocol):
 
     def count(self, tribe: Definition, tribes: Mapping[str, Definition], *, as_of: Version | None = None) -> Count:
         """Counts the members of the tribe, and the people in its audience."""
+
+    def metrics(self, tribe: Definition, tribes: Mapping[str, Definition]) -> TribeMetrics:
+        """Counts the members of the tribe who are active, new, at risk and lost.
+
+        Events count for a person as they do for event nodes: those of a linked visitor count for the user. A person is
+        new if the person was not known when the last ACTIVE_DAYS days began. The visitors who were linked to a user
+        since then do not matter. If there was no version before these days, everybody is new.
+
+        Cost: some bitmap operations. The first call of a process counts the events of EVENT_DAYS_MAX days, and the
+        first call of a day reads who became known since the first of these days.
+        """
 
     def sample(
         self, tribe: Definition, tribes: Mapping[str, Definition], *, limit: int, as_of: Version | None = None

@@ -25,9 +25,9 @@ from tagloom.words.decisions import Because, Decision
 from tagloom.words.people import Person, PersonRecord
 from tagloom.words.problems import TribeNeedsContext
 from tagloom.words.rule_lints import Hint
-from tagloom.words.rules import Definition, Not, Rule, bound, reaches, resolved, tags_named, tribes_named, walk
+from tagloom.words.rules import All, Definition, Not, Rule, bound, reaches, resolved, tags_named, tribes_named, walk
 from tagloom.words.tenants import Environment
-from tagloom.words.tribes import Count, MakeUp, OverlapRegion
+from tagloom.words.tribes import Count, MakeUp, OverlapRegion, TribeMetrics
 
 
 class UnknownInRule(msgspec.Struct, frozen=True):
@@ -226,6 +226,16 @@ class Targeting:
     def count_rule(self, environment: Environment, wanted: Definition, *, as_of: Version | None = None) -> Count:
         """Counts the people whom a rule without references to tribes finds."""
         return self._population_of(environment).count(wanted, {}, as_of=as_of)
+
+    def metrics(self, environment: Environment, tribe: str | None = None) -> TribeMetrics:
+        """Counts the members of a tribe who are active, new, at risk and lost. Without a tribe, counts everyone.
+
+        Raises: TribeNotFound, TribeNeedsContext.
+        """
+        population = self._population_of(environment)
+        if tribe is None:
+            return population.metrics(Definition("everyone", All(())), {})
+        return population.metrics(*self._tribes.get_countable(environment.space, tribe))
 
     def members(
         self, environment: Environment, tribe: str, *, as_of: Version | None = None

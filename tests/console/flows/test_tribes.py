@@ -2,14 +2,18 @@
 """Tribes: create, edit, explain, time travel, move, compare, export, delete."""
 
 import re
+import time
 from pathlib import Path
 
 import pyarrow.parquet as pq
 from playwright.sync_api import Page, expect
 
-from tagloom.ports.writes import DeleteTag, WriteOptions
+from tagloom.ports.writes import DeleteTag, RecordEvents, WriteOptions
 from tagloom.tribes.definitions import Draft
 from tagloom.words.changes import Origin
+from tagloom.words.event_rules import HasEvent
+from tagloom.words.events import DAY_MS, Event, EventType
+from tagloom.words.people import Person
 from tagloom.words.rules import All, HasTag, Not
 from tagloom.words.tags import TagPath
 from tests.console.conftest import Open
@@ -224,6 +228,32 @@ def test_why_a_person_is_in_or_out(open_page: Open) -> None:
 
     expect(page.locator("#why")).to_contain_text("is not in “At risk”")
     expect(page.locator("#why")).to_contain_text("contract/month-to-month")
+
+
+def test_the_page_of_a_tribe_and_the_overview_show_who_is_active(open_page: Open, served: Served) -> None:
+    environment = served.installation.control.get_environment("main", "production")
+    now = int(time.time() * 1_000)
+    events = [
+        Event(person=Person("user", id), type=EventType("page/viewed"), at=now - days * DAY_MS, id=f"{id} {days}")
+        for id, days in ((CUSTOMER, 1), ("somebody-else", 40), ("somebody-else", 100))
+    ]
+    write = RecordEvents(events)
+    served.installation.population(environment).write(write, WriteOptions(Origin("bob", "test")))
+    draft = Draft(name="Active", rule=HasEvent("page/viewed", 7))
+    tribe = served.services.tribes.create_tribe("main", draft, origin=Origin("bob", "test"))
+    page = open_page("view")
+
+    page.goto(f"{PLACE}/overview")
+    figures = page.locator(".metrics > div")
+    expect(figures).to_have_count(4)
+    expect(figures.filter(has_text="At risk")).to_contain_text("Last event 30 to 89 days ago")
+    expect(figures.filter(has_text="At risk").locator("data")).to_have_text("1")
+    expect(figures.filter(has_text="New").locator("data")).to_have_text("7,043")
+
+    page.goto(f"{PLACE}/tribe/{tribe.id}")
+    expect(figures).to_have_count(5)
+    expect(figures.filter(has_text="Active").locator("data")).to_have_text("1")
+    expect(figures.filter(has_text="Reach")).to_contain_text("100 %")
 
 
 def test_who_was_in_a_tribe_at_an_earlier_time(open_page: Open, served: Served, tmp_path: Path) -> None:

@@ -136,7 +136,7 @@ def signed(value: int) -> str:
     return f"+{value:,}" if value > 0 else f"{MINUS}{-value:,}" if value < 0 else "0"
 
 
-def share(part: int, of: int) -> str:
+def share(part: float, of: float) -> str:
     """Returns a part of a whole in percent. Only zero is "0 %", and only the whole is "100 %".
 
     >>> share(1, 3), share(1, 100_000), share(99_999, 100_000), share(0, 0)

@@ -86,6 +86,14 @@ def _in_each_bucket(
         yield past
 
 
+def everyone_at(environment: EnvironmentState, version: Version) -> BitMap:
+    """Returns everybody who was known at a version, including people erased since. Raises: as `check_version`."""
+    found = BitMap()
+    for past in _in_each_bucket(environment, {}, version):
+        found |= past.fact("everyone")
+    return found
+
+
 def _members(
     environment: EnvironmentState, tribe: Definition, tribes: Mapping[str, Definition], version: Version
 ) -> tuple[BitMap, int]:

@@ -88,7 +88,7 @@ from tagloom.words.problems import (
     UnknownTag,
 )
 from tagloom.words.receipts import Receipt
-from tagloom.words.tribes import Count, Tribe
+from tagloom.words.tribes import Count, Tribe, TribeMetrics
 
 PREFIX = Parameter(name="prefix", description="Only tags at or below this one.")
 TAG_FILTER = Parameter(name="tag", description="Only changes of this tag, or of tags below it.")
@@ -367,6 +367,27 @@ TRIBES: tuple[Route, ...] = (
         parameters=(AS_OF, AT_LEAST),
         answer=Count,
         problems=(*NO_MEMBERS, ChangeNotFound),
+    ),
+    Route(
+        method="GET",
+        path=f"{E}/tribes/{{tribe}}/metrics",
+        handler=tribes.get_metrics,
+        group="Tribes",
+        summary="Count the active, new, at-risk and lost members of a tribe",
+        scopes=("tribes:read",),
+        parameters=(AT_LEAST,),
+        answer=TribeMetrics,
+        problems=NO_MEMBERS,
+    ),
+    Route(
+        method="GET",
+        path=f"{E}/metrics",
+        handler=tribes.get_metrics_of_everyone,
+        group="Tribes",
+        summary="Count the active, new, at-risk and lost people of an environment",
+        scopes=("tribes:read",),
+        parameters=(AT_LEAST,),
+        answer=TribeMetrics,
     ),
     Route(
         method="GET",

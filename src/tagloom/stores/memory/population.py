@@ -458,8 +458,9 @@ class MemoryPopulation(Answers):
             before, after = (None if link is None else link.target for link in links)
             if before == after:
                 continue
-            if after is None:
-                standing.clear()
+            if before is None:
+                # A person who was not linked begins anew, whatever is kept of the links before.
+                standing = [(record, None)]
             elif standing and standing[-1][1] == after:
                 standing.pop()
             else:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from msgspec import structs
 
-from tagloom.base.times import milliseconds_at, milliseconds_of
+from tagloom.base.times import milliseconds_at, milliseconds_of, text_of_milliseconds
 from tagloom.ports.audiences import MembersWithAttributes
 from tagloom.ports.events import EventSelection
 from tagloom.ports.pages import Page
@@ -17,7 +17,7 @@ from tagloom.stores.memory.events import events_of
 from tagloom.stores.memory.links import identities_of, open_links
 from tagloom.stores.memory.paging import chunks_of, cursor_of, read_cursor
 from tagloom.stores.memory.state import Effect, Entry, Number, Record, State, Tagging, seen_today
-from tagloom.words import tags
+from tagloom.words import limits, tags
 from tagloom.words.attributes import (
     Attribute,
     AttributeChange,
@@ -32,13 +32,13 @@ from tagloom.words.changes import EVENTS, Change, Horizon, Origin, Version
 from tagloom.words.context_rules import NO_CONTEXT, Context
 from tagloom.words.decisions import Because, Decision, Provenance, because_of
 from tagloom.words.event_rules import counter_of, is_of
-from tagloom.words.events import EventTypeRecord, PersonEvent, RecordedEvent, day_of
+from tagloom.words.events import DAY_MS, EventTypeRecord, PersonEvent, RecordedEvent, day_of
 from tagloom.words.expiry import Moment, moment_text, span_text
 from tagloom.words.people import KINDS, Kind, OpenLink, Ordinal, Person, PersonRecord
 from tagloom.words.retention import HistoryCompacted
 from tagloom.words.rules import All, Definition, Facts, HasTag, is_member, reasons, takes
 from tagloom.words.tags import TagPath, is_at_or_below
-from tagloom.words.tribes import Count, Difference, MakeUp, OverlapRegion, TagShare
+from tagloom.words.tribes import Count, Difference, MakeUp, OverlapRegion, TagShare, TribeMetrics
 
 
 class Answers:
@@ -309,6 +309,36 @@ class Answers:
         state = self._as_of(as_of)
         audience = [o for o in state.tag_numbers if takes(tribe, state.people[o].kind)]
         return Count(count=len(state.members(tribe, tribes, self._day(as_of))), of=len(audience), version=state.version)
+
+    def metrics(self, tribe: Definition, tribes: Mapping[str, Definition]) -> TribeMetrics:
+        state, today = self._state, self._day()
+        members = state.members(tribe, tribes, today)
+        days_ago: dict[Ordinal, int] = {}
+        for ordinal, facts in state.event_facts().items():
+            days_ago[ordinal] = min((today - fact.day for fact in facts if fact.day <= today), default=today)
+        active = {ordinal for ordinal, days in days_ago.items() if days < limits.ACTIVE_DAYS}
+        present = {ordinal for ordinal, days in days_ago.items() if days < limits.AT_RISK_DAYS}
+        seen = {ordinal for ordinal, days in days_ago.items() if days < limits.EVENT_DAYS_MAX}
+        active_people = [o for o in state.tag_numbers if takes(tribe, state.people[o].kind) and o in active]
+        return TribeMetrics(
+            users=sum(state.people[ordinal].kind == "user" for ordinal in members),
+            visitors=sum(state.people[ordinal].kind == "visitor" for ordinal in members),
+            active=sum(ordinal in active for ordinal in members),
+            new=self._count_new(members, today),
+            at_risk=sum(ordinal in present - active for ordinal in members),
+            lost=sum(ordinal in seen - present for ordinal in members),
+            reach=sum(ordinal in active for ordinal in members) / len(active_people) if active_people else None,
+            version=state.version,
+        )
+
+    def _count_new(self, members: Sequence[Ordinal], today: int) -> int | None:
+        begin = text_of_milliseconds((today - limits.ACTIVE_DAYS + 1) * DAY_MS)
+        version = sum(1 for record in self._history[: self._state.version] if record.at < begin)
+        if version == 0:
+            return len(members)
+        if version < self._horizon:
+            return None
+        return sum(ordinal not in self._states[version].tag_numbers for ordinal in members)
 
     def sample(
         self, tribe: Definition, tribes: Mapping[str, Definition], *, limit: int, as_of: Version | None = None
