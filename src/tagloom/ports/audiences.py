@@ -39,7 +39,7 @@ class AudienceReads(Protocol):
         new if the person was not known when the last ACTIVE_DAYS days began. The visitors who were linked to a user
         since then do not matter. If there was no version before these days, everybody is new.
 
-        Cost: some bitmap operations. The first call of a process counts the events of EVENT_DAYS_MAX days, and the
+        Cost: some bitmap operations. The first call of a process counts the events of AT_RISK_DAYS days, and the
         first call of a day reads who became known since the first of these days.
         """
 

@@ -49,10 +49,10 @@ class TribeMetrics(msgspec.Struct, frozen=True, kw_only=True):
     """How many members of a tribe are active, new, at risk and lost, as of a version.
 
     The members are `users` and `visitors`. `active` ones have an event in the last ACTIVE_DAYS days. `at_risk` ones are
-    not active, and have an event in the last AT_RISK_DAYS days. `lost` ones have their last event before that, in the
-    last EVENT_DAYS_MAX days. `new` ones became known in the last ACTIVE_DAYS days; it is None if the history does not
-    go back so far. `reach` is the share of the active people of the audience who are members; None if nobody is active.
-    All days are days in UTC, and today is one of them.
+    not active, and have an event in the last AT_RISK_DAYS days. `lost` ones have all their events before that. `new`
+    ones became known in the last ACTIVE_DAYS days; it is None if the history does not go back so far. `reach` is the
+    share of the active people of the audience who are members; None if nobody is active. All days are days in UTC, and
+    today is one of them.
     """
 
     users: int

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tagloom.console.framework.context import Answer, Html, PageRequest
-from tagloom.words.limits import ACTIVE_DAYS, AT_RISK_DAYS, EVENT_DAYS_MAX
+from tagloom.words.limits import ACTIVE_DAYS, AT_RISK_DAYS
 
 
 def of_tribe(request: PageRequest) -> Answer:
@@ -34,4 +34,4 @@ def of_everyone(request: PageRequest) -> Answer:
 
 
 def _days() -> dict[str, int]:
-    return {"active_days": ACTIVE_DAYS, "at_risk_days": AT_RISK_DAYS, "lost_days": EVENT_DAYS_MAX}
+    return {"active_days": ACTIVE_DAYS, "at_risk_days": AT_RISK_DAYS}

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
+import numpy as np
+
 from tagloom.base.times import text_of_milliseconds
-from tagloom.engine.bitmaps import BitMap
+from tagloom.engine.bitmaps import BitMap, bitmap_of, ordinals_of
 from tagloom.engine.read import rule_bitmaps
 from tagloom.engine.read.time_travel import everyone_at
 from tagloom.engine.read.trends import versions_before
@@ -16,9 +18,9 @@ from tagloom.words.events import DAY_MS
 from tagloom.words.rules import Definition
 from tagloom.words.tribes import TribeMetrics
 
-ANYBODY_SEEN = Definition("everyone", HasEvent(ANY_EVENT, limits.EVENT_DAYS_MAX))
+ANYBODY_SEEN = Definition("everyone", HasEvent(ANY_EVENT, limits.AT_RISK_DAYS))
 """The people with an event in the longest window of metrics. It tells which events must be counted."""
-_PREDICATE = HasEvent(ANY_EVENT, limits.EVENT_DAYS_MAX).predicate
+_PREDICATE = HasEvent(ANY_EVENT, limits.AT_RISK_DAYS).predicate
 
 
 class _Known(NamedTuple):
@@ -40,9 +42,8 @@ class MetricsReader:
     def metrics(self, tribe: Definition, tribes: Mapping[str, Definition]) -> TribeMetrics:
         """Returns the metrics of a tribe. Raises: NotCounted."""
         environment = self._environment
-        active, present, seen = (
-            environment.follow_events(_PREDICATE, 1, days)
-            for days in (limits.ACTIVE_DAYS, limits.AT_RISK_DAYS, limits.EVENT_DAYS_MAX)
+        active, present = (
+            environment.follow_events(_PREDICATE, 1, days) for days in (limits.ACTIVE_DAYS, limits.AT_RISK_DAYS)
         )
         members = rule_bitmaps.members(tribe, tribes, environment)
         active_members = members.intersection_cardinality(active)
@@ -54,10 +55,18 @@ class MetricsReader:
             active=active_members,
             new=self._count_new(members),
             at_risk=present_members - active_members,
-            lost=members.intersection_cardinality(seen) - present_members,
+            lost=members.intersection_cardinality(self._with_events()) - present_members,
             reach=active_members / active_people if active_people else None,
             version=environment.stamp.version,
         )
+
+    def _with_events(self) -> BitMap:
+        """Returns the people who have an event, or to whom somebody with an event is linked."""
+        links, found = self._environment.links, self._environment.fact("with_events")
+        linked = found & links.people
+        if not linked:
+            return found
+        return found | bitmap_of(np.unique(links.roots(ordinals_of(linked).astype(np.int64))).astype(np.uint32))
 
     def _count_new(self, members: BitMap) -> int | None:
         """Returns how many members became known in the last days; None if the history does not go back so far."""

@@ -318,7 +318,7 @@ class Answers:
             days_ago[ordinal] = min((today - fact.day for fact in facts if fact.day <= today), default=today)
         active = {ordinal for ordinal, days in days_ago.items() if days < limits.ACTIVE_DAYS}
         present = {ordinal for ordinal, days in days_ago.items() if days < limits.AT_RISK_DAYS}
-        seen = {ordinal for ordinal, days in days_ago.items() if days < limits.EVENT_DAYS_MAX}
+        with_events = {state.user_of(each.ordinal) for each in state.events}
         active_people = [o for o in state.tag_numbers if takes(tribe, state.people[o].kind) and o in active]
         return TribeMetrics(
             users=sum(state.people[ordinal].kind == "user" for ordinal in members),
@@ -326,7 +326,7 @@ class Answers:
             active=sum(ordinal in active for ordinal in members),
             new=self._count_new(members, today),
             at_risk=sum(ordinal in present - active for ordinal in members),
-            lost=sum(ordinal in seen - present for ordinal in members),
+            lost=sum(ordinal in with_events - present for ordinal in members),
             reach=sum(ordinal in active for ordinal in members) / len(active_people) if active_people else None,
             version=state.version,
         )
