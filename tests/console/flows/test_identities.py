@@ -37,6 +37,9 @@ def test_a_visitor_is_linked_with_a_preview_and_separated_again(open_page: Open,
     expect(page.locator("#panel .panel-head")).to_contain_text(CUSTOMER)
     expect(page.locator("#panel")).to_contain_text("The visitor browser-7 is linked to this user.")
 
+    page.goto(f"{PLACE}/person/erase?user={CUSTOMER}")
+    expect(page.locator("main")).to_contain_text("It also deletes the 1 visitor or user linked to this user")
+    page.goto(f"{PLACE}/people?kind=visitor&visitor=browser-7")
     page.get_by_role("searchbox").fill("browser-7")
     expect(page.locator("#people")).to_contain_text(f"The visitor browser-7 is linked to the user {CUSTOMER}.")
     page.goto(f"{PLACE}/people?kind=visitor&visitor=browser-7")

@@ -64,12 +64,13 @@ def record_events(writes: Sequence[EventWrite], view: View, key_hash: KeyHash, n
     places = [place for each in chosen for place in each.places]
     kept = [_clamped(events[place], now_ms) for place in places]
     kept = _without_suppressed_visitors(kept, view, key_hash)
-    people = _People(kept, view, key_hash)
+    people, first = _People(kept, view, key_hash), 0
+    ordinals = people.ordinals.copy()
     at, begin, offset, versions, receipts = with_milliseconds(now), 0, 0, list[int](), list[Receipt]()
     for write, (of_write, refused, repeats, suppressed) in zip(writes, chosen, strict=True):
         draft, end, version = Draft(), begin + len(of_write), view.state.version
         if of_write:
-            people.put(begin, end, draft)
+            people.put(begin - first, end - first, draft)
             version = view.record(draft, write.origin, EVENTS, at, events=len(of_write))
         versions += [version] * len(of_write)
         receipt = _receipt(version, len(of_write), repeats, draft.new_people, refused)
@@ -77,7 +78,7 @@ def record_events(writes: Sequence[EventWrite], view: View, key_hash: KeyHash, n
             receipt = msgspec.structs.replace(receipt, suppressed=suppressed)
         lines = [place - offset + 1 for place in of_write]
         if any(event.attributes for event in kept[begin:end]):
-            roots = view.links.roots(people.ordinals[begin:end].astype(np.int64)).astype(np.uint32)
+            roots = view.links.roots(ordinals[begin:end].astype(np.int64)).astype(np.uint32)
             draft, ignored = attributes_of_events(kept[begin:end], lines, roots, view, key_hash)
             if not draft.is_empty():
                 version = view.record(draft, write.origin, IDENTIFY, at)
@@ -90,16 +91,20 @@ def record_events(writes: Sequence[EventWrite], view: View, key_hash: KeyHash, n
             )
         naming = [
             Naming(line, event, Ordinal(ordinal))
-            for line, event, ordinal in zip(lines, kept[begin:end], people.ordinals[begin:end].tolist(), strict=True)
+            for line, event, ordinal in zip(lines, kept[begin:end], ordinals[begin:end].tolist(), strict=True)
             if event.visitor is not None and event.person.kind == "user"
         ]
         if naming:
             receipt = link_events(naming, write.links, write.origin, now, receipt, view, key_hash)
+            if receipt.linked and end < len(kept):
+                # The ids of later writes may mean other people now, and linked people do not become known.
+                people, first = _People(kept[end:], view, key_hash), end
+                ordinals[end:] = people.ordinals
         receipts.append(receipt)
         offset += len(write.events)
         begin = end
     if kept:
-        columns = columns_of(kept, people.ordinals, versions=np.array(versions, np.int64), recorded_at=now_ms)
+        columns = columns_of(kept, ordinals, versions=np.array(versions, np.int64), recorded_at=now_ms)
         view.add_events(Recorded(now_ms, columns, Hashed(ids.high[places], ids.low[places])))
     return receipts
 
