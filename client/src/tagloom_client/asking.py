@@ -140,6 +140,11 @@ def query_of(**values: Any) -> dict[str, str]:
     }
 
 
+def key_header(idempotency_key: str | None) -> dict[str, str]:
+    """Returns the header of an idempotency key. Without a key, returns no header."""
+    return {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
+
+
 def json_body(value: Any) -> Body:
     """Returns a value as a JSON body."""
     return Body("application/json", msgspec.json.encode(value))

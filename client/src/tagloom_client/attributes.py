@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tagloom_client.asking import Ask, Place, json_body, query_of, reading, segment, without_none
+from tagloom_client.asking import Ask, Place, json_body, key_header, query_of, reading, segment, without_none
 from tagloom_client.models import Attribute, AttributeDetails, AttributeType, Page, Receipt
 from tagloom_client.paths import person_path
 
@@ -93,6 +93,6 @@ def _write(
         person_path(place, user, visitor),
         reading(Receipt),
         query=query,
-        headers={} if idempotency_key is None else {"Idempotency-Key": idempotency_key},
+        headers=key_header(idempotency_key),
         body=json_body({"attributes": dict(attributes)}),
     )

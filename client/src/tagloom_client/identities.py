@@ -1,6 +1,6 @@
 """The requests about links of visitors and users to users."""
 
-from tagloom_client.asking import Ask, Place, json_body, query_of, reading, without_none
+from tagloom_client.asking import Ask, Place, json_body, key_header, query_of, reading, without_none
 from tagloom_client.models import LinkPolicy, OpenLink, Page, Receipt, SettlePolicy
 from tagloom_client.paths import person_path
 
@@ -26,7 +26,7 @@ def link_person(
         f"{person_path(place, user, visitor)}/link",
         reading(Receipt),
         query=query_of(dry_run=dry_run, source=source_name),
-        headers=_headers(idempotency_key),
+        headers=key_header(idempotency_key),
         body=json_body(without_none(user=to_user, policy=policy)),
     )
 
@@ -47,7 +47,7 @@ def settle_link(
         f"{person_path(place, user, visitor)}/link/settle",
         reading(Receipt),
         query=query_of(dry_run=dry_run, source=source_name),
-        headers=_headers(idempotency_key),
+        headers=key_header(idempotency_key),
         body=json_body({"policy": policy}),
         is_repeatable=idempotency_key is not None,
     )
@@ -74,10 +74,6 @@ def separate_person(
         f"{person_path(place, user, visitor)}/link",
         reading(Receipt),
         query=query_of(dry_run=dry_run, source=source_name),
-        headers=_headers(idempotency_key),
+        headers=key_header(idempotency_key),
         is_repeatable=idempotency_key is not None,
     )
-
-
-def _headers(idempotency_key: str | None) -> dict[str, str]:
-    return {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}

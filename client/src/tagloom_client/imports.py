@@ -13,6 +13,7 @@ from tagloom_client.asking import (
     Source,
     check,
     json_body,
+    key_header,
     query_of,
     reading,
     segment,
@@ -71,7 +72,7 @@ def create_import(
         path,
         reading(Import),
         query=query,
-        headers={} if idempotency_key is None else {"Idempotency-Key": idempotency_key},
+        headers=key_header(idempotency_key),
         body=body,
         is_repeatable=idempotency_key is not None,
     )

@@ -12,6 +12,7 @@ from tagloom.base.problems import ParameterInvalid
 from tagloom.base.text import printable
 from tagloom.cli.options import (
     DataOption,
+    DryRunOption,
     EnvironmentOption,
     JsonOption,
     SpaceOption,
@@ -53,7 +54,7 @@ def set_attributes(
     environment: EnvironmentOption = "production",
     visitor: VisitorOption = False,
     replace: Annotated[bool, typer.Option("--replace", help="Remove all other attributes of the person.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would change, and apply nothing.")] = False,
+    dry_run: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Set attributes of a person, or remove them."""

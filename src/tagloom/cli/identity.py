@@ -6,6 +6,7 @@ import typer
 
 from tagloom.cli.options import (
     DataOption,
+    DryRunOption,
     EnvironmentOption,
     JsonOption,
     SpaceOption,
@@ -21,7 +22,6 @@ from tagloom.words.identity import LinkPolicy, ProofMode, SettlePolicy
 from tagloom.words.limits import VISITORS_PER_DAY_SETTING_MAX
 
 app = typer.Typer()
-DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print what would change, and apply nothing.")]
 
 
 @app.command("identity")

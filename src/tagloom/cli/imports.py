@@ -39,6 +39,7 @@ from tagloom.cli.options import (
     AllowEmptyOption,
     AllowUnreadableOption,
     DataOption,
+    DryRunOption,
     EncodingOption,
     EnvironmentOption,
     ExpiresAtOption,
@@ -88,7 +89,7 @@ def import_file(
     environment: EnvironmentOption = "production",
     mode: Annotated[str, typer.Option(help="add, remove, change, set or mirror.")] = "add",
     prefix: Annotated[str | None, typer.Option(help="Only tags at or below this prefix.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would change, and apply nothing.")] = False,
+    dry_run: DryRunOption = False,
     plan: Annotated[bool, typer.Option("--plan", help="Like --dry-run, with each tag and tribe.")] = False,
     normalize: Annotated[
         str | None, typer.Option(help="lowercase: change capitals to lower case instead of rejecting the line.")

@@ -49,6 +49,7 @@ EnvironmentOption = Annotated[
     str, typer.Option("--environment", help="development, staging or production.", callback=unicode_text)
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print what would change, and apply nothing.")]
 AsOfOption = Annotated[
     str | None,
     typer.Option("--as-of", help="Time travel: answer as of this version or time, such as 2026-03-01T09:00:00Z."),

@@ -9,6 +9,7 @@ from tagloom.base.problems import ParameterInvalid
 from tagloom.base.text import plural
 from tagloom.cli.options import (
     DataOption,
+    DryRunOption,
     EnvironmentOption,
     ExpiresAtOption,
     JsonOption,
@@ -150,7 +151,7 @@ def undo_versions(
     since: Annotated[str | None, typer.Option("--from", help="Only versions at or after this time.")] = None,
     until: Annotated[str | None, typer.Option(help="Only versions before this time.")] = None,
     override: Annotated[bool, typer.Option("--override", help="Also undo taggings that others changed since.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would change, and apply nothing.")] = False,
+    dry_run: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Undo versions as one new version; taggings that others changed since are skipped."""

@@ -12,6 +12,7 @@ from tagloom.base.text import plural
 from tagloom.cli.options import (
     AsOfOption,
     DataOption,
+    DryRunOption,
     EnvironmentOption,
     JsonOption,
     SpaceOption,
@@ -238,7 +239,7 @@ def tag_members(
     snapshot: Annotated[
         bool, typer.Option("--snapshot", help="Add the tag, and remove it from everyone else.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would change, and apply nothing.")] = False,
+    dry_run: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Add a tag to everyone in a tribe, remove it, or copy the tribe to a tag, as one version."""

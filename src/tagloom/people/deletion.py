@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 from tagloom.accounts.access_tokens import Access
 from tagloom.base.problems import BodyInvalid
 from tagloom.base.text import plural
-from tagloom.people.records import fingerprint
+from tagloom.people.records import write_options
 from tagloom.ports import limits
 from tagloom.ports.population import Population
-from tagloom.ports.writes import DeletePeople, DeletionKind, WriteOptions
+from tagloom.ports.writes import DeletePeople, DeletionKind
 from tagloom.words.changes import Origin
 from tagloom.words.people import Person
 from tagloom.words.receipts import Receipt
@@ -65,7 +65,7 @@ class Deletions:
         if kind in ("delete", "both") and not dry_run:
             # First, so that a failure is repeated with the deletion, and for people who have nothing else.
             self._delete_messages(environment.key, people)
-        options = WriteOptions(origin, dry_run, idempotency_key, fingerprint(write, idempotency_key))
+        options = write_options(write, origin, dry_run, idempotency_key)
         receipt = self._population_of(environment).write(write, options)
         if (receipt.erased or receipt.suppressed) and not dry_run:
             self._access.add_audit_entry(

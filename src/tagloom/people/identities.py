@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from tagloom.people.records import fingerprint
+from tagloom.people.records import write_options
 from tagloom.ports.pages import Page
 from tagloom.ports.population import Population
-from tagloom.ports.writes import JoinUsers, LinkVisitor, Separate, SettleLink, WriteOptions
+from tagloom.ports.writes import JoinUsers, LinkVisitor, Separate, SettleLink
 from tagloom.words.changes import Origin
 from tagloom.words.identity import LinkPolicy, SettlePolicy
 from tagloom.words.people import OpenLink, Person
@@ -35,8 +35,7 @@ class Identities:
         Raises: PersonLinked; for a user, also PersonNotFound and LinkInvalid.
         """
         write = link_of(environment, person, user, policy)
-        key = fingerprint(("link", write), idempotency_key)
-        options = WriteOptions(origin, dry_run, idempotency_key, key)
+        options = write_options(("link", write), origin, dry_run, idempotency_key)
         return self._population_of(environment).write(write, options)
 
     def settle_link(
@@ -50,8 +49,7 @@ class Identities:
         idempotency_key: str | None = None,
     ) -> Receipt:
         """Decides about an open link. Raises: PersonNotLinked, LinkSettled; with "take", HistoryCompacted."""
-        key = fingerprint(("settle", person, policy), idempotency_key)
-        options = WriteOptions(origin, dry_run, idempotency_key, key)
+        options = write_options(("settle", person, policy), origin, dry_run, idempotency_key)
         return self._population_of(environment).write(SettleLink(person, policy), options)
 
     def list_open_links(self, environment: Environment, *, limit: int, cursor: str | None = None) -> Page[OpenLink]:
@@ -68,8 +66,7 @@ class Identities:
         idempotency_key: str | None = None,
     ) -> Receipt:
         """Removes the link of a person. Raises: PersonNotLinked, HistoryCompacted, UndoConflict."""
-        key = fingerprint(("separate", person), idempotency_key)
-        options = WriteOptions(origin, dry_run, idempotency_key, key)
+        options = write_options(("separate", person), origin, dry_run, idempotency_key)
         return self._population_of(environment).write(Separate(person), options)
 
 

@@ -95,7 +95,7 @@ class People:
         idempotency_key: str | None = None,
     ) -> Receipt:
         """Creates the person. Changes nothing for a person who exists."""
-        options = WriteOptions(origin, dry_run, idempotency_key, fingerprint(person, idempotency_key))
+        options = write_options(person, origin, dry_run, idempotency_key)
         return self._population_of(environment).write(PutPerson(person), options)
 
     def submit_attributes(
@@ -118,8 +118,7 @@ class People:
         """
         part = lines_part([Line(1, key_of(person.kind, person.id), attributes=_flat(values))])
         write = Apply([part], BatchRules(mode="add", replaces_attributes=is_replacing))
-        digest = fingerprint((person, values, is_replacing), idempotency_key)
-        options = WriteOptions(origin, dry_run, idempotency_key, digest)
+        options = write_options((person, values, is_replacing), origin, dry_run, idempotency_key)
         return self._population_of(environment).submit(write, options)
 
     def set_attributes(
@@ -150,11 +149,12 @@ class People:
         return self._population_of(environment).write(ErasePerson(person), WriteOptions(origin))
 
 
-def fingerprint(asked: object, idempotency_key: str | None) -> str:
-    """Returns the digest of a request, which is compared when its idempotency key is used again."""
-    if idempotency_key is None:
-        return ""
-    return hashlib.blake2b(repr(asked).encode("utf-8", "surrogatepass"), digest_size=32).hexdigest()
+def write_options(asked: object, origin: Origin, dry_run: bool, idempotency_key: str | None) -> WriteOptions:
+    """Returns the options of a write. The digest of `asked` is compared when the idempotency key is used again."""
+    digest = ""
+    if idempotency_key is not None:
+        digest = hashlib.blake2b(repr(asked).encode("utf-8", "surrogatepass"), digest_size=32).hexdigest()
+    return WriteOptions(origin, dry_run, idempotency_key, digest)
 
 
 def _flat(values: Mapping[str, Any]) -> Mapping[str, Any]:

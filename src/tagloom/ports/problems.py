@@ -104,7 +104,7 @@ class PersonNotLinked(Problem):
 
 
 class LinkSettled(Problem):
-    """There is nothing to decide about this link."""
+    """The link needs no decision."""
 
     status = 409
 

@@ -74,8 +74,7 @@ def open_links(request: PageRequest) -> Answer:
 
 def settle(request: PageRequest) -> Answer:
     """Decides about an open link."""
-    kind: Kind = "user" if request.text("identity-kind") == "user" else "visitor"
-    identity = Person(kind, parse_id(request.text("identity"), field="identity"))
+    identity = _identity(request)
     policy: SettlePolicy = "take" if request.text("policy") == "take" else "leave"
     receipt = request.services.identities.settle_link(request.environment, identity, policy, request.origin)
     says = f"The user got what {identity.id} had." if policy == "take" else f"What {identity.id} had was left out."
@@ -87,13 +86,18 @@ def settle(request: PageRequest) -> Answer:
 def separate(request: PageRequest) -> Answer:
     """Removes the link of an identity of a user."""
     person = required_person(request)
-    kind: Kind = "user" if request.text("identity-kind") == "user" else "visitor"
-    identity = Person(kind, parse_id(request.text("identity"), field="identity"))
+    identity = _identity(request)
     receipt = request.services.identities.separate_person(request.environment, identity, request.origin)
     says = f"{identity.id} is no longer linked to {person.id}."
     if receipt.skipped:
         says = f"{says} What was changed since the link stays."
     return Redirect(request.to("people", **{person.kind: person.id}), toast_of(receipt, says))
+
+
+def _identity(request: PageRequest) -> Person:
+    """Returns the linked person whom the form names. Raises: PersonIdInvalid."""
+    kind: Kind = "user" if request.text("identity-kind") == "user" else "visitor"
+    return Person(kind, parse_id(request.text("identity"), field="identity"))
 
 
 def _write(request: PageRequest, person: Person) -> LinkVisitor | JoinUsers:

@@ -11,8 +11,10 @@ A link is stored like a value of an attribute, as a bitmap of people per bit of 
 | from 34 on | the day (UTC) of the link, in days since 2020-01-01 |
 """
 
-from datetime import UTC, datetime, timedelta
 from typing import Final
+
+from tagloom.base.times import text_of_milliseconds
+from tagloom.words.events import DAY_MS
 
 _PROVEN: Final = 1 << 32
 OPEN_BIT: Final = 33
@@ -69,4 +71,4 @@ def day_of_link(code: int) -> int:
 
 def date_of(code: int) -> str:
     """Returns the day of the link, such as `2026-11-30`."""
-    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=day_of_link(code))).date().isoformat()
+    return text_of_milliseconds(day_of_link(code) * DAY_MS)[: len("2026-11-30")]

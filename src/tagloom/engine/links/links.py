@@ -145,13 +145,6 @@ class Links:
         self.load(people[order], codes[order], 0)
         self.changed_at, self.relinked_at = versions
 
-    def copy(self) -> "Links":
-        """Returns a copy, for the links of another version. Cost: as `load`."""
-        self._merge()
-        other = Links()
-        other.load(self._sources, self._codes, 0)
-        return other
-
 
 class Move(NamedTuple):
     """A person whose root changes, before and after."""

@@ -10,7 +10,7 @@ from tagloom.engine.bitmaps import BitMap
 from tagloom.engine.keys.hashing import KeyHash
 from tagloom.engine.storage import Row
 from tagloom.engine.write.attribute_values import delete_attribute, put_attribute
-from tagloom.engine.write.diff import Diff, receipt_of
+from tagloom.engine.write.diff import record_draft
 from tagloom.engine.write.draft import Draft, View
 from tagloom.engine.write.erasure import (
     Hash,
@@ -226,8 +226,4 @@ def delete_people(write: DeletePeople, view: View, key_hash: KeyHash, origin: Or
 def _done(draft: Draft, view: View, origin: Origin, action: str, at: str, *, new_tags: int = 0) -> Receipt:
     settle(view, draft)
     refuse_several(draft, view)
-    facts = set(view.dictionary.facts.values())
-    added = sum(len(people) for row, people in draft.added.items() if row not in facts)
-    removed = sum(len(people) for row, people in draft.removed.items() if row not in facts)
-    version = view.state.version if draft.is_empty() else view.record(draft, origin, action, at)
-    return receipt_of(Diff(draft, added, removed, 0, new_tags), version)
+    return record_draft(draft, view, origin, action, at, new_tags=new_tags)

@@ -12,6 +12,7 @@ from tagloom.engine.write.aggregate import Newcomers, ResolvedBatch
 from tagloom.engine.write.attribute_values import set_attributes
 from tagloom.engine.write.draft import Draft, View
 from tagloom.ports.writes import BatchRules
+from tagloom.words.changes import Origin
 from tagloom.words.expiry import Expiry, expiry_moment
 from tagloom.words.receipts import Receipt
 from tagloom.words.tags import TagPath
@@ -62,6 +63,21 @@ def receipt_of(diff: Diff, version: int, batch: ResolvedBatch | None = None, **m
     )
 
 
+def tagging_counts(draft: Draft, view: View) -> tuple[int, int]:
+    """Returns how many taggings a draft adds and removes."""
+    facts = set(view.dictionary.facts.values())
+    added = sum(len(people) for row, people in draft.added.items() if row not in facts)
+    removed = sum(len(people) for row, people in draft.removed.items() if row not in facts)
+    return added, removed
+
+
+def record_draft(draft: Draft, view: View, origin: Origin, action: str, at: str, *, new_tags: int = 0) -> Receipt:
+    """Records a draft as a version, unless it is empty. Returns its receipt."""
+    added, removed = tagging_counts(draft, view)
+    version = view.state.version if draft.is_empty() else view.record(draft, origin, action, at)
+    return receipt_of(Diff(draft, added, removed, 0, new_tags), version)
+
+
 def diff_of(batch: ResolvedBatch, rules: BatchRules, view: View, now: float) -> Diff:
     """Returns what a batch changes in the population of the view. `now` is in Unix seconds."""
     draft = Draft()
@@ -109,9 +125,7 @@ def diff_of(batch: ResolvedBatch, rules: BatchRules, view: View, now: float) -> 
     for row_id, people in losses.items():
         draft.remove(row_id, people - gains[row_id] if row_id in gains else people)
     expiry_rows.settle(view, draft)
-    facts = set(view.dictionary.facts.values())
-    added = sum(len(people) for row_id, people in draft.added.items() if row_id not in facts)
-    removed = sum(len(people) for row_id, people in draft.removed.items() if row_id not in facts)
+    added, removed = tagging_counts(draft, view)
     new_tags = sum(1 for entry in draft.entries if entry.kind == "tag")
     return Diff(draft, added, removed, unchanged, new_tags)
 

@@ -245,6 +245,10 @@ class View:
         """Returns the row of a fact; see `FACTS`."""
         return self.dictionary.facts[name]
 
+    def has_fact(self, name: str, ordinal: int) -> bool:
+        """Returns whether a fact is true of one person."""
+        return ordinal in self.near(self.fact(name), BitMap([ordinal]))
+
     def live(self, path: str) -> Row | None:
         """Returns the live tag of a path, including those made in this transaction."""
         made = self._made.get(path)
@@ -382,7 +386,7 @@ class View:
         if made is not None:
             return made
         found = self.directory.find_hash(high, low, lambda: self.tx)
-        if found is None or found not in self.near(self.fact("superseded"), BitMap([found])):
+        if found is None or not self.has_fact("superseded", found):
             return found
         every = BitMap(self.directory.find_hashed(high, low, lambda: self.tx))
         every -= self.near(self.fact("superseded"), every)

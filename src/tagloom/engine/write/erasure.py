@@ -29,7 +29,7 @@ def people_to_erase(person: Person, view: View, key_hash: KeyHash) -> dict[int, 
     ordinal = view.find_hash(*hash)
     if ordinal is not None and view.links.find(ordinal) is not None:
         raise PersonLinked(f"The {person.kind} is linked to a user. Delete the user, or separate them first.")
-    if ordinal is None or ordinal not in view.near(view.fact("everyone"), BitMap([ordinal])):
+    if ordinal is None or not view.has_fact("everyone", ordinal):
         raise PersonNotFound(f"There is no {person.kind} with this id.")
     linked = (each.person for each in view.links.linked_to(ordinal))
     return {ordinal: hash} | {each: key_hash.one(view.key_at(each)) for each in linked}

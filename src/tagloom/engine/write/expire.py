@@ -5,7 +5,7 @@ from datetime import datetime
 from tagloom.base.times import with_milliseconds
 from tagloom.engine.bitmaps import BitMap
 from tagloom.engine.write import expiry_rows
-from tagloom.engine.write.diff import Diff, receipt_of
+from tagloom.engine.write.diff import record_draft
 from tagloom.engine.write.draft import Draft, View
 from tagloom.ports import limits
 from tagloom.words.changes import Origin
@@ -31,9 +31,7 @@ def expire(view: View, now: datetime, origin: Origin) -> Receipt:
             draft.remove(row.id, BitMap(view.whole(row.id)))
         view.put_row(view.dictionary.rows[tag]._replace(expires_at=0), draft)
     expiry_rows.settle(view, draft)
-    removed = sum(map(len, draft.removed.values()))
-    version = view.state.version if draft.is_empty() else view.record(draft, origin, ACTION, with_milliseconds(now))
-    return receipt_of(Diff(draft, 0, removed, 0, 0), version)
+    return record_draft(draft, view, origin, ACTION, with_milliseconds(now))
 
 
 def _due(view: View, moment: int) -> list[tuple[int, str, int, int]]:

@@ -25,9 +25,9 @@ def users_after(people: BitMap, draft: Draft, view: View) -> BitMap:
     return found
 
 
-def strip_linked(draft: Draft, view: View) -> None:
-    """Removes the tags and attributes that people got before an undo links them again."""
-    people = BitMap(draft.links) & linked_after(draft, view)
+def strip_linked(linked: BitMap, draft: Draft, view: View) -> None:
+    """Removes the tags and attributes that people got before an undo links them again. See `linked_after`."""
+    people = BitMap(draft.links) & linked
     if not people:
         return
     rows = [*view.dictionary.live_rows()]
@@ -44,12 +44,12 @@ def strip_linked(draft: Draft, view: View) -> None:
         draft.replace_attribute(attribute.id, after)
 
 
-def check_links(draft: Draft, view: View) -> None:
-    """Checks the links that an undo changes. Raises: UndoConflict."""
+def check_links(linked: BitMap, draft: Draft, view: View) -> None:
+    """Checks the links that an undo changes. `linked` is from `linked_after`. Raises: UndoConflict."""
     if not draft.links:
         return
     everyone, superseded, erased = (view.fact(name) for name in ("everyone", "superseded", "erased"))
-    changed, linked = BitMap(draft.links), linked_after(draft, view)
+    changed = BitMap(draft.links)
     alone = changed - linked
     if (alone & view.near(superseded, alone)) - view.near(erased, alone):
         raise UndoConflict("This cannot be undone: the id of a visitor was linked to another user since.")
@@ -59,4 +59,4 @@ def check_links(draft: Draft, view: View) -> None:
     if users - known or users & linked:
         raise UndoConflict("This cannot be undone: the user of a link is unknown now, or was joined into another user.")
     if users_after(changed & linked, draft, view):
-        raise UndoConflict("This cannot be undone: others were linked to a person since who would be linked.")
+        raise UndoConflict("This cannot be undone: it would link a user to whom others were linked since.")

@@ -13,9 +13,10 @@ from tagloom.engine.bitmaps import BitMap, from_bytes
 from tagloom.engine.keys.hashing import Hashed, Keyed, KeyHash, binary_array, key_of
 from tagloom.engine.links.codes import day_of_link, is_open_link, link_code, opened, settled, user_of, with_user
 from tagloom.engine.links.link_history import Lost, lost_by_link, steps_of_link, versions_of_user
+from tagloom.engine.links.links import LinkOf
 from tagloom.engine.storage import Row
 from tagloom.engine.write.attribute_values import change_values, value_shifts
-from tagloom.engine.write.diff import Diff, receipt_of
+from tagloom.engine.write.diff import Diff, receipt_of, record_draft
 from tagloom.engine.write.draft import Draft, View
 from tagloom.engine.write.erasure import refuse_suppressed
 from tagloom.engine.write.expiry_rows import settle
@@ -50,14 +51,14 @@ def link(
         case LinkVisitor(visitor, user, policy):
             refuse_suppressed((Person("visitor", visitor), Person("user", user)), view, key_hash)
             draft = _link_visitor(people, Person("visitor", visitor), Person("user", user), policy, now)
-            return _recorded(draft, view, origin, LINK, at)
+            return record_draft(draft, view, origin, LINK, at)
         case JoinUsers(user, into, policy):
             refuse_suppressed((Person("user", user), Person("user", into)), view, key_hash)
             draft = _join_users(people, Person("user", user), Person("user", into), policy, now)
-            return _recorded(draft, view, origin, JOIN, at)
+            return record_draft(draft, view, origin, JOIN, at)
         case SettleLink(person, chosen):
             draft = _settle_link(people, person, chosen, now)
-            return _recorded(draft, view, origin, SETTLE, at)
+            return record_draft(draft, view, origin, SETTLE, at)
         case Separate(person):
             diff = _separate(people, person)
             version = view.state.version
@@ -92,7 +93,7 @@ def link_events(
             draft = Draft()
             draft.add(view.fact("superseded"), superseded.copy())
             _put_links(codes, rules.policy, view, draft)
-            made = _recorded(draft, view, origin, LINK, at)
+            made = record_draft(draft, view, origin, LINK, at)
             receipt = _sum(receipt, made)
             codes.clear()
             users.clear()
@@ -167,11 +168,15 @@ class _People:
     def is_known(self, person: Person) -> bool:
         """Returns whether a person is known, or linked to a user who is."""
         found = self.find(person)
-        return found is not None and (self.is_in_everyone(found) or self.view.links.find(found) is not None)
+        return found is not None and (self.view.has_fact("everyone", found) or self.view.links.find(found) is not None)
 
-    def is_in_everyone(self, ordinal: int) -> bool:
-        """Returns whether a person is known."""
-        return ordinal in self.view.near(self.view.fact("everyone"), BitMap([ordinal]))
+    def find_link(self, person: Person) -> LinkOf:
+        """Returns the link of a person. Raises: PersonNotLinked."""
+        found = self.find(person)
+        code = None if found is None else self.view.links.find(found)
+        if found is None or code is None:
+            raise PersonNotLinked(f"The {person.kind} is not linked to a user.")
+        return LinkOf(found, code)
 
     def admit(self, person: Person) -> int:
         """Assigns a new ordinal to a person."""
@@ -192,7 +197,7 @@ def _link_visitor(people: _People, visitor: Person, user: Person, policy: LinkPo
         return draft
     if root is None:
         root = people.admit(user)
-    if not people.is_in_everyone(root):
+    if not view.has_fact("everyone", root):
         view.put_people(BitMap([root]), BitMap(), draft)
     if found is None:
         found = people.admit(visitor)
@@ -220,11 +225,7 @@ def _join_users(people: _People, user: Person, into: Person, policy: LinkPolicy,
 
 
 def _separate(people: _People, person: Person) -> Diff:
-    view = people.view
-    found = people.find(person)
-    code = None if found is None else view.links.find(found)
-    if found is None or code is None:
-        raise PersonNotLinked(f"The {person.kind} is not linked to a user.")
+    view, (found, code) = people.view, people.find_link(person)
     steps = steps_of_link(view.tx, view.dictionary, found, code)
     versions = versions_of_user(view.tx, steps)
     check_versions(versions, view)
@@ -240,12 +241,9 @@ def _separate(people: _People, person: Person) -> Diff:
 
 def _settle_link(people: _People, person: Person, policy: SettlePolicy, now: datetime) -> Draft:
     view, draft = people.view, Draft()
-    found = people.find(person)
-    code = None if found is None else view.links.find(found)
-    if found is None or code is None:
-        raise PersonNotLinked(f"The {person.kind} is not linked to a user.")
+    found, code = people.find_link(person)
     if not is_open_link(code):
-        raise LinkSettled("There is nothing to decide about this link.")
+        raise LinkSettled("The link needs no decision.")
     if policy == "take":
         lost = lost_by_link(view.tx, view.dictionary, found, steps_of_link(view.tx, view.dictionary, found, code))
         _take_lost(lost, user_of(code), now, view, draft)
@@ -278,15 +276,6 @@ def _can_get(row: Row, people: BitMap, view: View, draft: Draft) -> BitMap:
         rows |= {other.id for other in view.subtree(branch)}
     having = (view.near(each, people) | draft.added.get(each, BitMap()) for each in rows)
     return people - BitMap.union(BitMap(), *(each & people for each in having))
-
-
-def _recorded(draft: Draft, view: View, origin: Origin, action: str, at: str) -> Receipt:
-    """Records a draft as a version, unless it is empty."""
-    facts = set(view.dictionary.facts.values())
-    added = sum(len(people) for row, people in draft.added.items() if row not in facts)
-    removed = sum(len(people) for row, people in draft.removed.items() if row not in facts)
-    version = view.state.version if draft.is_empty() else view.record(draft, origin, action, at)
-    return receipt_of(Diff(draft, added, removed, 0, 0), version)
 
 
 def _put_links(codes: Mapping[int, int], policy: LinkPolicy, view: View, draft: Draft) -> None:

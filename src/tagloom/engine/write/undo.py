@@ -12,7 +12,7 @@ from tagloom.engine.history.compaction import compacted, horizon_of
 from tagloom.engine.state.dictionary import attribute_of
 from tagloom.engine.storage import ChunkChange, Entry, Row
 from tagloom.engine.write.attribute_undo import undo_values, wanted_rows
-from tagloom.engine.write.diff import Diff
+from tagloom.engine.write.diff import Diff, tagging_counts
 from tagloom.engine.write.draft import Draft, Shift, View
 from tagloom.engine.write.exclusive_branches import spare_several
 from tagloom.engine.write.expire import ACTION as SWEEP
@@ -91,11 +91,13 @@ def undo_diff(versions: Collection[int], view: View, *, override: bool = False, 
     attributes = _attribute_entries(entries, view)
     live = {row: alive.is_live for row, (_, alive) in attributes.items()}
     places = {place for version in undone for place in view.tx.places_of(version)}
-    of_links = {place for place in places if place >> 16 in view.dictionary.rows_of_links()}
+    rows_of_links = set(view.dictionary.rows_of_links())
+    of_links = {place for place in places if place >> 16 in rows_of_links}
     values = undo_values(undone, of_links, {}, gone, view, draft, override=override, among=among)
     skipped, conflicts = values.skipped, set(values.conflicts)
     # Linked people have no tags and no attributes.
-    gone = gone | linked_after(draft, view)
+    linked = linked_after(draft, view)
+    gone = gone | linked
     values = undo_values(undone, places - of_links, live, gone, view, draft, override=override, among=among)
     skipped += values.skipped
     conflicts |= values.conflicts
@@ -131,12 +133,10 @@ def undo_diff(versions: Collection[int], view: View, *, override: bool = False, 
     skipped += spared
     _put_entries_back(entries, back, born, view, draft)
     _put_attributes_back(attributes, view, draft)
-    strip_linked(draft, view)
-    _update_facts(candidates, view, draft)
-    check_links(draft, view)
-    tags = {row for row in draft.added.keys() | draft.removed.keys() if row not in facts}
-    added = sum(len(draft.added[row]) for row in tags if row in draft.added)
-    removed = sum(len(draft.removed[row]) for row in tags if row in draft.removed)
+    strip_linked(linked, draft, view)
+    _update_facts(candidates, linked, view, draft)
+    check_links(linked, draft, view)
+    added, removed = tagging_counts(draft, view)
     named = tuple(sorted(conflicts)[: limits.VERSIONS_NAMED_MAX])
     return Diff(draft, added, removed, 0, 0, skipped, named)
 
@@ -371,8 +371,8 @@ def _put_attributes_back(attributes: dict[int, tuple[Row | None, Row]], view: Vi
         raise rejections.too_many_attributes()
 
 
-def _update_facts(candidates: BitMap, view: View, draft: Draft) -> None:
-    """Updates the facts after an undo.
+def _update_facts(candidates: BitMap, linked: BitMap, view: View, draft: Draft) -> None:
+    """Updates the facts after an undo. `linked` are the people who are linked then.
 
     Removes the people who are linked, and those who have no tags and no attributes after the undo, no events, and
     nobody who is linked to them. Adds the people whose tags or attributes come back, and those with events who are no
@@ -391,7 +391,6 @@ def _update_facts(candidates: BitMap, view: View, draft: Draft) -> None:
             staying |= (view.near(each.id, candidates) & candidates) - _shift_of(each.id, draft).removed
         staying |= users_after(candidates, draft, view)
     coming = BitMap(draft.added.pop(everyone, BitMap()))
-    linked = linked_after(draft, view)
     alone = BitMap(draft.links) - linked
     active = view.near(view.fact("with_events"), alone) & alone
     coming |= active - view.near(everyone, active) - view.near(view.fact("erased"), active)

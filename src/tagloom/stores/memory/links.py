@@ -128,7 +128,7 @@ def link_settled(
         raise PersonNotLinked(f"The {person.kind} '{printable(person.id)}' is not linked to a user.")
     link = draft.links[ordinal]
     if not link.is_open:
-        raise LinkSettled("There is nothing to decide about this link.")
+        raise LinkSettled("The link needs no decision.")
     if policy == "take":
         effect, user = linking(ordinal), link.target
         lost = [number for whose, number in effect.removed if whose == ordinal and draft.entries[number].is_live]
