@@ -7,6 +7,7 @@ from tagloom.ports.population import Population
 from tagloom.ports.writes import DeleteAttribute, PutAttribute, Undo, WriteOptions
 from tagloom.words.attribute_rules import AttributeOperator, HasAttribute
 from tagloom.words.attributes import AttributeName, AttributeType
+from tagloom.words.computed_attributes import COMPUTED_ATTRIBUTES
 from tagloom.words.receipts import Receipt
 from tests.bodies import Line
 from tests.contract.steps import ADA, BOB, user_of
@@ -20,9 +21,11 @@ def line(id: str, *values: tuple[str, Any], tags: Sequence[str] = ()) -> Line:
 
 
 def values_of(population: Population, id: str, *, as_of: int | None = None) -> dict[str, Any] | None:
-    """The attributes of a user, or None for nobody."""
+    """The attributes of a user that somebody set, or None for nobody."""
     record = population.find_person(user_of(id), as_of=as_of)
-    return None if record is None else record.attributes
+    if record is None:
+        return None
+    return {name: value for name, value in record.attributes.items() if name not in COMPUTED_ATTRIBUTES}
 
 
 def attributes(population: Population) -> dict[str, tuple[str, int]]:

@@ -10,7 +10,8 @@ from tagloom.ports.events import EventSelection
 from tagloom.ports.population import Population
 from tagloom.ports.writes import JoinUsers, LinkVisitor, PutPerson, Separate, SettleLink, Write
 from tagloom.words.attribute_rules import HasAttribute
-from tagloom.words.attributes import AttributeName
+from tagloom.words.attributes import LIFECYCLE, AttributeName
+from tagloom.words.computed_attributes import FIRST_SEEN, LAST_SEEN
 from tagloom.words.event_rules import Condition, HasEvent
 from tagloom.words.events import Event, EventType
 from tagloom.words.identity import LINK_POLICIES, LinkRules, SettlePolicy
@@ -29,6 +30,15 @@ VISITORS = [person.id for person in PEOPLE if person.kind == "visitor"]
 EVERYBODY = [Person(kind, id) for kind in KINDS for id in dict.fromkeys((*USERS, *VISITORS))]
 
 _AGE, _PLAN = AttributeName("age"), AttributeName("plan")
+SEEN_TRIBES: dict[str, Definition] = {
+    "seen-today": Definition("everyone", HasAttribute(LAST_SEEN, "in-last", 1)),
+    "seen-early": Definition("everyone", HasAttribute(FIRST_SEEN, "before", "2026-02-28")),
+    "gone": Definition("users", HasAttribute(LAST_SEEN, "before", "2026-02-28T12:00:00Z")),
+    "new": Definition("everyone", HasAttribute(LIFECYCLE, "one-of", ("new", "at-risk"))),
+    "not-active": Definition("everyone", Not(HasAttribute(LIFECYCLE, "contains", "a"))),
+    "lost": Definition("everyone", HasAttribute(LIFECYCLE, "is", "lost")),
+    "unseen": Definition("everyone", Not(HasAttribute(FIRST_SEEN, "is-set"))),
+}
 LINKED_TRIBES: dict[str, Definition] = {
     "everyone": Definition("everyone", All(())),
     "users": Definition("users", Not(HasTag("c"))),
@@ -42,6 +52,7 @@ LINKED_TRIBES: dict[str, Definition] = {
     "adult": Definition("everyone", HasAttribute(_AGE, "greater", 0)),
     "all-three": Definition("users", All((HasTag("a"), HasEvent("*", 9), HasAttribute(_PLAN, "is-set")))),
     "mixed": Definition("everyone", AnyOf((All((HasTag("a"), Not(InTribe("gold")))), InTribe("clicked-twice")))),
+    **SEEN_TRIBES,
     "half": Definition("everyone", All((InPercent(50, "links"), AnyOf((HasTag("a"), InTribe("adult")))))),
 }
 _TRIBES = list(LINKED_TRIBES.values())
@@ -49,7 +60,7 @@ _TRIBES = list(LINKED_TRIBES.values())
 
 # Writes.
 
-_times = st.sampled_from([0, 0, 0, -5_000, -86_400_000, -3 * 86_400_000])
+_times = st.sampled_from([0, 0, 0, -5_000, -86_400_000, -3 * 86_400_000, -30 * 86_400_000, -90 * 86_400_000])
 _of_user = st.sampled_from([Person("user", id) for id in USERS])
 _visitor_ids = st.sampled_from(VISITORS)
 _values = st.sampled_from(

@@ -403,7 +403,7 @@ def test_a_joined_user_brings_everybody_who_is_linked_to_it(subject: Subject) ->
         Identity(kind="user", id="u1", linked_on="2026-03-02"),
         Identity(kind="visitor", id="v1", linked_on=TODAY, is_proven=True),
     )
-    assert (found.tags, found.attributes, people(population)) == (("a", "b"), {"plan": 1}, ["u2"])
+    assert (found.tags, found.attributes["plan"], people(population)) == (("a", "b"), 1, ["u2"])
     assert population.find_person(U1) == population.find_person(V1) == found
     assert ids(population, U2) == ["m1"]
     assert population.get_change(receipt.version).action == "join"

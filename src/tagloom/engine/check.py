@@ -15,7 +15,7 @@ from tagloom.engine.keys.directory import unpack_keys, unpack_page
 from tagloom.engine.keys.hashing import KeyHash
 from tagloom.engine.limits import ORDINALS_PER_CHUNK
 from tagloom.engine.links.codes import user_of
-from tagloom.engine.state.dictionary import FACTS, LINK, attribute_of, attribute_type, bit_of
+from tagloom.engine.state.dictionary import FACTS, LINK, SEEN, SEEN_PATHS, attribute_type, bit_of, sliced_row_of
 from tagloom.engine.storage import (
     ChunkChange,
     Compacted,
@@ -29,6 +29,8 @@ from tagloom.engine.storage import (
 from tagloom.engine.write.exclusive_branches import broken_branches
 from tagloom.engine.write.row_states import attribute_state, row_state
 from tagloom.words.attributes import ATTRIBUTE_TYPES
+from tagloom.words.computed_attributes import DAYS_END
+from tagloom.words.events import DAY_MS
 from tagloom.words.problems import TagProblem
 from tagloom.words.receipts import Receipt
 from tagloom.words.tags import branches_above, parse_tag
@@ -56,6 +58,7 @@ def broken_invariants(snapshot: Snapshot) -> Iterator[str]:
     yield from _keys_and_hashes_agree(snapshot, facts, whole)
     yield from _steps_name_their_versions(snapshot)
     yield from _event_blocks_match_their_versions(snapshot, whole[facts["with_events"]], whole[facts["erased"]])
+    yield from _seen_days_are_those_of_the_events(snapshot, rows, whole[facts["with_events"]])
 
 
 def _compaction_is_within_the_log(snapshot: Snapshot) -> Iterator[str]:
@@ -148,7 +151,9 @@ def _batches_count_their_changes(snapshot: Snapshot, rows: dict[int, Row], facts
                     removed += minus
                 elif change.row == facts["everyone"]:
                     new_people += len(from_bytes(change.added))
-                elif (attribute := attribute_of(rows.get(change.row))) is not None and rows[attribute].kind != LINK:
+                elif (attribute := sliced_row_of(rows.get(change.row))) is not None and rows[
+                    attribute
+                ].kind == "attribute":
                     people = from_bytes(change.added) | from_bytes(change.removed)
                     values[attribute] = values.get(attribute, BitMap()) | people
             for name, counted, said in (
@@ -250,7 +255,7 @@ def _bits_belong_to_values(snapshot: Snapshot, rows: dict[int, Row], everyone: B
     attributes = {row.id: (row, _whole(snapshot, row.id)) for row in rows.values() if row.kind == "attribute"}
     names = Counter(row.path for row, _ in attributes.values() if row.is_live)
     having = {row: people for row, (_, people) in attributes.items()}
-    having.update((row.id, _whole(snapshot, row.id)) for row in rows.values() if row.kind == LINK)
+    having.update((row.id, _whole(snapshot, row.id)) for row in rows.values() if row.kind in (LINK, SEEN))
     for name, count in names.items():
         if count > 1:
             yield f"the name '{name}' belongs to {count} attributes"
@@ -436,3 +441,29 @@ def _event_blocks_match_their_versions(snapshot: Snapshot, with_events: BitMap, 
     for type in sorted(totals.keys() | counts.keys()):
         if totals.get(type, 0) < counts[type] or (totals.get(type, 0) > counts[type] and not has_erased):
             yield f"the type '{type}' has {counts[type]} events, but its total is {totals.get(type, 0)}"
+
+
+def _seen_days_are_those_of_the_events(snapshot: Snapshot, rows: dict[int, Row], with_events: BitMap) -> Iterator[str]:
+    size = snapshot.state().next_ordinal
+    expected = {"first_seen": np.full(size, DAYS_END, np.int64), "last_seen": np.full(size, -1, np.int64)}
+    for block in snapshot.event_blocks():
+        columns = unpack(block)
+        np.minimum.at(expected["first_seen"], columns.ordinals, columns.at // DAY_MS)
+        np.maximum.at(expected["last_seen"], columns.ordinals, columns.at // DAY_MS)
+    found = {row.path: row.id for row in rows.values() if row.kind == SEEN}
+    for path in SEEN_PATHS:
+        if path not in found:
+            yield f"dictionary: the row {path} is missing"
+            continue
+        people = _whole(snapshot, found[path])
+        bits = {
+            bit_of(row): _whole(snapshot, row.id)
+            for row in rows.values()
+            if row.kind == "bit" and row.tag == found[path]
+        }
+        if people != with_events:
+            yield f"the people of {path} are not those who have events"
+        ordinals, codes = decoded_bits(people & with_events, bits)
+        wrong = int((codes.astype(np.int64) != expected[path][ordinals]).sum())
+        if wrong:
+            yield f"{path} has another day than the events of {wrong} people"

@@ -23,7 +23,7 @@ from tagloom.engine.read import time_travel as earlier
 from tagloom.engine.read.decisions import Decider
 from tagloom.engine.read.event_stream import stream_events
 from tagloom.engine.read.open_links import list_open_links
-from tagloom.engine.read.tribe_metrics import ANYBODY_SEEN, MetricsReader
+from tagloom.engine.read.tribe_metrics import MetricsReader
 from tagloom.engine.state.environment import EnvironmentState
 from tagloom.engine.storage import Replay, Span
 from tagloom.engine.write import catalogue, expire, import_steps
@@ -472,7 +472,7 @@ class BitmapPopulation:
 
     def metrics(self, tribe: Definition, tribes: Mapping[str, Definition]) -> TribeMetrics:
         """See the port."""
-        self._count_events([tribe, ANYBODY_SEEN], tribes)
+        self._count_events([tribe], tribes)
         return self._environment.read(lambda: self._metrics.metrics(tribe, tribes))
 
     def sample(

@@ -20,6 +20,7 @@ from tagloom.words.attribute_lints import attribute_hints
 from tagloom.words.attribute_rules import HasAttribute
 from tagloom.words.attributes import AttributeName
 from tagloom.words.changes import Version
+from tagloom.words.computed_attributes import COMPUTED_ATTRIBUTES
 from tagloom.words.context_rules import NO_CONTEXT, Context, HasContext
 from tagloom.words.decisions import Because, Decision
 from tagloom.words.people import Person, PersonRecord
@@ -185,7 +186,8 @@ class Targeting:
             _today(wanted, population), today, itself=tribe, exclusive_branches=population.exclusive_branches
         )
         if any(isinstance(node, HasAttribute) for node, _, _ in walk(wanted.rule)):
-            types = {each.name: each.type for each in population.list_attributes()}
+            types = {name: each.type for name, each in COMPUTED_ATTRIBUTES.items()}
+            types |= {each.name: each.type for each in population.list_attributes()}
             hints += attribute_hints(wanted.rule, types)
         return hints
 

@@ -7,7 +7,7 @@ from msgspec import UNSET, UnsetType
 
 from tagloom.base.text import plural
 from tagloom.words import comparisons, limits
-from tagloom.words.attributes import AttributeName, Attributes, AttributeValue, parse_attribute_name, time_of
+from tagloom.words.attributes import LIFECYCLE, AttributeName, Attributes, AttributeValue, parse_attribute_name, time_of
 from tagloom.words.comparisons import Operator, Value, compare, fault_of_values, identity_of, values_of
 from tagloom.words.problems import AttributeNameInvalid, RuleInvalid
 
@@ -51,7 +51,7 @@ ANY_TIME_BEGIN, ANY_TIME_END = -(2**62), 2**62
 
 def depends_on_day(node: HasAttribute) -> bool:
     """Returns whether the people of a node change when a day ends."""
-    return node.op in ("in-last", "in-next")
+    return node.op in ("in-last", "in-next") or node.attribute == LIFECYCLE
 
 
 def bounds_of(node: HasAttribute, today: int) -> TimeBounds:

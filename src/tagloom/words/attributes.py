@@ -36,6 +36,9 @@ class AttributeValue(NamedTuple):
     data: bool | int | float | str | tuple[str, ...]
 
 
+LIFECYCLE = AttributeName("$lifecycle")
+"""The stage of the life cycle, which moves from day to day; see `computed_attributes`."""
+
 Attributes: TypeAlias = Mapping[AttributeName, AttributeValue]
 NO_ATTRIBUTES: Attributes = {}
 

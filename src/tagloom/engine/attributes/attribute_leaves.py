@@ -6,9 +6,12 @@ from tagloom.engine.attributes.codes import is_textual
 from tagloom.engine.attributes.conditions import AttributeRows, Meaning, meaning_of, people_of, ranks_of
 from tagloom.engine.attributes.text_numbers import COMPLETE, TextNumbers
 from tagloom.engine.bitmaps import BitMap
+from tagloom.engine.links.links import Links
+from tagloom.engine.seen.seen_leaves import SeenLeaves
 from tagloom.engine.state.dictionary import Dictionary, attribute_type
 from tagloom.engine.storage import AttributeReads
 from tagloom.words.attribute_rules import HasAttribute, depends_on_day
+from tagloom.words.computed_attributes import COMPUTED_ATTRIBUTES
 
 _TESTED_MAX = 1_000  # With more changed people, the node is computed again for everybody.
 _LEAVES_MAX = 5_000  # Rules of tribes name some hundred nodes. Previews of rules name others, which must not pile up.
@@ -63,8 +66,14 @@ class AttributeLeaves:
     """
 
     def __init__(
-        self, texts: TextNumbers, read: RowReader, peek: Callable[[int], BitMap | None], bytes_max: int
+        self,
+        texts: TextNumbers,
+        read: RowReader,
+        peek: Callable[[int], BitMap | None],
+        links: Links,
+        bytes_max: int,
     ) -> None:
+        self._computed = SeenLeaves(links, read, peek)
         self._texts = texts
         self._bytes_max = bytes_max
         self._read = read
@@ -75,6 +84,8 @@ class AttributeLeaves:
 
     def is_ready(self, node: HasAttribute, today: int) -> bool:
         """Returns whether `people` has its answer in memory."""
+        if node.attribute in COMPUTED_ATTRIBUTES:
+            return self._computed.is_ready(node, today)
         leaf = self._leaves.get(node)
         return leaf is not None and not leaf.pending and leaf.day == (today if depends_on_day(node) else 0)
 
@@ -85,6 +96,8 @@ class AttributeLeaves:
 
         The bitmap must not be changed by the caller.
         """
+        if node.attribute in COMPUTED_ATTRIBUTES:
+            return self._computed.people(node, today, dictionary)
         attribute = dictionary.attributes.get(node.attribute)
         if attribute is None:
             return BitMap()
@@ -111,15 +124,15 @@ class AttributeLeaves:
 
     def is_full(self) -> bool:
         """Returns whether there are more leaves, or larger ones, than are kept."""
-        return len(self._leaves) > _LEAVES_MAX or self._bytes > self._bytes_max
+        return len(self._leaves) + len(self._computed) > _LEAVES_MAX or self._bytes > self._bytes_max
 
-    def change(self, changed: Mapping[int, BitMap], dictionary: Dictionary) -> bool:
-        """Updates the leaves after a commit that changed these people, by attribute.
+    def change(self, changed: Mapping[int, BitMap], seen: BitMap, dictionary: Dictionary) -> bool:
+        """Updates the leaves after a commit that changed these people, by attribute, and the computed ones of `seen`.
 
         Returns False if bitmaps that `people` returned are no longer up to date, so that it must be called again.
         Cost: 0.1 us per bit and person, and 1 us per leaf and person.
         """
-        is_current = True
+        is_current = self._computed.change(seen, dictionary)
         ranks: dict[int, dict[int, int] | None] = {}
         for leaf in self._leaves.values():
             people = changed.get(leaf.attribute)
@@ -146,12 +159,16 @@ class AttributeLeaves:
 
     def is_of_today(self, today: Callable[[], int]) -> bool:
         """Returns whether no leaf must be computed again because a day ended. Calls `today` only if needed."""
-        return not self._daily or all(leaf.day == day for day in (today(),) for leaf in self._daily)
+        if not self._daily and not self._computed:
+            return True
+        day = today()
+        return all(leaf.day == day for leaf in self._daily) and self._computed.is_of_today(day)
 
     def clear(self) -> None:
         """Deletes all leaves. Call it when an attribute was created or deleted."""
         self._leaves.clear()
         self._daily.clear()
+        self._computed.clear()
         self._bytes = 0
 
 

@@ -172,8 +172,8 @@ def _magnitudes(first: int, last: int, within: BitMap, bits: Mapping[int, BitMap
     """Returns the people of `within` whose code without its sign is in a range."""
     if first == last:
         return _equal(first, within, bits)
-    found = _at_least(first, within, bits)
-    return found - _at_least(last + 1, within, bits) if last < RANK_MAX else found
+    found = at_least(first, within, bits)
+    return found - at_least(last + 1, within, bits) if last < RANK_MAX else found
 
 
 def _equal(code: int, within: BitMap, bits: Mapping[int, BitMap]) -> BitMap:
@@ -191,7 +191,8 @@ def _equal(code: int, within: BitMap, bits: Mapping[int, BitMap]) -> BitMap:
     return within
 
 
-def _at_least(code: int, within: BitMap, bits: Mapping[int, BitMap]) -> BitMap:
+def at_least(code: int, within: BitMap, bits: Mapping[int, BitMap]) -> BitMap:
+    """Returns the people of `within` whose code without its sign is at least this one; `within` itself for 0."""
     if code == 0:
         return within
     equal, greater = within, list[BitMap]()

@@ -10,7 +10,7 @@ from tagloom.engine.bitmaps import holding, holds
 from tagloom.engine.keys.hashing import key_of
 from tagloom.engine.limits import ORDINALS_PER_CHUNK
 from tagloom.engine.read.trends import versions_before
-from tagloom.engine.state.dictionary import attribute_of
+from tagloom.engine.state.dictionary import SEEN, sliced_row_of
 from tagloom.engine.state.environment import EnvironmentState
 from tagloom.engine.storage import BatchRecord, ChunkChange, Snapshot, Span
 from tagloom.ports.problems import ChangeNotFound, StoreCorrupt, TagNotFound
@@ -112,8 +112,8 @@ def _changes_of_person(
         for change in group:
             if change.row not in rows:
                 expiries.add(change.row)
-            elif attribute_of(rows[change.row]) is not None:
-                is_changed |= wanted is None and version > horizon
+            elif (sliced := sliced_row_of(rows[change.row])) is not None:
+                is_changed |= wanted is None and version > horizon and rows[sliced].kind != SEEN
             elif wanted is None or change.row in wanted:
                 is_changed = True
                 if rows[change.row].kind == "tag":
@@ -149,9 +149,7 @@ def _with_attributes(environment: EnvironmentState, person: Person, changes: tup
     ):
         of_version = [change for change in group if change.row in dictionary.rows]
         attributes = {
-            attribute
-            for change in of_version
-            if (attribute := attribute_of(dictionary.rows[change.row])) not in (None, dictionary.link)
+            attribute for change in of_version if (attribute := dictionary.attribute_of(change.row)) is not None
         }
         after = {attribute: _plain_value(environment, attribute, own_rows) for attribute in attributes}
         for change in of_version:

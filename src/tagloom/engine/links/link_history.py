@@ -8,7 +8,7 @@ from tagloom.engine.bitmaps import holds
 from tagloom.engine.history.compaction import compacted, horizon_of
 from tagloom.engine.history.log import changes_of_person
 from tagloom.engine.links.codes import user_of
-from tagloom.engine.state.dictionary import Dictionary, attribute_of
+from tagloom.engine.state.dictionary import Dictionary
 from tagloom.engine.storage import Snapshot, Span
 
 
@@ -88,5 +88,5 @@ def lost_by_link(snapshot: Snapshot, dictionary: Dictionary, person: int, steps:
     for expiry in snapshot.expiries_of_ids(sorted(rows - known.keys())):
         if expiry.tag in tags:
             tags[expiry.tag] = expiry.expires_at
-    of_attributes = (row for row in rows & known.keys() if attribute_of(known[row]) not in (None, dictionary.link))
+    of_attributes = (row for row in rows & known.keys() if dictionary.attribute_of(row) is not None)
     return Lost(tags, frozenset(of_attributes))

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 import numpy as np
 from numpy.typing import NDArray
 
+from tagloom.engine.bitmaps import BitMap, bitmap_of, ordinals_of
 from tagloom.engine.links.codes import user_of
 from tagloom.engine.links.links import LinkOf, Links, Moves, moves_of
 
@@ -58,6 +59,13 @@ class LinkOverlay:
         for place in np.flatnonzero(np.isin(people, np.array(list(self.changed), np.int64))).tolist():
             found[place] = self.root(int(people[place]))
         return found
+
+    def roots_of(self, people: BitMap) -> BitMap:
+        """Returns the roots of people now. The result must not be changed."""
+        if not self.changed:
+            with self._lock:
+                return self._links.roots_of(people)
+        return bitmap_of(np.unique(self.roots(ordinals_of(people).astype(np.int64))).astype(np.uint32))
 
     def linked_to(self, user: int) -> list[LinkOf]:
         """Returns the links to a user now, by person."""

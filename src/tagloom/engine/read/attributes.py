@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-import msgspec
 import numpy as np
 
 from tagloom.engine.attributes.attribute_leaves import rows_of
@@ -11,6 +10,7 @@ from tagloom.engine.attributes.conditions import AttributeRows, counted, decoded
 from tagloom.engine.bitmaps import BitMap, buckets_of, chunk_of, ordinals_of
 from tagloom.engine.keys.hashing import person_of
 from tagloom.engine.read import rule_bitmaps
+from tagloom.engine.read.computed_attributes import ComputedValues, list_computed, most_frequent, values_of_computed
 from tagloom.engine.state.dictionary import attribute_type
 from tagloom.engine.state.environment import EnvironmentState
 from tagloom.engine.storage import Row
@@ -27,13 +27,15 @@ from tagloom.words.attributes import (
     plain,
 )
 from tagloom.words.changes import Version
+from tagloom.words.computed_attributes import COMPUTED_ATTRIBUTES
 from tagloom.words.people import Person
 from tagloom.words.rules import Definition
 
 
 def list_attributes(environment: EnvironmentState) -> tuple[Attribute, ...]:
-    """Returns all attributes by name."""
-    return tuple(_attribute(environment, row) for _, row in sorted(environment.dictionary.live_attributes().items()))
+    """Returns all attributes by name, with the computed ones if anybody has events."""
+    stored = [_attribute(environment, row) for row in environment.dictionary.live_attributes().values()]
+    return tuple(sorted([*stored, *list_computed(environment)], key=lambda each: each.name))
 
 
 def _attribute(environment: EnvironmentState, row: Row) -> Attribute:
@@ -47,6 +49,8 @@ def _attribute(environment: EnvironmentState, row: Row) -> Attribute:
 
 def values_of_attribute(environment: EnvironmentState, name: AttributeName, limit: int) -> AttributeValues:
     """Returns the most frequent values of an attribute. Cost: see `conditions.counted`."""
+    if name in COMPUTED_ATTRIBUTES:
+        return values_of_computed(environment, name, limit)
     row = find_attribute(name, environment.dictionary.live_attributes())
     type, rows = attribute_type(row), rows_of(row.id, environment.dictionary, environment.row)
     found = counted(rows, limits.ATTRIBUTE_VALUES_COUNTED_MAX)
@@ -61,12 +65,11 @@ def values_of_attribute(environment: EnvironmentState, name: AttributeName, limi
         ]
     elif found is not None:
         values = [ValueCount(plain(value_of_code(type, code)), people) for code, people in found]
-    values.sort(key=lambda each: (-each.people, msgspec.json.encode(each.value).decode()))
     return AttributeValues(
         attribute=_attribute(environment, row),
         version=environment.stamp.version,
         distinct=None if found is None else len(values),
-        values=tuple(values[:limit]),
+        values=most_frequent(values, limit),
         least=least,
         greatest=greatest,
     )
@@ -83,18 +86,23 @@ def stream_members(
     It takes the read lock itself, for each chunk. Memory: a bitmap for each bit of the attributes.
     """
 
-    def begin() -> tuple[Version, BitMap, dict[AttributeName, tuple[int, AttributeRows]]]:
+    is_computed = not COMPUTED_ATTRIBUTES.keys().isdisjoint(names)
+
+    def begin() -> tuple[Version, BitMap, dict[AttributeName, tuple[int, AttributeRows]], ComputedValues | None]:
         known = environment.dictionary.live_attributes()
         people = BitMap(rule_bitmaps.members(tribe, tribes, environment))
         found = {}
         for name in names:
+            if name in COMPUTED_ATTRIBUTES:
+                continue
             row = find_attribute(name, known)
             # Later commits change the bitmaps in memory, so these are copies.
             rows = rows_of(row.id, environment.dictionary, lambda each: environment.row(each) & people)
             found[name] = row.id, rows
-        return environment.stamp.version, people, found
+        computed = ComputedValues(environment, people) if is_computed else None
+        return environment.stamp.version, people, found, computed
 
-    version, people, attributes = environment.read(begin)
+    version, people, attributes, computed = environment.read(begin)
 
     def chunk(bucket: int) -> list[tuple[Person, Attributes]]:
         inside = chunk_of(people, bucket)
@@ -109,6 +117,8 @@ def stream_members(
                     values[ordinal][name] = value_of_code(rows.type, code)
                 elif code in texts:
                     values[ordinal][name] = value_of_text(rows.type, texts[code])
+        for ordinal, of_person in computed.inside(bucket) if computed is not None else ():
+            values[ordinal].update((name, value) for name, value in of_person.items() if name in names)
         found = list[tuple[Person, Attributes]]()
         for ordinals, keys in environment.directory.keys_of(ordinals_of(inside), environment.snapshot):
             pairs = zip(ordinals.tolist(), keys.to_pylist(), strict=True)
@@ -119,4 +129,5 @@ def stream_members(
         for bucket in buckets_of(people):
             yield environment.read(lambda bucket=bucket: chunk(bucket))  # type: ignore[misc]  # Bound at once.
 
-    return MembersWithAttributes(version, {name: rows.type for name, (_, rows) in attributes.items()}, chunks())
+    types = {name: attributes[name][1].type if name in attributes else COMPUTED_ATTRIBUTES[name].type for name in names}
+    return MembersWithAttributes(version, types, chunks())

@@ -24,6 +24,7 @@ from tagloom.engine.read.trends import (
     names_of_today,
     rows_named,
     rows_of,
+    seen_at,
     versions_before,
 )
 from tagloom.engine.state.environment import EnvironmentState
@@ -33,6 +34,7 @@ from tagloom.ports.problems import ChangeNotFound
 from tagloom.words.attributes import AttributeName, AttributeValue, plain_attributes
 from tagloom.words.catalogue import Match
 from tagloom.words.changes import Version
+from tagloom.words.computed_attributes import computed_attributes
 from tagloom.words.events import day_of
 from tagloom.words.people import Ordinal, Person, PersonRecord
 from tagloom.words.rules import Definition
@@ -74,16 +76,22 @@ def _in_each_bucket(
 ) -> Iterator[Past]:
     """Yields a source of bitmaps as of a version for each bucket. Windows of events end on the day of the version."""
     check_version(environment, version)
-    batch = environment.snapshot().batch(version) if version else None
-    day = 0 if batch is None else day_of(milliseconds_of(batch.at))
+    day = _day_of_version(environment, version)
     events = events_at(environment, wanted, tribes, [Point(version, day)])
+    seen = seen_at(environment, wanted, tribes, [Point(version, day)])
     rows = rows_named(environment.dictionary, leaves, wanted, tribes)
     for bucket in range(environment.state.buckets):
-        past = Past(environment, leaves, rows, bucket, events, has_days=False)
+        past = Past(environment, leaves, rows, bucket, events, seen, has_days=False)
         past.go_to(0)
         for change in environment.snapshot().changes_of_rows(rows, bucket, version):
             past.undo(change)
         yield past
+
+
+def _day_of_version(environment: EnvironmentState, version: Version) -> int:
+    """Returns the day of a version, in days since 1970; 0 for version 0."""
+    batch = environment.snapshot().batch(version) if version else None
+    return 0 if batch is None else day_of(milliseconds_of(batch.at))
 
 
 def everyone_at(environment: EnvironmentState, version: Version) -> BitMap:
@@ -210,11 +218,14 @@ def _record_at(
         elif row.kind == "attribute" and (value := environment.value_in(row.id, own_rows)) is not None:
             attributes[AttributeName(row.path)] = value
     links = links_at(environment, [version]).get(version)
+    linked = links.linked_to(ordinal) if links is not None else ()
+    group = [own_rows, *(_rows_at(environment, each.person, version) for each in linked)]
+    computed = computed_attributes(environment.seen_days_in(group), _day_of_version(environment, version))
     return PersonRecord(
         kind=person.kind,
         id=person.id,
         tags=tuple(sorted(tags)),
         version=version,
-        attributes=plain_attributes(attributes),
-        identities=identities_of(environment, links.linked_to(ordinal) if links is not None else ()),
+        attributes=plain_attributes(attributes | computed),
+        identities=identities_of(environment, linked),
     )

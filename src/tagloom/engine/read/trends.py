@@ -18,11 +18,13 @@ from tagloom.engine.events.past import EventsAt, Point
 from tagloom.engine.keys.points import Share
 from tagloom.engine.links.links import Links
 from tagloom.engine.read import rule_bitmaps
+from tagloom.engine.read.seen_past import SeenAt
 from tagloom.engine.state.dictionary import Dictionary
 from tagloom.engine.state.environment import EnvironmentState
 from tagloom.engine.storage import ChunkChange, Snapshot
 from tagloom.words.attribute_rules import HasAttribute, depends_on_day
 from tagloom.words.changes import Version
+from tagloom.words.computed_attributes import COMPUTED_ATTRIBUTES
 from tagloom.words.event_rules import EventPredicate, windows_of
 from tagloom.words.events import day_of
 from tagloom.words.problems import TagProblem
@@ -95,13 +97,15 @@ def trend(
     rows = rows_named(environment.dictionary, leaves, wanted, tribes)
     counts = [[0] * (len(versions) + 1) for _ in wanted]
     days = [day_of(milliseconds_of(moment) - 1) for moment in moments[len(unknown) :]]
-    events = events_at(environment, wanted, tribes, list(map(Point, versions, days)))
+    points = list(map(Point, versions, days))
+    events = events_at(environment, wanted, tribes, points)
+    seen = seen_at(environment, wanted, tribes, points)
     has_days = any(
-        isinstance(node, HasAttribute) and depends_on_day(node)
+        isinstance(node, HasAttribute) and (depends_on_day(node) or node.attribute in COMPUTED_ATTRIBUTES)
         for node in reached_nodes((each.rule for each in wanted), tribes)
     )
     for bucket in range(environment.state.buckets):
-        past = Past(environment, leaves, rows, bucket, events, has_days=has_days)
+        past = Past(environment, leaves, rows, bucket, events, seen, has_days=has_days)
         changes = snapshot.changes_of_rows(rows, bucket, versions[0]) if versions else iter(())
         for place, numbers in _walk_back(past, changes, versions, wanted, tribes):
             for number, count in enumerate(numbers):
@@ -160,6 +164,23 @@ def events_at(
     return EventsAt(environment.snapshot(), windows, points, links)
 
 
+def seen_at(
+    environment: EnvironmentState,
+    wanted: Iterable[Definition],
+    tribes: Mapping[str, Definition],
+    points: Sequence[Point],
+) -> SeenAt:
+    """Returns the people of the computed attributes that rules name, as of some points."""
+    nodes = {
+        node
+        for node in reached_nodes((each.rule for each in wanted), tribes)
+        if isinstance(node, HasAttribute) and node.attribute in COMPUTED_ATTRIBUTES
+    }
+    return SeenAt(
+        environment, nodes, points, links_at(environment, [point.version for point in points]) if nodes else {}
+    )
+
+
 def links_at(environment: EnvironmentState, versions: Sequence[Version]) -> dict[Version, Links]:
     """Returns the links of some versions; nothing if there never were any.
 
@@ -198,10 +219,12 @@ class Past:
         rows: Collection[int],
         bucket: int,
         events: EventsAt,
+        seen: SeenAt,
         *,
         has_days: bool,
     ) -> None:
         self._environment = environment
+        self._seen = seen
         self._has_days = has_days
         self._events = events
         self._point: Point | None = None
@@ -240,6 +263,9 @@ class Past:
     def attribute(self, node: HasAttribute) -> BitMap:
         """Returns the people of the bucket whose value of an attribute satisfies a node at the present point."""
         environment, dictionary, found = self._environment, self._environment.dictionary, BitMap()
+        if node.attribute in COMPUTED_ATTRIBUTES:
+            whole = environment.attribute(node) if self._point is None else self._seen.people(node, self._point)
+            return chunk_of(whole, self._bucket) - environment.fact("erased")
         today = environment.today() if self._point is None else self._point.day
         for attribute in dictionary.attributes_ever.get(node.attribute, ()):
             meaning, _ = find_meaning(node, attribute, today, dictionary, environment.texts, environment.snapshot)

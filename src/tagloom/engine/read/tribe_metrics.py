@@ -3,24 +3,19 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-import numpy as np
-
 from tagloom.base.times import text_of_milliseconds
-from tagloom.engine.bitmaps import BitMap, bitmap_of, ordinals_of
+from tagloom.engine.bitmaps import BitMap
 from tagloom.engine.read import rule_bitmaps
 from tagloom.engine.read.time_travel import everyone_at
 from tagloom.engine.read.trends import versions_before
 from tagloom.engine.state.environment import EnvironmentState
 from tagloom.words import limits
+from tagloom.words.attribute_rules import HasAttribute
 from tagloom.words.changes import Version
-from tagloom.words.event_rules import ANY_EVENT, HasEvent
+from tagloom.words.computed_attributes import LAST_SEEN
 from tagloom.words.events import DAY_MS
 from tagloom.words.rules import Definition
 from tagloom.words.tribes import TribeMetrics
-
-ANYBODY_SEEN = Definition("everyone", HasEvent(ANY_EVENT, limits.AT_RISK_DAYS))
-"""The people with an event in the longest window of metrics. It tells which events must be counted."""
-_PREDICATE = HasEvent(ANY_EVENT, limits.AT_RISK_DAYS).predicate
 
 
 class _Known(NamedTuple):
@@ -43,8 +38,10 @@ class MetricsReader:
         """Returns the metrics of a tribe. Raises: NotCounted."""
         environment = self._environment
         active, present = (
-            environment.follow_events(_PREDICATE, 1, days) for days in (limits.ACTIVE_DAYS, limits.AT_RISK_DAYS)
+            environment.attribute(HasAttribute(LAST_SEEN, "in-last", days))
+            for days in (limits.ACTIVE_DAYS, limits.AT_RISK_DAYS)
         )
+        with_events = environment.attribute(HasAttribute(LAST_SEEN, "is-set"))
         members = rule_bitmaps.members(tribe, tribes, environment)
         active_members = members.intersection_cardinality(active)
         present_members = members.intersection_cardinality(present)
@@ -55,18 +52,10 @@ class MetricsReader:
             active=active_members,
             new=self._count_new(members),
             at_risk=present_members - active_members,
-            lost=members.intersection_cardinality(self._with_events()) - present_members,
+            lost=members.intersection_cardinality(with_events) - present_members,
             reach=active_members / active_people if active_people else None,
             version=environment.stamp.version,
         )
-
-    def _with_events(self) -> BitMap:
-        """Returns the people who have an event, or to whom somebody with an event is linked."""
-        links, found = self._environment.links, self._environment.fact("with_events")
-        linked = found & links.people
-        if not linked:
-            return found
-        return found | bitmap_of(np.unique(links.roots(ordinals_of(linked).astype(np.int64))).astype(np.uint32))
 
     def _count_new(self, members: BitMap) -> int | None:
         """Returns how many members became known in the last days; None if the history does not go back so far."""

@@ -12,6 +12,9 @@ FACTS = ("everyone", "users", "visitors", "erased", "with_events", "superseded")
 """The sets of people beside tags. The people in `superseded` have an id that means a newer person."""
 LINK = "link"
 """The kind and the path of the row of the people who are linked. Each bit of a link is a row, as for an attribute."""
+SEEN = "seen"
+"""The kind of the rows of the people who have events. Each bit of a day is a row, as for an attribute."""
+SEEN_PATHS = ("first_seen", "last_seen")
 
 
 def attribute_type(row: Row) -> AttributeType:
@@ -19,9 +22,9 @@ def attribute_type(row: Row) -> AttributeType:
     return cast(AttributeType, row.type)
 
 
-def attribute_of(row: Row | None) -> int | None:
-    """Returns the attribute, or the link, of which a row is the row itself or a bit; None for other rows."""
-    if row is None or row.kind not in ("attribute", "bit", LINK):
+def sliced_row_of(row: Row | None) -> int | None:
+    """Returns the row of an attribute, of links or of seen days of which a row is the row itself or a bit, or None."""
+    if row is None or row.kind not in ("attribute", "bit", LINK, SEEN):
         return None
     return row.tag or row.id
 
@@ -49,6 +52,7 @@ class Dictionary:
         self.attributes_ever: dict[str, set[int]] = {}
         self.bits: dict[int, dict[int, int]] = {}
         self.link = 0
+        self.seen: dict[str, int] = {}
         self.aliases: dict[TagPath, TagPath] = {TagPath(path): TagPath(target) for path, target in aliases}
         self._live: dict[TagPath, int] = {}
         self._deleted: dict[TagPath, int] = {}
@@ -74,7 +78,7 @@ class Dictionary:
         later._live, later._deleted, later._below = dict(self._live), dict(self._deleted), dict(self._below)
         later.attributes = dict(self.attributes)
         later.attributes_ever = {name: set(rows) for name, rows in self.attributes_ever.items()}
-        later.link = self.link
+        later.link, later.seen = self.link, dict(self.seen)
         later.bits = {attribute: dict(bits) for attribute, bits in self.bits.items()}
         later._order, later._exclusive, later._owners = list(self._order), set(self._exclusive), dict(self._owners)
         later.put(rows)
@@ -117,6 +121,9 @@ class Dictionary:
                 self.attributes[row.path] = row.id
         elif row.kind == LINK:
             self.link = row.id
+            self.bits.setdefault(row.id, {})
+        elif row.kind == SEEN:
+            self.seen[row.path] = row.id
             self.bits.setdefault(row.id, {})
         elif row.kind == "bit":
             self.bits.setdefault(row.tag, {})[bit_of(row)] = row.id
@@ -200,6 +207,16 @@ class Dictionary:
         """Returns the rows of attributes and of their bits, by name, including deleted attributes."""
         found = {row for name in names for row in self.attributes_ever.get(name, ())}
         return found | {bit for row in found for bit in self.bits[row].values()}
+
+    def attribute_of(self, row: int) -> int | None:
+        """Returns the attribute of which a row is the row itself or a bit; None for other rows."""
+        sliced = sliced_row_of(self.rows.get(row))
+        return sliced if sliced is not None and self.rows[sliced].kind == "attribute" else None
+
+    def seen_rows(self) -> tuple[int, int]:
+        """Returns the rows of the people who have events: those of the first days, and those of the last days."""
+        first, last = SEEN_PATHS
+        return self.seen[first], self.seen[last]
 
     def rows_of_links(self) -> tuple[int, ...]:
         """Returns the row of links and those of its bits."""

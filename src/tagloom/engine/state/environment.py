@@ -28,12 +28,13 @@ from tagloom.engine.keys.points import PointCache, Share
 from tagloom.engine.limits import ORDINALS_PER_CHUNK
 from tagloom.engine.links.links import Links, moves_of
 from tagloom.engine.state.bitmap_cache import Index
-from tagloom.engine.state.dictionary import Dictionary, attribute_of, attribute_type
+from tagloom.engine.state.dictionary import Dictionary, attribute_type, sliced_row_of
 from tagloom.engine.storage import Moved, Row, Snapshot, Stamp, State, Storage, Transaction
 from tagloom.engine.write.draft import View
 from tagloom.ports.problems import StoreUnavailable
 from tagloom.words.attribute_rules import HasAttribute, depends_on_day
 from tagloom.words.attributes import AttributeName, AttributeValue
+from tagloom.words.computed_attributes import COMPUTED_ATTRIBUTES, SeenDays, computed_attributes, seen_together
 from tagloom.words.event_rules import EventPredicate
 from tagloom.words.events import day_of
 from tagloom.words.problems import TagProblem
@@ -84,10 +85,12 @@ class EnvironmentState:
         """The suppression list: the hashes of the keys of people whom no write may name."""
         self._points = PointCache()
         self.texts = TextNumbers()
-        self._leaves_of_attributes = AttributeLeaves(self.texts, self.row, self.index.peek, index_bytes_max // 4)
+        self.links = Links()
+        self._leaves_of_attributes = AttributeLeaves(
+            self.texts, self.row, self.index.peek, self.links, index_bytes_max // 4
+        )
         self._known_texts: dict[tuple[int, int], str] = {}
         self.stamp = _UNKNOWN
-        self.links = Links()
         self._open: AbstractContextManager[Snapshot] | None = None
         self._snapshot: Snapshot | None = None
         self._leaves: dict[tuple[str, str], BitMap] = {}
@@ -224,7 +227,6 @@ class EnvironmentState:
                 if expiries := changed.keys() - self.dictionary.rows.keys():
                     self.dictionary.put_expiries(snapshot.expiries_of_ids(sorted(expiries)))
                 changed[EVENTS] = self.event_log.catch_up(snapshot, before.version, self.links)
-                self._change_attributes(changed)
                 if self.dictionary.facts["superseded"] in changed:
                     self.links.relinked_at = now.version
                 if people := changed.get(self.dictionary.link):
@@ -234,6 +236,7 @@ class EnvironmentState:
                     changed[EVENTS] |= self._relink(
                         links, Moving(moves, events_of_people(snapshot, alone)), now.version
                     )
+                self._change_attributes(changed)
                 self._notify(changed)
             self.state, self.stamp = state, now
 
@@ -266,19 +269,27 @@ class EnvironmentState:
         return self.event_log.counts.move_people(moving)
 
     def _change_attributes(self, changed: dict[int, BitMap]) -> None:
-        """Updates the leaves of attributes. Adds the people of each attribute with a change in any of its rows."""
+        """Updates the leaves of attributes. Adds the people of each attribute with a change in any of its rows.
+
+        The people whose computed attributes change are added to those with other event counts.
+        """
         people: dict[int, BitMap] = {}
         for row_id, some in changed.items():
-            attribute = attribute_of(self.dictionary.rows.get(row_id))
+            attribute = sliced_row_of(self.dictionary.rows.get(row_id))
             if attribute is not None:
                 people[attribute] = people[attribute] | some if attribute in people else some
         changed.update(people)
+        seen = BitMap.union(_NOBODY, *(people.get(row, _NOBODY) for row in self.dictionary.seen_rows()))
+        seen = self.links.roots_of(seen)
+        if self.dictionary.link in people:
+            seen = seen | changed[EVENTS]
+        changed[EVENTS] = changed[EVENTS] | seen
         if self.dictionary.facts["erased"] in changed:
             # A text that was erased gets a new number when somebody else has it.
             self._known_texts.clear()
             self._leaves_of_attributes.clear()
             self.epoch += 1
-        elif people and not self._leaves_of_attributes.change(people, self.dictionary):
+        elif people and not self._leaves_of_attributes.change(people, seen, self.dictionary):
             self.epoch += 1
 
     def _notify(self, changed: Mapping[int, BitMap]) -> None:
@@ -455,7 +466,25 @@ class EnvironmentState:
         for name, row in wanted.items():
             if (value := self.value_in(row, own_rows)) is not None:
                 found[AttributeName(name)] = value
+        if names is None or any(name in COMPUTED_ATTRIBUTES for name in names):
+            found |= computed_attributes(self.seen_days_of(ordinal), self.today())
         return found
+
+    def seen_days_of(self, ordinal: int) -> SeenDays | None:
+        """Returns the days on which a person was seen, with those of everybody who is linked to them."""
+        first, last = self.dictionary.seen_rows()
+        rows = [each for row in (first, last) for each in (row, *self.dictionary.bits[row].values())]
+        group = [ordinal, *(each.person for each in self.links.linked_to(ordinal))]
+        return self.seen_days_in([self.rows_of_person(person, rows) for person in group])
+
+    def seen_days_in(self, group: Iterable[Collection[int]]) -> SeenDays | None:
+        """Returns the days on which people were seen who are in these rows, each of the people in some."""
+        first, last = self.dictionary.seen_rows()
+        return seen_together(
+            SeenDays(self.code_in(first, own_rows), self.code_in(last, own_rows))
+            for own_rows in group
+            if last in own_rows
+        )
 
     def code_in(self, attribute: int, own_rows: Collection[int]) -> int:
         """Returns the code of an attribute, or of the link, of a person who is in these rows."""

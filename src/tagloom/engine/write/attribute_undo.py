@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from tagloom.engine.attributes.conditions import decoded_bits
 from tagloom.engine.bitmaps import BitMap, from_bytes
-from tagloom.engine.state.dictionary import attribute_of
+from tagloom.engine.state.dictionary import sliced_row_of
 from tagloom.engine.storage import ChunkChange, Row
 from tagloom.engine.write.draft import Draft, Shift, View
 
@@ -91,7 +91,7 @@ def _places(places: Collection[int], view: View) -> dict[int, _Places]:
     """Returns the attributes of changed places, with their rows and the changed buckets."""
     known, found = view.dictionary.rows, dict[int, set[int]]()
     for place in places:
-        attribute = attribute_of(known.get(place >> 16))
+        attribute = sliced_row_of(known.get(place >> 16))
         if attribute is not None:
             found.setdefault(attribute, set()).add(place & 0xFFFF)
     return {

@@ -147,12 +147,17 @@ class Draft:
         self.attribute_people.pop(attribute, None)
         self.shift_attribute(attribute, shifts)
 
-    def shift_links(self, row: int, shifts: Mapping[int, Shift], codes: Mapping[int, int | None]) -> None:
-        """Sets the changes of the rows of links, and the code of each person whose link changes."""
-        assert row not in self.attributes, "links change once"
+    def shift_bits(self, row: int, shifts: Mapping[int, Shift]) -> None:
+        """Sets the changes of the rows of links or of seen days. Call it once per row."""
+        assert row not in self.attributes, "a row with bits changes once"
         kept = {each: shift for each, shift in shifts.items() if shift.added or shift.removed}
         if kept:
             self.attributes[row] = kept
+
+    def shift_links(self, row: int, shifts: Mapping[int, Shift], codes: Mapping[int, int | None]) -> None:
+        """Sets the changes of the rows of links, and the code of each person whose link changes."""
+        self.shift_bits(row, shifts)
+        if row in self.attributes:
             self.links = dict(codes)
 
     @property

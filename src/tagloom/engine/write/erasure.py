@@ -12,6 +12,7 @@ from tagloom.engine.keys.hash_set import HashSet
 from tagloom.engine.keys.hashing import KeyHash, key_of
 from tagloom.engine.write.attribute_values import erase_values, value_shifts
 from tagloom.engine.write.draft import Draft, View
+from tagloom.engine.write.seen_days import erase_seen_days
 from tagloom.ports import limits
 from tagloom.ports.problems import PersonLinked, PersonNotFound, TooManySuppressed
 from tagloom.words.people import Person
@@ -66,6 +67,7 @@ def erase_people(found: Mapping[int, Hash], view: View, draft: Draft) -> None:
         nobody, nothing = np.empty(0, np.uint32), np.empty(0, np.uint64)
         shifts = value_shifts(view.dictionary.link, nobody, nothing, linked, view)
         draft.shift_links(view.dictionary.link, shifts, dict.fromkeys(linked))
+    erase_seen_days(people, view, draft)
     draft.add(view.fact("erased"), people)
     if with_events := view.near(view.fact("with_events"), people) & people:
         erase_events(with_events, view.tx)

@@ -17,6 +17,7 @@ from tagloom.engine.keys.hashing import Hashed, Keyed, KeyHash, binary_array, ke
 from tagloom.engine.write.draft import Draft, View
 from tagloom.engine.write.event_attributes import attributes_of_events
 from tagloom.engine.write.linking import Naming, link_events
+from tagloom.engine.write.seen_days import SeenRecorder
 from tagloom.ports import limits as ports_limits
 from tagloom.words import limits
 from tagloom.words.changes import EVENTS, IDENTIFY, Origin
@@ -66,11 +67,13 @@ def record_events(writes: Sequence[EventWrite], view: View, key_hash: KeyHash, n
     kept = _without_suppressed_visitors(kept, view, key_hash)
     people, first = _People(kept, view, key_hash), 0
     ordinals = people.ordinals.copy()
+    seen = SeenRecorder(ordinals, np.array([day_of(event.at) for event in kept], np.int64), view)
     at, begin, offset, versions, receipts = with_milliseconds(now), 0, 0, list[int](), list[Receipt]()
     for write, (of_write, refused, repeats, suppressed) in zip(writes, chosen, strict=True):
         draft, end, version = Draft(), begin + len(of_write), view.state.version
         if of_write:
             people.put(begin - first, end - first, draft)
+            seen.put(begin, end, draft)
             version = view.record(draft, write.origin, EVENTS, at, events=len(of_write))
         versions += [version] * len(of_write)
         receipt = _receipt(version, len(of_write), repeats, draft.new_people, refused)

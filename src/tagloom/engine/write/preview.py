@@ -12,11 +12,13 @@ from tagloom.engine.events.log import of_roots
 from tagloom.engine.keys.points import Share
 from tagloom.engine.links.links import NO_MOVES
 from tagloom.engine.read import rule_bitmaps
+from tagloom.engine.seen.seen_rows import people_seen, seen_rows
 from tagloom.engine.state.dictionary import Dictionary
 from tagloom.engine.write.draft import Draft, View
 from tagloom.ports import limits
 from tagloom.ports.problems import EventsNotCounted
 from tagloom.words.attribute_rules import HasAttribute
+from tagloom.words.computed_attributes import COMPUTED_ATTRIBUTES, seen_ranges
 from tagloom.words.event_rules import EventPredicate
 from tagloom.words.problems import TagProblem
 from tagloom.words.receipts import Preview, Receipt, TagDiff, TribeDiff
@@ -91,11 +93,20 @@ class ViewBitmaps:
     def attribute(self, node: HasAttribute) -> BitMap:
         """Returns the people whose value of an attribute satisfies a node."""
         found = self._attributes.get(node)
-        if found is None:
+        if found is None and node.attribute in COMPUTED_ATTRIBUTES:
+            found = self._attributes[node] = self._seen(node)
+        elif found is None:
             attribute = self.dictionary.attributes.get(node.attribute)
             found = _NOBODY if attribute is None else self._having(node, attribute)
             self._attributes[node] = found
         return found
+
+    def _seen(self, node: HasAttribute) -> BitMap:
+        ranges, rows = seen_ranges(node, self._view.today()), seen_rows(self.dictionary, self.row)
+        if self._drafts:
+            return people_seen(ranges, rows, self._view.links)
+        with self._view.lock:
+            return people_seen(ranges, rows, self._view.links.committed)
 
     def _having(self, node: HasAttribute, attribute: int) -> BitMap:
         if self._texts is None:

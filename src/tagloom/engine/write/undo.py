@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from tagloom.engine.bitmaps import BitMap, from_bytes
 from tagloom.engine.history.compaction import compacted, horizon_of
-from tagloom.engine.state.dictionary import attribute_of
+from tagloom.engine.state.dictionary import sliced_row_of
 from tagloom.engine.storage import ChunkChange, Entry, Row
 from tagloom.engine.write.attribute_undo import undo_values, wanted_rows
 from tagloom.engine.write.diff import Diff, tagging_counts
@@ -162,7 +162,7 @@ def _changes_by_chunk(
     """
     known = view.dictionary.rows
     # A row that is not in the dictionary is an expiry row.
-    places = {place for place in places if attribute_of(known.get(place >> 16)) is None}
+    places = {place for place in places if sliced_row_of(known.get(place >> 16)) is None}
     if expiries := {place >> 16 for place in places} - known.keys():
         tags = {row.id: row.tag for row in view.tx.expiries_of_ids(sorted(expiries))}
         places = {tags.get(place >> 16, place >> 16) << 16 | place & 0xFFFF for place in places}

@@ -23,6 +23,7 @@ from tagloom.words.attributes import (
     parse_value,
     plain,
 )
+from tagloom.words.computed_attributes import COMPUTED_ATTRIBUTES
 from tagloom.words.events import Event
 from tagloom.words.people import Person
 from tagloom.words.problems import FAULTS_OF_AN_ATTRIBUTE
@@ -198,20 +199,26 @@ def attribute_deleted(state: State, name: AttributeName) -> State:
     return draft
 
 
-def _values_of(state: State, number: Number) -> list[AttributeValue]:
+def values_of(state: State, number: Number) -> list[AttributeValue]:
+    """Returns the value of each person who has one."""
     return [value for (_, whose), value in state.values.items() if whose == number]
 
 
 def attribute_of(state: State, number: Number) -> Attribute:
     """Returns an entry of the catalogue, with the number of people who have a value."""
     entry = state.attributes[number]
-    people = len(_values_of(state, number))
+    people = len(values_of(state, number))
     return Attribute(name=entry.name, type=entry.type, description=entry.description, people=people)
 
 
-def values_counted(state: State, number: Number, limit: int) -> AttributeValues:
+def computed_attribute(state: State, name: AttributeName) -> Attribute:
+    """Returns a computed attribute, with the number of people who have a value."""
+    type, description = COMPUTED_ATTRIBUTES[name]
+    return Attribute(name=name, type=type, description=description, people=len(state.seen_days()))
+
+
+def values_counted(state: State, attribute: Attribute, values: Sequence[AttributeValue], limit: int) -> AttributeValues:
     """Returns the most frequent values of an attribute. Values of as many people are in the order of their JSON."""
-    attribute, values = attribute_of(state, number), _values_of(state, number)
     counts = [ValueCount(plain(value), people) for value, people in Counter(values).items()]
     counts.sort(key=lambda each: (-each.people, msgspec.json.encode(each.value).decode()))
     is_counted = len(counts) <= limits.ATTRIBUTE_VALUES_COUNTED_MAX

@@ -11,7 +11,13 @@ from tagloom.ports.audiences import MembersWithAttributes
 from tagloom.ports.events import EventSelection
 from tagloom.ports.pages import Page
 from tagloom.ports.problems import ChangeNotFound, PersonNotFound, TagNotFound
-from tagloom.stores.memory.attributes import attribute_of, not_found_attribute, values_counted
+from tagloom.stores.memory.attributes import (
+    attribute_of,
+    computed_attribute,
+    not_found_attribute,
+    values_counted,
+    values_of,
+)
 from tagloom.stores.memory.drafts import not_found
 from tagloom.stores.memory.events import events_of
 from tagloom.stores.memory.links import identities_of, open_links
@@ -29,6 +35,7 @@ from tagloom.words.attributes import (
 )
 from tagloom.words.catalogue import Branch, Match, Source, Tag
 from tagloom.words.changes import EVENTS, Change, Horizon, Origin, Version
+from tagloom.words.computed_attributes import COMPUTED_ATTRIBUTES, computed_attributes
 from tagloom.words.context_rules import NO_CONTEXT, Context
 from tagloom.words.decisions import Because, Decision, Provenance, because_of
 from tagloom.words.event_rules import counter_of, is_of
@@ -121,7 +128,7 @@ class Answers:
             return None
         return structs.replace(
             self._person_record(state, ordinal),
-            attributes=plain_attributes(state.attributes_of(ordinal)),
+            attributes=plain_attributes(state.attributes_of(ordinal, self._day(as_of))),
             identities=identities_of(state, ordinal, self._state),
         )
 
@@ -176,15 +183,18 @@ class Answers:
     def members_with_attributes(
         self, tribe: Definition, tribes: Mapping[str, Definition], names: Sequence[AttributeName]
     ) -> MembersWithAttributes:
-        state, types = self._state, dict[AttributeName, AttributeType]()
+        state, day, types = self._state, self._day(), dict[AttributeName, AttributeType]()
         for name in names:
+            if name in COMPUTED_ATTRIBUTES:
+                types[name] = COMPUTED_ATTRIBUTES[name].type
+                continue
             number = state.find_attribute(name)
             if number is None:
                 raise not_found_attribute(name)
             types[name] = state.attributes[number].type
         found = [
-            (state.people[ordinal], {n: value for n, value in state.attributes_of(ordinal).items() if n in types})
-            for ordinal in state.members(tribe, tribes, self._day())
+            (state.people[ordinal], {n: value for n, value in state.attributes_of(ordinal, day).items() if n in types})
+            for ordinal in state.members(tribe, tribes, day)
         ]
         return MembersWithAttributes(state.version, types, chunks_of(found))
 
@@ -295,13 +305,20 @@ class Answers:
     def list_attributes(self) -> tuple[Attribute, ...]:
         state = self._state
         live = [number for number, entry in state.attributes.items() if entry.is_live]
-        return tuple(sorted((attribute_of(state, number) for number in live), key=lambda each: each.name))
+        stored = [attribute_of(state, number) for number in live]
+        computed = [computed_attribute(state, name) for name in COMPUTED_ATTRIBUTES]
+        found = [*stored, *(each for each in computed if each.people)]
+        return tuple(sorted(found, key=lambda each: each.name))
 
     def values_of_attribute(self, name: AttributeName, limit: int) -> AttributeValues:
+        if name in COMPUTED_ATTRIBUTES:
+            every = self._state.seen_days().values()
+            values = [computed_attributes(days, self._day())[name] for days in every]
+            return values_counted(self._state, computed_attribute(self._state, name), values, limit)
         number = self._state.find_attribute(name)
         if number is None:
             raise not_found_attribute(name)
-        return values_counted(self._state, number, limit)
+        return values_counted(self._state, attribute_of(self._state, number), values_of(self._state, number), limit)
 
     # Reads of tribes.
 
@@ -426,7 +443,7 @@ class Answers:
         state, person = self._state, self._state.meant(person)
         ordinal = state.ordinals.get(person)
         events = () if ordinal is None else state.event_facts().get(ordinal, ())
-        counter, attributes = counter_of(events, self._day()), state.attributes_of(ordinal)
+        counter, attributes = counter_of(events, self._day()), state.attributes_of(ordinal, self._day())
         facts = Facts(person.kind, state.tags_of(ordinal), person.id, context, counter, attributes, self._day())
         today = {name: state.today(tribe) for name, tribe in tribes.items()}
         inside = tuple(name for name in sorted(today) if is_member(today[name], facts, today))

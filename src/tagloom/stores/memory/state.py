@@ -10,6 +10,7 @@ from tagloom.words import rejections, tags
 from tagloom.words.attributes import AttributeName, AttributeType, AttributeValue
 from tagloom.words.catalogue import Match
 from tagloom.words.changes import Origin, Version
+from tagloom.words.computed_attributes import COMPUTED_ATTRIBUTES, SeenDays, computed_attributes
 from tagloom.words.context_rules import HasContext
 from tagloom.words.event_rules import EventFact, counter_of
 from tagloom.words.events import EventType, EventTypeRecord, RecordedEvent, day_of
@@ -281,8 +282,18 @@ class State:
             found.setdefault(ordinal, {})[self.attributes[number].name] = value
         return found
 
-    def attributes_of(self, ordinal: Ordinal | None) -> dict[AttributeName, AttributeValue]:
-        return {} if ordinal is None else self.values_of_people().get(ordinal, {})
+    def attributes_of(self, ordinal: Ordinal | None, day: int) -> dict[AttributeName, AttributeValue]:
+        """Returns the attributes of a person on a day, with the computed ones."""
+        if ordinal is None:
+            return {}
+        return self.values_of_people().get(ordinal, {}) | computed_attributes(self.seen_days().get(ordinal), day)
+
+    def seen_days(self) -> dict[Ordinal, SeenDays]:
+        """Returns the days of the first and the last event of each person who has events."""
+        found: dict[Ordinal, SeenDays] = {}
+        for ordinal, facts in self.event_facts().items():
+            found[ordinal] = SeenDays(min(fact.day for fact in facts), max(fact.day for fact in facts))
+        return found
 
     # People.
 
@@ -378,12 +389,14 @@ class State:
 
         events = self.event_facts() if event_nodes([asked], others) else {}
         names, values = attributes_named([asked], others), self.values_of_people()
+        seen = {} if names.isdisjoint(COMPUTED_ATTRIBUTES) else self.seen_days()
 
         def read_of(ordinal: Ordinal) -> frozenset[tuple[AttributeName, AttributeValue]]:
             # The attributes of people erased since do not count.
             if ordinal not in self.words.people:
                 return frozenset()
-            return frozenset((name, value) for name, value in values.get(ordinal, {}).items() if name in names)
+            found = values.get(ordinal, {}) | computed_attributes(seen.get(ordinal), day)
+            return frozenset((name, value) for name, value in found.items() if name in names)
 
         return [
             o

@@ -9,7 +9,7 @@ import msgspec
 import sqlalchemy as sql
 from sqlalchemy import exc
 
-from tagloom.engine.state.dictionary import FACTS, LINK
+from tagloom.engine.state.dictionary import FACTS, LINK, SEEN, SEEN_PATHS
 from tagloom.ports import limits
 from tagloom.ports.problems import StoreUnavailable
 from tagloom.stores import schema
@@ -108,4 +108,5 @@ def insert_space(connection: sql.Connection, space: Space) -> None:
         ).scalar_one()
         facts = {"environment": key, "kind": "fact", "is_live": True, "description": "", "exclusive": False}
         connection.execute(sql.insert(schema.row), [{**facts, "path": fact} for fact in FACTS])
-        connection.execute(sql.insert(schema.row), [{**facts, "kind": LINK, "path": LINK}])
+        of_bits = [(LINK, LINK), *((SEEN, path) for path in SEEN_PATHS)]
+        connection.execute(sql.insert(schema.row), [{**facts, "kind": kind, "path": path} for kind, path in of_bits])

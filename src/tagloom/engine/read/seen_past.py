@@ -1,0 +1,57 @@
+"""The people of nodes about computed attributes at earlier versions, by a walk backwards through the log."""
+
+from collections.abc import Iterable, Sequence
+
+from tagloom.engine.bitmaps import BitMap, chunk_of, from_bytes
+from tagloom.engine.events.past import Point
+from tagloom.engine.links.links import Links
+from tagloom.engine.seen.seen_rows import SeenBounds, bounds_in, seen_rows
+from tagloom.engine.state.environment import EnvironmentState
+from tagloom.words.attribute_rules import HasAttribute
+from tagloom.words.computed_attributes import seen_ranges
+
+
+class SeenAt:
+    """The people of nodes at some points. Memory: four bitmaps per node, point and stage of the life cycle."""
+
+    def __init__(
+        self,
+        environment: EnvironmentState,
+        nodes: Iterable[HasAttribute],
+        points: Sequence[Point],
+        links: dict[int, Links],
+    ) -> None:
+        """Reads the changes of days since the oldest of the points. `links` has those of each version, if any."""
+        self._links = links
+        self._found: dict[tuple[HasAttribute, Point], list[SeenBounds]] = {}
+        wanted = {(node, point): seen_ranges(node, point.day) for node in nodes for point in points}
+        if not wanted:
+            return
+        for key, ranges in wanted.items():
+            self._found[key] = [SeenBounds(BitMap(), BitMap(), BitMap(), BitMap()) for _ in ranges]
+        dictionary = environment.dictionary
+        every = sorted(each for row in dictionary.seen_rows() for each in (row, *dictionary.bits[row].values()))
+        for bucket in range(environment.state.buckets):
+            rows = {row: chunk_of(environment.row(row), bucket) for row in every}
+            changes = environment.snapshot().changes_of_rows(every, bucket, min(point.version for point in points))
+            change = next(changes, None)
+            for point in sorted(set(points), reverse=True):
+                while change is not None and change.version > point.version:
+                    rows[change.row] -= from_bytes(change.added)
+                    rows[change.row] |= from_bytes(change.removed)
+                    change = next(changes, None)
+                for (node, of_node), ranges in wanted.items():
+                    if of_node == point:
+                        self._add(
+                            node, point, [bounds_in(each, seen_rows(dictionary, rows.__getitem__)) for each in ranges]
+                        )
+
+    def _add(self, node: HasAttribute, point: Point, more: Sequence[SeenBounds]) -> None:
+        for bounds, others in zip(self._found[node, point], more, strict=True):
+            for people, some in zip(bounds, others, strict=True):
+                people |= some
+
+    def people(self, node: HasAttribute, point: Point) -> BitMap:
+        """Returns the people of a node at a point."""
+        links = self._links.get(point.version) or Links()
+        return BitMap.union(BitMap(), *(bounds.people(links) for bounds in self._found[node, point]))
