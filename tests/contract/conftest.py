@@ -1,6 +1,7 @@
 """The adapters that keep the contract, each opened by one function: `make_population` and `make_control`."""
 
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -64,6 +65,13 @@ class Subject:
     # What a further process on the same database has.
     another: Callable[[], Population]
     shut: Callable[[], None] = field(default=_nothing)
+
+    def wait_for(self, other: Population) -> None:
+        """Waits until a further process has the newest version, of which a notification tells it."""
+        end = time.monotonic() + 30
+        while other.version() < self.population.version():
+            assert time.monotonic() < end, "the other process does not follow"
+            time.sleep(0.01)
 
     def reopen(self) -> None:
         """Crashes and comes again; what was committed is there."""

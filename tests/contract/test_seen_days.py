@@ -183,10 +183,12 @@ def test_earlier_versions_have_their_own_days_and_links(subject: Subject) -> Non
 def test_other_processes_know_the_days(subject: Subject) -> None:
     other = subject.another()
     see(subject.population, user_of("u1"), 3)
+    subject.wait_for(other)
     assert (days(other, "u1"), count(other, SEEN_TODAY)) == (("2026-02-26", "2026-02-26", "new"), 0)
 
     see(subject.population, visitor_of("v1"), 0)
     link(subject.population, "v1", "u1")
+    subject.wait_for(other)
 
     assert (days(other, "u1"), count(other, SEEN_TODAY)) == (("2026-02-26", "2026-03-01", "new"), 1)
     subject.reopen()

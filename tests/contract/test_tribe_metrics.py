@@ -308,6 +308,7 @@ def test_another_process_counts_the_same(subject: Subject) -> None:
 
     seen(subject.population, user_of("u2"), 0, now=NOW + 40 * DAY_MS)
     link(subject.population, "v1", "u1")
+    subject.wait_for(other)
 
     assert metrics(other) == metrics(subject.population)
     assert (metrics(other).new, activity(metrics(other))) == (1, (1, 0, 0))

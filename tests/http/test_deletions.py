@@ -136,7 +136,7 @@ def test_everything_about_a_person_is_one_document(known: Tagloom) -> None:
     record = found["record"]
     assert isinstance(record, dict)
     assert (found["version"], record["version"]) == (4, 4)
-    assert (record["id"], record["tags"], record["attributes"]) == ("u/1", ["a"], {"plan": "gold"})
+    assert (record["id"], record["tags"], record["attributes"]["plan"]) == ("u/1", ["a"], "gold")
     assert record["expires_at"].keys() == {"a"}
     assert [(each["id"], each["user"], each["properties"]) for each in found["events"]] == [  # type: ignore[attr-defined]
         ("m1", "u/1", {"genre": "news"}),
