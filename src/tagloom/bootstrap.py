@@ -26,6 +26,8 @@ from tagloom.stores.copy import Copied, copy
 from tagloom.stores.migrations import VERSIONS
 from tagloom.stores.sql import SqlControl
 from tagloom.stores.sqlite import SqliteDatabase
+from tagloom.tracking.client_context import Place
+from tagloom.tracking.country_file import CountryFile
 from tagloom.words.expiry import Moment
 from tagloom.words.tenants import Environment, Organization, Space
 
@@ -51,10 +53,14 @@ class Installation:
         *,
         create: bool = True,
         distribute: bool = False,
+        is_server: bool = False,
         versions: Sequence[Path] = VERSIONS,
     ) -> None:
         self.settings = settings
         self.now = now
+        self.country_file = None if settings.country_file is None else CountryFile(settings.country_file)
+        if is_server and self.country_file is not None:
+            self.country_file.open()
         self.database = _open_database(settings, create=create, distribute=distribute, versions=versions)
         self.control = SqlControl(self.database.engine)
         self.committer = Committer(self.database)
@@ -72,6 +78,10 @@ class Installation:
             return self.settings.uploads
         beside = self.settings.database
         return beside.parent / "uploads" if isinstance(beside, Path) else Path("tagloom-uploads")
+
+    def find_place(self, address: str) -> Place | None:
+        """Returns the place of the address of a client; None if it is not known, or without a country file."""
+        return None if self.country_file is None else self.country_file.find(address)
 
     @property
     def egress_policy(self) -> EgressPolicy:
@@ -188,9 +198,12 @@ def open_installation(
 
     Raises:
         InstallationMissing: there is no installation, and `create` is False.
-        ParameterInvalid: `distribute` is True, and the database cannot be distributed.
+        ParameterInvalid: `distribute` is True, and the database cannot be distributed; or it is for a server, and the
+            country file cannot be read.
     """
-    installation = Installation(settings, now, create=create, distribute=distribute, versions=versions)
+    installation = Installation(
+        settings, now, create=create, distribute=distribute, is_server=is_server, versions=versions
+    )
     if create:
         with installation.database.setting_up():
             # The two are checked separately, because an earlier start may have been killed between the two writes.

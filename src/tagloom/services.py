@@ -44,6 +44,7 @@ from tagloom.tagging.expiry_job import Sweeper
 from tagloom.tagging.preview import Previews
 from tagloom.tagging.taggings import Taggings
 from tagloom.tagging.undo import Undos
+from tagloom.tracking.client_context import Place
 from tagloom.tracking.event_sources import EventSources
 from tagloom.tracking.receiving import Tracking
 from tagloom.tracking.rejected_messages import RejectedMessages
@@ -76,6 +77,10 @@ class Installation(Protocol):
 
     @property
     def identity_provider(self) -> IdentityProvider | None: ...
+
+    def find_place(self, address: str) -> Place | None:
+        """Returns the place of the address of a client, or None."""
+        ...
 
     @property
     def egress_policy(self) -> EgressPolicy:
@@ -193,7 +198,7 @@ def make_services(installation: Installation, now: Callable[[], float] = time.ti
         events=Recording(installation.population, now, new_event_id),
         event_exports=EventExports(tribes, installation.population),
         event_sources=EventSources(control, now),
-        tracking=Tracking(installation.population, now, new_event_id, rejected_messages),
+        tracking=Tracking(installation.population, now, new_event_id, rejected_messages, installation.find_place),
         rejected_messages=rejected_messages,
         people=People(installation.population, rejected_messages.delete_about),
         identities=Identities(installation.population),

@@ -83,6 +83,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tracing: TracingProtocol | None = None
     public_url: str | None = None
     oidc: OidcSettings | None = None
+    country_file: Path | None = None
 
 
 def read_settings(data: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -104,8 +105,8 @@ def read_settings(data: Path | None = None, environ: Mapping[str, str] = os.envi
                 secrets=SecretVariables(
                     {name: value for name, value in environ.items() if name.startswith("TAGLOOM_SECRET_")}
                 ),
-                secrets_folder=_folder(environ, "TAGLOOM_SECRETS_FOLDER"),
-                files_folder=_folder(environ, "TAGLOOM_FILES_FOLDER"),
+                secrets_folder=_path(environ, "TAGLOOM_SECRETS_FOLDER"),
+                files_folder=_path(environ, "TAGLOOM_FILES_FOLDER"),
                 mail=_mail(environ),
                 private_addresses=_flag(environ, "TAGLOOM_PRIVATE_ADDRESSES"),
                 source_schemes=_schemes(environ),
@@ -118,6 +119,7 @@ def read_settings(data: Path | None = None, environ: Mapping[str, str] = os.envi
                 trusted_proxies=_networks(environ, "TAGLOOM_TRUSTED_PROXIES"),
                 public_url=public_url,
                 oidc=_oidc(environ, public_url),
+                country_file=_path(environ, "TAGLOOM_COUNTRY_FILE"),
             )
     raise ParameterInvalid(f"TAGLOOM_LOG_LEVEL is debug, info, warning or error, not '{level}'.")
 
@@ -152,7 +154,7 @@ def _oidc(environ: Mapping[str, str], public_url: str | None) -> OidcSettings | 
     return OidcSettings(issuer, client_id, client_secret)
 
 
-def _folder(environ: Mapping[str, str], name: str) -> Path | None:
+def _path(environ: Mapping[str, str], name: str) -> Path | None:
     return Path(environ[name]) if environ.get(name) else None
 
 

@@ -23,8 +23,9 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "items": ([], ["a"], ["a"], ["a", "b"], ["b", "a"], ["a", "a", ""]),
     "caf\u00e9": (True, True, False),
     "cafe\u0301": (True, False),
+    "joined_at": ("2026-03-01", "2026-03-01T00:00:00Z", "2025-02-28T22:00:00-02:00", "gold", 3),
 }
-NAMES = [AttributeName(name) for name in ("plan", "age", "seen", "items", "caf\u00e9", "other")]
+NAMES = [AttributeName(name) for name in ("plan", "age", "seen", "items", "caf\u00e9", "other", "joined_at", "$os")]
 TYPES: dict[str, AttributeType] = {
     "plan": "text",
     "age": "number",
@@ -32,6 +33,9 @@ TYPES: dict[str, AttributeType] = {
     "items": "list",
     "caf\u00e9": "boolean",
     "other": "text",
+    # Tagloom decides about these two.
+    "joined_at": "text",
+    "$os": "text",
 }
 NOT_VALUES = (math.nan, math.inf, 2**53 + 1, "a\0b", "\ud800", "x" * 1_025, ["\udfff"], [1], {"a": 1})
 
@@ -39,7 +43,7 @@ _known = st.sampled_from(sorted(VALUES))
 _usual = st.one_of(_known, st.just("plan"), st.just("age"))
 _good = _usual.flatmap(lambda name: st.tuples(st.just(name), st.sampled_from(VALUES[name])))
 _mixed = st.tuples(
-    st.sampled_from([*VALUES, "other", "", " plan", "\ud800"]),
+    st.sampled_from([*VALUES, "other", "$os", "", " plan", "\ud800"]),
     st.sampled_from([value for values in VALUES.values() for value in values] + list(NOT_VALUES)),
 )
 _removed = st.tuples(st.sampled_from([*VALUES, "other"]), st.none())

@@ -53,6 +53,7 @@ LINKED_TRIBES: dict[str, Definition] = {
     "all-three": Definition("users", All((HasTag("a"), HasEvent("*", 9), HasAttribute(_PLAN, "is-set")))),
     "mixed": Definition("everyone", AnyOf((All((HasTag("a"), Not(InTribe("gold")))), InTribe("clicked-twice")))),
     **SEEN_TRIBES,
+    "mobile": Definition("everyone", HasAttribute(AttributeName("$os"), "one-of", ("iOS", "Linux"))),
     "half": Definition("everyone", All((InPercent(50, "links"), AnyOf((HasTag("a"), InTribe("adult")))))),
 }
 _TRIBES = list(LINKED_TRIBES.values())
@@ -64,7 +65,19 @@ _times = st.sampled_from([0, 0, 0, -5_000, -86_400_000, -3 * 86_400_000, -30 * 8
 _of_user = st.sampled_from([Person("user", id) for id in USERS])
 _visitor_ids = st.sampled_from(VISITORS)
 _values = st.sampled_from(
-    [{}, {}, {}, {"plan": "gold"}, {"plan": "silver", "age": 2}, {"age": None}, {"age": "old", "": 1}]
+    [{}, {}, {}, {"plan": "gold"}, {"plan": "silver", "age": 2}, {"age": None}, {"age": "old", "": 1, "$os": "iOS"}]
+)
+# Equal ones are one object, as in an app.
+_derived = st.sampled_from(
+    [
+        {},
+        {"$os": "iOS", "$browser": None, "$country": "DE"},
+        {"$os": "Windows", "$browser": "Firefox"},
+        {"$os": "Linux", "$browser": "Chrome", "$country": "FR"},
+        {"$os": "iOS", "$browser": "Safari"},
+        {"$country": "AT"},
+        {"$browser": None},
+    ]
 )
 _types = st.sampled_from(["ad/clicked", "ad/clicked", "ad/seen", "identity/aliased", "identity/identified"])
 events: st.SearchStrategy[Event] = st.builds(
@@ -77,6 +90,7 @@ events: st.SearchStrategy[Event] = st.builds(
     original_at=st.none(),
     sent_at=st.none(),
     attributes=_values,
+    derived=_derived,
     visitor=st.one_of(_visitor_ids, _visitor_ids, _visitor_ids, st.none(), st.sampled_from([*USERS, "v9"])),
     is_proven=st.booleans(),
 )
@@ -91,6 +105,7 @@ related = st.builds(
     original_at=st.none(),
     sent_at=st.none(),
     attributes=st.sampled_from([{}, {}, {"plan": "gold"}]),
+    derived=_derived,
     visitor=st.sampled_from(["v1", "v1", "v2"]),
     is_proven=st.booleans(),
 )

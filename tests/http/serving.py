@@ -25,6 +25,7 @@ from tagloom.egress.policy import EgressPolicy
 from tagloom.http.app import Installation, create_app
 from tagloom.settings import PostgresUrl, Settings
 from tagloom.stores.memory import MemoryControl, MemoryPopulation
+from tagloom.tracking.client_context import Place
 from tagloom.words.accounts import Scope
 from tagloom.words.source_addresses import SCHEMES
 from tagloom.words.tenants import Environment
@@ -68,6 +69,10 @@ class MemoryInstallation:
     def find_population(self, environment: Environment) -> MemoryPopulation | None:
         found = self._populations.get(environment.key)
         return None if found is None else found[1]
+
+    def find_place(self, address: str) -> Place | None:
+        """Nowhere: the oracle has no country file."""
+        return None
 
     def list_expiring(self, moment: int) -> tuple[Environment, ...]:
         opened = list(self._populations.values())

@@ -19,9 +19,11 @@ from joserfc.jwk import OctKey
 from playwright.sync_api import sync_playwright
 
 from tagloom.tracking.event_sources import EventSources
+from tagloom.words.builtin_attributes import RESERVED_NAMES
 from tagloom.words.event_sources import EventSource, EventSourceDraft, NewIdentitySecret, actor_name
 from tagloom.words.events import PersonEvent
 from tagloom.words.identity import IdentitySettings, ProofMode
+from tagloom.words.people import Person
 from tests.console.serving import find_chromium
 from tests.http.serving import INSTALLATIONS, serve
 from tests.tracking.unreliable import unreliable
@@ -50,7 +52,7 @@ OF_SERVERS = (*COMMON, Message("page/viewed", "v1", HOME), Message("screen/viewe
 OF_SEGMENT_IN_PAGES = (*COMMON, Message("page/viewed", "", HOME), Message("screen/viewed", "u1", START))
 OF_RUDDERSTACK_IN_PAGES = (*COMMON, Message("page/viewed", "", HOME))
 
-Send = Callable[[EventSource, NewIdentitySecret, str, Path, Callable[[], bool]], None]
+Send = partial[None]
 
 
 def by_process(
@@ -157,6 +159,7 @@ def test_every_message_of_a_library_is_recorded_once_although_answers_are_lost(
             send(source, secret, proxy.url, folder, lambda: len(recorded()) >= len(messages))
         found = sorted(recorded(), key=lambda each: each.event.type)
         rejected = installation.control.list_rejected_messages(environment.key, "web", limit=10)
+        person = installation.population(environment).find_person(Person("user", "u1"))
     installation.close()
 
     assert proxy.failures == ["too many requests", "answer lost"]
@@ -169,3 +172,8 @@ def test_every_message_of_a_library_is_recorded_once_although_answers_are_lost(
         assert message.person == person.id or is_of_page
         assert began - 1 <= event.at / 1_000 <= event.received_at / 1_000
     assert rejected == ()
+    # The page runs in Chromium on Linux. A server sends for people whose device it does not know.
+    assert person is not None
+    built_in = {name: value for name, value in person.attributes.items() if name in RESERVED_NAMES}
+    device = {"$browser": "Chrome", "$device_type": "desktop", "$language": "en", "$os": "Linux"}
+    assert built_in == (device if send.func is in_a_page else {})

@@ -32,15 +32,20 @@ def create_event_source(
     event_types: Mapping[str, str] | None = None,
     ignored_properties: Sequence[str] = (),
     identity_public_keys: Sequence[str] = (),
+    derives_attributes: bool = True,
 ) -> Ask[EventSource]:
     """Creates an event source with a write key, which apps and pages contain.
 
     `origins` are the origins of pages, such as `https://shop.example`, that can use the key; without them all pages
     can. `event_types` has the types of some event names, such as `{"Order Completed": "order/completed"}`, for which
     the usual rule is not used. Properties named in `ignored_properties` are not recorded. `identity_public_keys` are
-    keys in PEM that check tokens (ES256) with which the app proves its user ids.
+    keys in PEM that check tokens (ES256) with which the app proves its user ids. With `derives_attributes`, the context
+    of messages sets built-in attributes, such as `$os` and `$country`.
     """
-    body = json_body({"id": id, **_settings(name, origins, event_types, ignored_properties, identity_public_keys)})
+    settings = _settings(
+        name, origins, event_types, ignored_properties, identity_public_keys, derives_attributes=derives_attributes
+    )
+    body = json_body({"id": id, **settings})
     return Ask("POST", f"{place.address}/event-sources", reading(EventSource), body=body, is_repeatable=False)
 
 
@@ -53,14 +58,18 @@ def put_event_source(
     event_types: Mapping[str, str] | None = None,
     ignored_properties: Sequence[str] = (),
     identity_public_keys: Sequence[str] = (),
+    derives_attributes: bool = True,
     revision: int | None = None,
 ) -> Ask[EventSource]:
     """Replaces all settings of an event source; with `revision`, only if it was not changed since. Its keys stay."""
+    settings = _settings(
+        name, origins, event_types, ignored_properties, identity_public_keys, derives_attributes=derives_attributes
+    )
     return Ask(
         "PUT",
         _address(place, id),
         reading(EventSource),
-        body=json_body(_settings(name, origins, event_types, ignored_properties, identity_public_keys)),
+        body=json_body(settings),
         headers={"If-Match": "*" if revision is None else f'"{revision}"'},
         is_repeatable=False,
     )
@@ -120,6 +129,8 @@ def _settings(
     event_types: Mapping[str, str] | None,
     ignored_properties: Sequence[str],
     identity_public_keys: Sequence[str],
+    *,
+    derives_attributes: bool,
 ) -> dict[str, Any]:
     return {
         "name": name,
@@ -127,4 +138,5 @@ def _settings(
         "event_types": dict(event_types or {}),
         "ignored_properties": tuple(ignored_properties),
         "identity_public_keys": tuple(identity_public_keys),
+        "derives_attributes": derives_attributes,
     }

@@ -81,7 +81,7 @@ class PersonRecord(msgspec.Struct, frozen=True):
     """A person with their tags as of `version`. `expires_at` has the tags that expire, with their time.
 
     `attributes` has values by name, and `identities` has the people who are linked to a user. A list of people has
-    neither. The record of a linked person is that of the user.
+    neither, and no `joined_at`. The record of a linked person is that of the user.
     """
 
     kind: Kind
@@ -91,6 +91,7 @@ class PersonRecord(msgspec.Struct, frozen=True):
     expires_at: dict[str, str] = {}
     attributes: dict[str, Any] = {}
     identities: tuple[Identity, ...] = ()
+    joined_at: str | None = None
 
 
 class PersonTags(msgspec.Struct, frozen=True):
@@ -212,6 +213,7 @@ class EventSource(msgspec.Struct, frozen=True, kw_only=True):
     has_secret_key: bool = False
     revision: int = 1
     identity_public_keys: tuple[str, ...] = ()
+    derives_attributes: bool = True
     identity_secrets: tuple[IdentitySecret, ...] = ()
 
 

@@ -70,6 +70,14 @@ PublicKeysOption = Annotated[
     ),
 ]
 
+DerivesOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--derive-attributes/--no-derive-attributes",
+        help="Derive attributes, such as $os and $country, from the context of events. Default: yes.",
+    ),
+]
+
 
 @sources_app.command("list")
 def list_event_sources(
@@ -117,6 +125,7 @@ def show_event_source(
         ("ignored properties", ", ".join(found["ignored_properties"]) or "none"),
         ("identity secrets", ", ".join(each["id"] for each in found["identity_secrets"]) or "none"),
         ("identity public keys", len(found["identity_public_keys"]) or "none"),
+        ("attributes from the context", "derived" if found["derives_attributes"] else "not derived"),
         ("created", found["created_at"]),
         ("revision", found["revision"]),
     ]
@@ -138,11 +147,13 @@ def create_event_source(
     event_types: EventTypesOption = None,
     ignored_properties: IgnoredPropertiesOption = None,
     public_keys: PublicKeysOption = None,
+    derives: DerivesOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Create an event source, and print its write key."""
     draft = EventSourceDraft(
-        name=source if name is None else name, **_settings(origins, event_types, ignored_properties, public_keys)
+        name=source if name is None else name,
+        **_settings(origins, event_types, ignored_properties, public_keys, derives),
     )
     with at_site(data, url, token, space, environment) as site:
         created = site.create_event_source(source, draft)
@@ -170,15 +181,17 @@ def change_event_source(
     event_types: EventTypesOption = None,
     ignored_properties: IgnoredPropertiesOption = None,
     public_keys: PublicKeysOption = None,
+    derives: DerivesOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Change the settings that are given. The values of an option replace all earlier ones; '' removes them."""
-    changes = _settings(origins, event_types, ignored_properties, public_keys) | (
+    changes = _settings(origins, event_types, ignored_properties, public_keys, derives) | (
         {} if name is None else {"name": name}
     )
     if not changes:
         raise ParameterInvalid(
-            "Use --name, --origin, --event-type, --ignore-property or --identity-public-key. Nothing was changed."
+            "Use --name, --origin, --event-type, --ignore-property, --identity-public-key or --[no-]derive-attributes. "
+            "Nothing was changed."
         )
     with at_site(data, url, token, space, environment) as site:
         found = site.get_event_source(source)
@@ -188,6 +201,7 @@ def change_event_source(
             event_types=found["event_types"],
             ignored_properties=tuple(found["ignored_properties"]),
             identity_public_keys=tuple(found["identity_public_keys"]),
+            derives_attributes=found["derives_attributes"],
         )
         changed = site.put_event_source(source, replace(stored, **changes), revision=found["revision"])
     if as_json:
@@ -328,6 +342,7 @@ def _settings(
     event_types: Sequence[str] | None,
     ignored_properties: Sequence[str] | None,
     public_keys: Sequence[str] | None,
+    derives: bool | None,
 ) -> dict[str, Any]:
     """Returns the settings that are given by options. An empty value stands for none.
 
@@ -343,6 +358,8 @@ def _settings(
         found["ignored_properties"] = tuple(filter(None, ignored_properties))
     if public_keys:
         found["identity_public_keys"] = tuple(map(_public_key, filter(None, public_keys)))
+    if derives is not None:
+        found["derives_attributes"] = derives
     return found
 
 

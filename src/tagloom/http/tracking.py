@@ -29,6 +29,7 @@ from tagloom.server.body_reader import read_whole
 from tagloom.server.problems import MethodNotAllowed
 from tagloom.server.thread_limits import Places, TooManyAtOnce
 from tagloom.tracking import limits
+from tagloom.tracking.client_context import ClientRequest
 from tagloom.tracking.event_sources import Sender
 from tagloom.tracking.messages import Call, find_write_key, plain_body
 from tagloom.tracking.problems import WriteKeyUnknown
@@ -63,11 +64,12 @@ _WAIT_SECONDS = 10  # How long such a body waits for a place.
 
 
 class _Fields(NamedTuple):
-    """The fields of the query and of the headers that the tracking API uses."""
+    """The fields of the query and of the headers that the tracking API uses, and the address of the caller."""
 
     query: Mapping[str, str]
     write_key: str | None
     origin: str | None
+    client: ClientRequest
 
 
 class TrackingApi:
@@ -163,7 +165,7 @@ class TrackingApi:
         state, tracking, organization = self._state, self._state.services.tracking, sender.organization
 
         def submit() -> Future[Tracked]:
-            return tracking.submit(sender, body, call, origin=fields.origin)
+            return tracking.submit(sender, body, call, origin=fields.origin, request=fields.client)
 
         if len(body) > _SHARED_BYTES_MAX or body[:1] != b"{":
             future = await self._places.run(submit, organization=organization)
@@ -200,14 +202,17 @@ def _fields(scope: Scope) -> _Fields:
     query: dict[str, str] = {}
     if scope["query_string"]:
         query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
-    authorization = origin = None
-    for name, value in scope["headers"]:
-        if name == b"authorization":
-            authorization = value
-        elif name == b"origin":
-            origin = value.decode("latin-1")
+    headers = dict(scope["headers"])
+    authorization, origin = headers.get(b"authorization"), headers.get(b"origin")
     key = None if authorization is None else _key_of_header(authorization)
-    return _Fields(query, key or query.get("writeKey") or None, origin)
+    client = ClientRequest(
+        scope["client"][0],
+        headers.get(b"user-agent", b"").decode("latin-1"),
+        headers.get(b"accept-language", b"").decode("latin-1"),
+    )
+    return _Fields(
+        query, key or query.get("writeKey") or None, None if origin is None else origin.decode("latin-1"), client
+    )
 
 
 def _key_of_header(authorization: bytes) -> str | None:

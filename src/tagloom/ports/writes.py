@@ -304,7 +304,8 @@ class DeleteTag(msgspec.Struct, frozen=True):
 class PutAttribute(msgspec.Struct, frozen=True):
     """Creates an attribute, or changes its description, also in a closed catalogue. None changes no description.
 
-    Raises: AttributeExists: it has another type; TooManyAttributes.
+    Raises: AttributeExists: it has another type; AttributeReserved; TooManyAttributes; AttributeTypeConflict: it is new
+    and built in, with another type.
     """
 
     name: AttributeName
@@ -432,7 +433,8 @@ class RecordEvents(msgspec.Struct, frozen=True):
 
     Then the attributes of the recorded events are set, in order, as a second version if a value changes. Its action is
     "identify", and it can be undone. A value that cannot be set is `ignored`; the other values are set. Events create
-    no attribute if the environment has ATTRIBUTES_OF_SOURCES_MAX attributes.
+    no attribute if the environment has ATTRIBUTES_OF_SOURCES_MAX attributes. Derived attributes are an exception: they
+    are created up to ATTRIBUTES_PER_ENVIRONMENT_MAX, also in a closed catalogue, and each is ignored once.
 
     Then the visitors of the recorded events are linked to their users, in order, as `LinkVisitor` does, but see there
     for a visitor that is linked to another user. All events of the write are recorded before. If a visitor or a user

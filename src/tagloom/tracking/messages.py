@@ -199,7 +199,8 @@ class MessageReader:
 
     `now` is in milliseconds since 1970. `new_id` makes the ids of messages without an id. `event_types` has the types
     of some event names. Properties named in `ignored` are not recorded. `proof` tells how user ids are checked. Without
-    it, they are not checked, and `is_proven` tells whether they are proven in another way.
+    it, they are not checked, and `is_proven` tells whether they are proven in another way. `derive` returns the
+    built-in attributes of a context; without it, none are derived.
     """
 
     def __init__(
@@ -211,6 +212,7 @@ class MessageReader:
         ignored: frozenset[str],
         proof: ProofRules | None = None,
         is_proven: bool = False,
+        derive: Callable[[bytes | None], Mapping[str, str | None]] | None = None,
     ) -> None:
         self._now = now
         self._new_id = new_id
@@ -218,6 +220,7 @@ class MessageReader:
         self._ignored = ignored
         self._proof = proof
         self._is_proven = is_proven
+        self._derive = derive
 
     def read(self, body: bytes, call: Call) -> TrackingBody:
         """Reads a decompressed body. A message that cannot be recorded is refused alone.
@@ -266,6 +269,7 @@ class MessageReader:
             original_at=original,
             sent_at=sent_at if sent is None else sent,
             attributes=self._attributes(message) if type == "identify" and not who.is_replaced else {},
+            derived={} if self._derive is None else self._derive(_written(message.context)),
         )
         if who.fault is not None:
             body.unproven.append(UnprovenMessage(text, who.fault))

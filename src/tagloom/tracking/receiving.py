@@ -11,12 +11,15 @@ from tagloom.ports.event_sources import RejectedIn
 from tagloom.ports.population import Population
 from tagloom.ports.writes import RecordEvents, WriteOptions
 from tagloom.tracking import limits
+from tagloom.tracking.client_context import NO_REQUEST, ClientContext, ClientRequest, Derived, Place
+from tagloom.tracking.country_file import nowhere
 from tagloom.tracking.event_sources import Sender
 from tagloom.tracking.identity_proof import IdentityProofs, Outcome
 from tagloom.tracking.messages import Call, MessageReader, ProofRules, TrackingBody, plain_body
 from tagloom.tracking.problems import PageOriginRefused, UserIdNotProven
 from tagloom.tracking.rejected_messages import RejectedMessages, shown_message
 from tagloom.words import limits as words_limits
+from tagloom.words.builtin_attributes import RESERVED_NAMES
 from tagloom.words.changes import Origin
 from tagloom.words.event_sources import RejectedMessage, actor_name
 from tagloom.words.problems import TooManyVisitors, UsersNotJoined
@@ -41,7 +44,8 @@ class Tracked(NamedTuple):
 class Tracking:
     """Records the messages of event sources, and keeps those that are rejected.
 
-    `now` returns Unix seconds. `new_id` makes the id of a message whose sender gave none.
+    `now` returns Unix seconds. `new_id` makes the id of a message whose sender gave none. `find_place` returns
+    the place of an address.
     """
 
     def __init__(
@@ -50,19 +54,29 @@ class Tracking:
         now: Callable[[], float],
         new_id: Callable[[], str],
         rejected: RejectedMessages,
+        find_place: Callable[[str], Place | None] = nowhere,
     ) -> None:
         self._population_of = population_of
         self._now = now
         self._new_id = new_id
         self._rejected = rejected
+        self._find_place = find_place
         self._proofs = IdentityProofs(now)
         self._unproven_shown: dict[tuple[int, str, str], float] = {}
 
-    def submit(self, sender: Sender, body: bytes, call: Call, *, origin: str | None = None) -> "Future[Tracked]":
+    def submit(
+        self,
+        sender: Sender,
+        body: bytes,
+        call: Call,
+        *,
+        origin: str | None = None,
+        request: ClientRequest = NO_REQUEST,
+    ) -> "Future[Tracked]":
         """Submits the messages of a body. Small bodies that wait at the same time share one commit.
 
-        `origin` is the `Origin` header of the request. Of the rejected messages, REJECTED_MESSAGES_PER_BODY_MAX are
-        stored. A body that is refused as a whole is one of them.
+        `origin` is the `Origin` header of the request, and `request` what it tells about its client. Of the rejected
+        messages, REJECTED_MESSAGES_PER_BODY_MAX are stored. A body that is refused as a whole is one of them.
 
         Raises: BodyInvalid, BodyTooLarge, PageOriginRefused. The future raises what the write raises.
         """
@@ -74,6 +88,7 @@ class Tracking:
             ignored=sender.ignored_properties,
             proof=self._proof_rules(sender),
             is_proven=sender.is_server,
+            derive=self._deriving(sender, request),
         )
         try:
             body = plain_body(body, sender.body_bytes_max)
@@ -89,6 +104,14 @@ class Tracking:
         options = WriteOptions(Origin(actor_name(sender.source.id), ORIGIN_SOURCE))
         written = self._population_of(sender.environment).submit(write, options)
         return converted(written, lambda receipt: self._tracked(sender, read, receipt))
+
+    def _deriving(self, sender: Sender, request: ClientRequest) -> Callable[[bytes | None], Derived] | None:
+        """Returns what derives the attributes of the messages of a request, or None if the source does not."""
+        if not sender.source.derives_attributes:
+            return None
+        ignored = sender.ignored_properties & RESERVED_NAMES
+        context = ClientContext(request, is_server=sender.is_server, find_place=self._find_place, ignored=ignored)
+        return context.derive
 
     def _tracked(self, sender: Sender, read: TrackingBody, receipt: Receipt) -> Tracked:
         for each in receipt.rejected[: limits.REJECTED_MESSAGES_PER_BODY_MAX]:

@@ -11,7 +11,7 @@ class EventSourceDraft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     `origins` are the origins of web pages, such as `https://shop.example`, that can use the write key. If it is empty,
     all pages can. `event_types` has the types of some event names, for which the usual rule is not used. Properties
     named in `ignored_properties` are not recorded. `identity_public_keys` are keys in PEM that check tokens with which
-    the app proves its user ids.
+    the app proves its user ids. `derives_attributes` tells that the context of messages sets built-in attributes.
     """
 
     name: str
@@ -19,6 +19,7 @@ class EventSourceDraft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     event_types: dict[str, str] = {}
     ignored_properties: tuple[str, ...] = ()
     identity_public_keys: tuple[str, ...] = ()
+    derives_attributes: bool = True
 
 
 class IdentitySecret(msgspec.Struct, frozen=True, kw_only=True):

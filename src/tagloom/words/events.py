@@ -44,9 +44,9 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     `at` is when the event happened. `original_at` is the time that the sender gave, if it was corrected. `sent_at` is
     when the sender sent the event, by the sender's clock. `id` identifies the message: an event with the id of an
     event of the last EVENT_ID_DAYS days is a repeat. `properties` is a JSON object. `attributes` are values of
-    attributes that the event sets, as JSON by name; None removes a value. `visitor` is the id of a visitor that the
-    event names beside its user: the visitor is the same person. `is_proven` tells that the sender proved the id of the
-    user.
+    attributes that the event sets, as JSON by name; None removes a value. `derived` are texts of built-in attributes
+    from the context of the event, by name; None removes a value. `visitor` is the id of a visitor that the event names
+    beside its user: the visitor is the same person. `is_proven` tells that the sender proved the id of the user.
     """
 
     person: Person
@@ -59,6 +59,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     attributes: Mapping[str, Any] = {}
     visitor: str | None = None
     is_proven: bool = False
+    derived: Mapping[str, str | None] = {}
 
 
 class RecordedEvent(msgspec.Struct, frozen=True, kw_only=True):

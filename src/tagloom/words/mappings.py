@@ -20,10 +20,12 @@ import msgspec
 from tagloom.base.text import printable
 from tagloom.words import limits
 from tagloom.words.attributes import AttributeType, AttributeValue, parse_attribute_name, parse_value, time_of
+from tagloom.words.builtin_attributes import check_settable
 from tagloom.words.cells import BOOLEAN, Cell, OddCell, text_of_attribute, text_of_name, text_of_value
 from tagloom.words.people import Kind
 from tagloom.words.problems import (
     AttributeNameInvalid,
+    AttributeReserved,
     AttributeValueInvalid,
     LineInvalid,
     MappingInvalid,
@@ -439,7 +441,8 @@ def _check_attributes(mapping: Mapping) -> None:
     for name in names:
         try:
             valid = parse_attribute_name(name)
-        except AttributeNameInvalid as problem:
+            check_settable(valid)
+        except (AttributeNameInvalid, AttributeReserved) as problem:
             _refuse(problem.detail.rstrip("."), name, problem.title())
         if valid != name:
             _refuse(f"The attribute '{name}' is not in NFC", name, "NFC")

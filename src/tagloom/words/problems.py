@@ -164,6 +164,12 @@ class AttributeTypeConflict(AttributeValueInvalid):
     """The attribute has another type."""
 
 
+class AttributeReserved(Problem):
+    """The attribute is built in, and only Tagloom sets it."""
+
+    status = 422
+
+
 class UnknownAttribute(Problem):
     """The catalogue is closed and does not have this attribute."""
 
@@ -189,7 +195,13 @@ class TooManyAttributes(Problem):
 
 
 # The problems of one attribute of a line; see `FAULTS_OF_A_TEXT`.
-FAULTS_OF_AN_ATTRIBUTE: Final = (AttributeNameInvalid, AttributeValueInvalid, UnknownAttribute, TooManyAttributes)
+FAULTS_OF_AN_ATTRIBUTE: Final = (
+    AttributeNameInvalid,
+    AttributeReserved,
+    AttributeValueInvalid,
+    UnknownAttribute,
+    TooManyAttributes,
+)
 
 
 class PersonSuppressed(Problem):

@@ -23,6 +23,7 @@ class SourceFields(msgspec.Struct, frozen=True, kw_only=True):
     event_types: str = ""
     ignored_properties: str = ""
     identity_public_keys: str = ""
+    derives_attributes: str = ""
 
 
 def shown_settings(draft: EventSourceDraft) -> SourceFields:
@@ -37,6 +38,7 @@ def shown_settings(draft: EventSourceDraft) -> SourceFields:
         event_types="\n".join(f"{name} = {type}" for name, type in draft.event_types.items()),
         ignored_properties="\n".join(draft.ignored_properties),
         identity_public_keys="\n".join(draft.identity_public_keys),
+        derives_attributes="yes" if draft.derives_attributes else "",
     )
 
 
@@ -67,6 +69,7 @@ def settings_of(fields: SourceFields, stored: EventSourceDraft) -> EventSourceDr
             if fields.identity_public_keys == shown.identity_public_keys
             else _public_keys(fields.identity_public_keys)
         ),
+        derives_attributes=fields.derives_attributes == "yes",
     )
 
 

@@ -12,7 +12,7 @@ from tagloom.ports.problems import AttributeExists, AttributeNotFound
 from tagloom.ports.writes import DeleteAttribute, PutAttribute
 from tagloom.words import limits
 from tagloom.words.attributes import Attribute, AttributeName, AttributeType, parse_attribute_name
-from tagloom.words.problems import AttributeNameInvalid, TooManyAttributes
+from tagloom.words.problems import AttributeNameInvalid, AttributeReserved, AttributeTypeConflict, TooManyAttributes
 from tagloom.words.rules import All, Definition
 
 ATTRIBUTES_PER_PAGE = 100
@@ -146,7 +146,13 @@ def create(request: PageRequest) -> Answer:
         name = parse_attribute_name(request.text("attribute").strip())
         write = PutAttribute(name, chosen_type(request), request.text("description").strip() or None)
         receipt = request.services.attributes.put_attribute(request.environment, write, request.origin)
-    except (AttributeNameInvalid, AttributeExists, TooManyAttributes) as problem:
+    except (
+        AttributeNameInvalid,
+        AttributeExists,
+        AttributeReserved,
+        AttributeTypeConflict,
+        TooManyAttributes,
+    ) as problem:
         return _new_form(request, problem)
     text = f"The attribute “{name}” was created." if receipt.new_attributes else f"“{name}” exists already."
     return Redirect(request.to("attributes", attribute=name), toast_of(receipt, text))

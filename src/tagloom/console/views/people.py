@@ -12,6 +12,7 @@ from tagloom.console.framework.context import Answer, Download, Html, PageReques
 from tagloom.console.views.attributes import chosen_type, types_of
 from tagloom.ports.problems import PersonNotFound, TagNotFound
 from tagloom.words.attributes import AttributeType, parse_attribute_name, parse_value
+from tagloom.words.builtin_attributes import type_of_new
 from tagloom.words.changes import Change, Horizon
 from tagloom.words.decisions import Decision
 from tagloom.words.expiry import Expiry, ExpiryInvalid, expiry_of
@@ -19,6 +20,7 @@ from tagloom.words.people import Kind, Person, PersonRecord
 from tagloom.words.person_ids import parse_id
 from tagloom.words.problems import (
     AttributeNameInvalid,
+    AttributeReserved,
     AttributeValueInvalid,
     LineInvalid,
     PersonSuppressed,
@@ -277,7 +279,8 @@ def _form_of_attribute(request: PageRequest, person: Person) -> AttributeForm:
     if not name:
         return AttributeForm()
     record = request.services.people.find_person(request.environment, person)
-    type = types_of(request).get(parse_attribute_name(name), "text")
+    parsed = parse_attribute_name(name)
+    type = types_of(request).get(parsed) or type_of_new(parsed) or "text"
     value = None if record is None else record.attributes.get(name)
     text = "" if value is None else written(parse_value(value, type))
     return AttributeForm(name=name, value=text, type=type, focus="value")
@@ -289,11 +292,12 @@ def change_attribute(request: PageRequest) -> Answer:
     type = chosen_type(request)
     try:
         name = parse_attribute_name(typed)
-        type = types_of(request).get(name, type)
+        type = types_of(request).get(name) or type_of_new(name) or type
         value = None if is_removal else typed_value(request.text("value"), type)
         receipt = request.services.people.set_attributes(request.environment, person, {name: value}, request.origin)
     except (
         AttributeNameInvalid,
+        AttributeReserved,
         AttributeValueInvalid,
         UnknownAttribute,
         TooManyAttributes,

@@ -1,5 +1,7 @@
 """The numbers of the texts that satisfy attribute nodes, found in the store and cached."""
 
+from collections.abc import Sequence
+
 from tagloom.engine.attributes.codes import value_of_text
 from tagloom.engine.attributes.conditions import (
     ANYTHING,
@@ -9,13 +11,14 @@ from tagloom.engine.attributes.conditions import (
     texts_of,
 )
 from tagloom.engine.state.dictionary import attribute_type
-from tagloom.engine.storage import AttributeReads, Row
+from tagloom.engine.storage import SEVERAL, AttributeReads, NumberedText, Row
 from tagloom.words.attribute_rules import HasAttribute
 from tagloom.words.comparisons import values_of
 
 COMPLETE = 2**64
 """No text has this number or a higher one."""
 _CACHED_MAX = 1_000_000  # Numbers that are cached, for all nodes together.
+_SHARED_MAX = 10_000  # Texts that several people have, of which the number is cached.
 
 
 class _Numbers:
@@ -31,6 +34,25 @@ class _Numbers:
         return copied
 
 
+class SharedTexts:
+    """The numbers of committed texts that several people have. They never change, and these texts are never erased."""
+
+    def __init__(self) -> None:
+        self._numbered: dict[tuple[int, str], NumberedText] = {}
+
+    def find(self, attribute: int, texts: Sequence[str], reads: AttributeReads) -> dict[str, NumberedText]:
+        """Returns those of these texts that an attribute has. Those that `reads` finds must be committed."""
+        cached = ((text, self._numbered.get((attribute, text))) for text in texts)
+        found = {text: numbered for text, numbered in cached if numbered is not None}
+        if len(found) < len(texts):
+            stored = reads.value_numbers(attribute, [text for text in texts if text not in found])
+            if len(self._numbered) >= _SHARED_MAX:
+                self._numbered = {}
+            self._numbered.update({(attribute, text): each for text, each in stored.items() if each.person == SEVERAL})
+            found |= stored
+        return found
+
+
 class TextNumbers:
     """A cache of the numbers of texts. Texts get numbers once, so only later texts are read again.
 
@@ -39,6 +61,7 @@ class TextNumbers:
 
     def __init__(self) -> None:
         self._found: dict[tuple[int, HasAttribute], _Numbers] = {}
+        self.shared = SharedTexts()
 
     def meaning(self, node: HasAttribute, row: Row, snapshot: AttributeReads) -> tuple[Meaning, int]:
         """Returns the meaning of a node for an attribute of texts or lists, and the number below which it is complete.
@@ -75,4 +98,5 @@ class TextNumbers:
         """Returns a copy, for a transaction that may be rolled back."""
         copied = TextNumbers()
         copied._found = {key: each.copy() for key, each in self._found.items()}
+        copied.shared = self.shared
         return copied

@@ -13,6 +13,7 @@ from tagloom.engine.storage import State
 from tagloom.ports.writes import AttributeCells
 from tagloom.words import limits, rejections
 from tagloom.words.attributes import AttributeName, AttributeType, AttributeValue, parse_attribute_name, parse_value
+from tagloom.words.builtin_attributes import check_settable, type_of_new
 from tagloom.words.problems import FAULTS_OF_AN_ATTRIBUTE
 
 REMOVED = -1
@@ -135,7 +136,8 @@ class Cells:
         attribute = self._attributes[number]
         if value is None:
             return number, REMOVED
-        parsed = parse_value(value, attribute.type) if attribute.has_room else None
+        type = attribute.type or type_of_new(attribute.name)
+        parsed = parse_value(value, type) if attribute.has_room else None
         if parsed is not None and attribute.type is None:
             self._new_count += 1
             attribute.type = parsed.type
@@ -145,8 +147,9 @@ class Cells:
         return number, attribute.place(parsed)
 
     def _number(self, name: AttributeName) -> int:
-        """Returns the number of an attribute by its name. Raises: UnknownAttribute."""
+        """Returns the number of an attribute by its name. Raises: AttributeReserved, UnknownAttribute."""
         assert self._known is not None, "the cells of a part are being read"
+        check_settable(name)
         known = self._looked_up[name] = self._known.get(name)
         if known is None and self._is_closed:
             raise rejections.unknown_attribute(name)

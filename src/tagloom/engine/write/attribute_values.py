@@ -13,13 +13,19 @@ from tagloom.engine.write.attribute_cells import ResolvedAttribute
 from tagloom.engine.write.draft import Draft, Shift, View
 from tagloom.ports.problems import AttributeExists, AttributeNotFound
 from tagloom.words.attributes import AttributeName, AttributeType
+from tagloom.words.builtin_attributes import check_new, check_settable, description_of_new
 
 
 def put_attribute(name: AttributeName, type: AttributeType, description: str | None, view: View) -> tuple[Draft, str]:
-    """Returns the draft that creates or describes an attribute, and its action. Raises: AttributeExists."""
+    """Returns the draft that creates or describes an attribute, and its action.
+
+    Raises: AttributeExists, AttributeReserved, AttributeTypeConflict.
+    """
+    check_settable(name)
     draft, row = Draft(), view.attributes().get(name)
     if row is None:
-        view.make_attribute(name, type, description or "", draft)
+        check_new(name, type)
+        view.make_attribute(name, type, description or description_of_new(name), draft)
         return draft, "create attribute"
     if row.type != type:
         raise AttributeExists(
@@ -66,7 +72,7 @@ def set_attributes(
         if row is None:
             if attribute.type is None or not is_set.any():
                 continue
-            row = view.make_attribute(attribute.name, attribute.type, "", draft)
+            row = view.make_attribute(attribute.name, attribute.type, description_of_new(attribute.name), draft)
         removed = bitmap_of(people[~is_set])
         if replaced:
             removed |= replaced - bitmap_of(people)

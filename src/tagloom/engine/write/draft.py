@@ -491,7 +491,8 @@ class View:
         made = self._new_texts.setdefault(attribute, {})
         found = {text: made[text] for text in people if text in made}
         if attribute not in self._new_rows:
-            found |= self.tx.value_numbers(attribute, [text for text in people if text not in found])
+            # None of these texts is of this transaction, so all that are found are committed.
+            found |= self.texts.shared.find(attribute, [each for each in people if each not in found], self.tx)
         missing = [text for text in people if text not in found]
         if missing:
             first = self._texts_counts.get(attribute)

@@ -1,4 +1,4 @@
-"""Sets the attributes of recorded events, such as the traits of `identify` messages."""
+"""Sets the attributes of recorded events: the traits of `identify` messages, and what was derived from the context."""
 
 from collections.abc import Sequence
 
@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from tagloom.engine.keys.hashing import KeyHash
 from tagloom.engine.write.attribute_cells import Cells
 from tagloom.engine.write.attribute_values import set_attributes
+from tagloom.engine.write.derived_attributes import set_derived
 from tagloom.engine.write.draft import Draft, View
 from tagloom.engine.write.lookups import TransactionLookups
 from tagloom.ports import limits as ports_limits
@@ -23,8 +24,27 @@ def attributes_of_events(
 ) -> tuple[Draft, tuple[Rejected, ...]]:
     """Returns the draft that sets the attributes of events, in order, and the values that cannot be set.
 
-    `lines` and `ordinals` are those of the events. Cost: 100 us, and some microseconds per value.
+    `lines` and `ordinals` are those of the events. Cost: 100 us, and some microseconds per value; without traits, see
+    `set_derived`.
     """
+    draft = Draft()
+    ignored = (
+        _set_traits(events, lines, ordinals, view, key_hash, draft) if any(each.attributes for each in events) else []
+    )
+    ignored += set_derived(events, lines, ordinals, view, draft)
+    ignored.sort(key=lambda each: each.line)
+    return draft, tuple(ignored[: ports_limits.REJECTED_PER_RECEIPT_MAX])
+
+
+def _set_traits(
+    events: Sequence[Event],
+    lines: Sequence[int],
+    ordinals: NDArray[np.uint32],
+    view: View,
+    key_hash: KeyHash,
+    draft: Draft,
+) -> list[Rejected]:
+    """Sets the attributes that senders named, and returns the values that cannot be set."""
     cells = [
         (number, name, value)
         for number, event in enumerate(events)
@@ -39,7 +59,7 @@ def attributes_of_events(
         names=names,
         values=[value for _, _, value in cells],
     )
-    reader, draft = Cells(TransactionLookups(view, key_hash), limits.ATTRIBUTES_OF_SOURCES_MAX), Draft()
+    reader = Cells(TransactionLookups(view, key_hash), limits.ATTRIBUTES_OF_SOURCES_MAX)
     read = reader.read(columns, len(events))
     ignored = [
         rejected(lines[int(read.line[at])], *read.every_fault[-int(read.number[at]) - 1])
@@ -52,5 +72,4 @@ def attributes_of_events(
     reader.keep(read.without_faults(), np.array(lines, np.int64), ordinals)
     resolved = reader.finish(np.empty(0, np.int64))
     set_attributes([(each, each.ordinals.astype(np.int64)) for each in resolved], None, view, draft)
-    ignored.sort(key=lambda each: each.line)
-    return draft, tuple(ignored[: ports_limits.REJECTED_PER_RECEIPT_MAX])
+    return ignored

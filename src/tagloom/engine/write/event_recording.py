@@ -80,7 +80,7 @@ def record_events(writes: Sequence[EventWrite], view: View, key_hash: KeyHash, n
         if suppressed:
             receipt = msgspec.structs.replace(receipt, suppressed=suppressed)
         lines = [place - offset + 1 for place in of_write]
-        if any(event.attributes for event in kept[begin:end]):
+        if any(event.attributes or event.derived for event in kept[begin:end]):
             roots = view.links.roots(ordinals[begin:end].astype(np.int64)).astype(np.uint32)
             draft, ignored = attributes_of_events(kept[begin:end], lines, roots, view, key_hash)
             if not draft.is_empty():

@@ -24,6 +24,7 @@ from tagloom.engine.write.undo import check_versions, undo_diff
 from tagloom.ports import limits as ports_limits
 from tagloom.ports.problems import LinkInvalid, LinkSettled, PersonLinked, PersonNotFound, PersonNotLinked
 from tagloom.ports.writes import JoinUsers, LinkVisitor, Separate, SettleLink
+from tagloom.words.builtin_attributes import RESERVED_NAMES
 from tagloom.words.changes import JOIN, LINK, SEPARATE, SETTLE, Origin
 from tagloom.words.events import ALIASED, Event, day_of
 from tagloom.words.expiry import moment_now
@@ -325,11 +326,16 @@ def _move_tags(users: Mapping[int, int], policy: LinkPolicy, view: View, draft: 
 
 
 def _move_attributes(users: Mapping[int, int], policy: LinkPolicy, view: View, draft: Draft) -> BitMap:
-    """Removes the values of people, and sets them on their users if the policy says so. Returns who loses a value."""
+    """Removes the values of people, and sets them on their users if the policy says so. Returns who loses a value.
+
+    A loss of nothing but derived attributes does not count.
+    """
     losing = BitMap()
     known = {row.id: row for row in view.attributes().values()}
     for row, having in view.having(known, BitMap(users)):
-        losing |= having
+        if known[row].path not in RESERVED_NAMES:
+            # The next event of the user derives these again, so that nobody need decide about them.
+            losing |= having
         targets = BitMap([users[each] for each in having])
         gaining = targets - view.near(row, targets) if policy == "take" else BitMap()
         bits = {bit: view.near(each, having) for bit, each in view.bits_of(row).items()}

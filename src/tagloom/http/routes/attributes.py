@@ -10,7 +10,7 @@ from tagloom.http.routes.people import search_for
 from tagloom.people.attributes import AttributeDetails
 from tagloom.people.problems import AttributeInUse
 from tagloom.ports.problems import AttributeExists, AttributeNotFound, CursorInvalid
-from tagloom.words.problems import AttributeNameInvalid, TooManyAttributes
+from tagloom.words.problems import AttributeNameInvalid, AttributeReserved, AttributeTypeConflict, TooManyAttributes
 from tagloom.words.receipts import Receipt
 
 _ONE = f"{E}/attributes/{{attribute}}"
@@ -60,7 +60,7 @@ ATTRIBUTES: tuple[Route, ...] = (
         parameters=(DRY_RUN,),
         body=AttributeBody,
         answer=Receipt,
-        problems=(AttributeNameInvalid, AttributeExists, TooManyAttributes),
+        problems=(AttributeNameInvalid, AttributeExists, AttributeReserved, AttributeTypeConflict, TooManyAttributes),
     ),
     Route(
         method="DELETE",

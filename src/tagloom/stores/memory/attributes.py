@@ -23,6 +23,13 @@ from tagloom.words.attributes import (
     parse_value,
     plain,
 )
+from tagloom.words.builtin_attributes import (
+    BUILTIN_ATTRIBUTES,
+    check_new,
+    check_settable,
+    description_of_new,
+    type_of_new,
+)
 from tagloom.words.computed_attributes import COMPUTED_ATTRIBUTES
 from tagloom.words.events import Event
 from tagloom.words.people import Person
@@ -67,7 +74,8 @@ class Cells:
         for cell in cells:
             try:
                 name = parse_attribute_name(cell.text)
-                value = None if cell.value is None else parse_value(cell.value)
+                check_settable(name)
+                value = None if cell.value is None else parse_value(cell.value, type_of_new(name))
             except FAULTS_OF_AN_ATTRIBUTE:
                 continue
             if value is not None and name not in self._live:
@@ -87,10 +95,11 @@ class Cells:
     def _read(self, cell: Cell) -> tuple[AttributeName, AttributeValue | None]:
         """Returns the attribute and the value of a cell.
 
-        Checks that the name is valid, that a closed catalogue has it, that there is room for it, and that the value is
-        valid and has the type of the attribute, in this order. Raises: one of FAULTS_OF_AN_ATTRIBUTE.
+        Checks that the name is valid and not reserved, that a closed catalogue has it, that there is room for it, and
+        that the value is valid and has the type of the attribute, in this order. Raises: one of FAULTS_OF_AN_ATTRIBUTE.
         """
         name = parse_attribute_name(cell.text)
+        check_settable(name)
         if name in self._live:
             return name, None if cell.value is None else parse_value(cell.value, self._live[name].type)
         if self._is_closed:
@@ -99,7 +108,7 @@ class Cells:
             return name, None
         if name not in self.new_types:
             # No line has a valid value of this attribute so far.
-            return name, parse_value(cell.value)
+            return name, parse_value(cell.value, type_of_new(name))
         place = list(self.new_types).index(name)
         if len(self._live) + place >= self._attributes_max:
             raise rejections.too_many_attributes(self._attributes_max)
@@ -115,7 +124,7 @@ class Cells:
         used = {name for said in self.values.values() for name, value in said.items() if value is not None}
         for name, type in self.new_types.items():
             if name in used:
-                draft.create_attribute(name, type)
+                draft.create_attribute(name, type, description_of_new(name))
         for person in replaces:
             said = self.values.get(person, {})
             for ordinal, number in list(draft.values):
@@ -159,7 +168,40 @@ def with_attributes(
             text = found[limits.ATTRIBUTES_PER_PERSON_MAX].text
             ignored.append(rejections.rejected(line, text, rejections.too_many_in_line(len(found))))
     cells.apply(draft, replaces=())
+    ignored += _set_derived(draft, events)
+    ignored.sort(key=lambda each: each.line)
     return draft, tuple(ignored)
+
+
+def _set_derived(draft: State, events: Mapping[int, Event]) -> list[Rejected]:
+    """Sets the attributes that were derived from events, in order, and returns those that cannot be set, each once."""
+    wanted: dict[AttributeName, dict[Person, str | None]] = {}
+    lines: dict[AttributeName, int] = {}
+    for line, event in events.items():
+        for text, value in event.derived.items():
+            name = parse_attribute_name(text)
+            wanted.setdefault(name, {})[draft.meant(event.person)] = value
+            lines.setdefault(name, line)
+    ignored = list[Rejected]()
+    for name in (each.name for each in BUILTIN_ATTRIBUTES.values() if each.name in wanted):
+        texts = wanted[name]
+        known, texts_set = draft.live_attributes(), [text for text in texts.values() if text is not None]
+        if name not in known and not texts_set:
+            continue
+        if name not in known and len(known) >= limits.ATTRIBUTES_PER_ENVIRONMENT_MAX:
+            ignored.append(rejections.rejected(lines[name], name, rejections.too_many_attributes()))
+            continue
+        if name not in known:
+            draft.create_attribute(name, BUILTIN_ATTRIBUTES[name].type, description_of_new(name))
+        type = draft.live_attributes()[name].type
+        try:
+            values = {person: None if text is None else parse_value(text, type) for person, text in texts.items()}
+        except FAULTS_OF_AN_ATTRIBUTE as problem:
+            ignored.append(rejections.rejected(lines[name], name, problem))
+            continue
+        for person, parsed in values.items():
+            _set_values(draft, person, {name: parsed})
+    return ignored
 
 
 # The catalogue.
@@ -170,11 +212,16 @@ def not_found_attribute(name: AttributeName) -> AttributeNotFound:
 
 
 def attribute_put(state: State, name: AttributeName, type: AttributeType, description: str | None) -> State:
-    """Returns the state in which an attribute exists. None keeps the description. Raises: AttributeExists."""
+    """Returns the state in which an attribute exists. None keeps the description.
+
+    Raises: AttributeExists, AttributeReserved, AttributeTypeConflict.
+    """
+    check_settable(name)
     draft = state.copy()
     number = state.find_attribute(name)
     if number is None:
-        draft.create_attribute(name, type, description or "")
+        check_new(name, type)
+        draft.create_attribute(name, type, description or description_of_new(name))
         return draft
     entry = state.attributes[number]
     if entry.type != type:

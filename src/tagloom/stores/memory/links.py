@@ -11,6 +11,7 @@ from tagloom.ports.problems import LinkInvalid, LinkSettled, PersonLinked, Perso
 from tagloom.stores.memory.state import Effect, Link, State
 from tagloom.words import rejections
 from tagloom.words.attributes import AttributeName, AttributeValue, plain_attributes
+from tagloom.words.builtin_attributes import RESERVED_NAMES
 from tagloom.words.events import DAY_MS, Event, EventType
 from tagloom.words.expiry import Moment
 from tagloom.words.identity import LinkPolicy, LinkRules, SettlePolicy
@@ -111,7 +112,9 @@ def _link(draft: State, ordinal: Ordinal, link: Link, policy: LinkPolicy) -> Non
     for (whose, number), value in list(draft.values.items()) if policy == "take" else ():
         if whose == ordinal:
             draft.values.setdefault((link.target, number), value)
-    had = bool(numbers) or any(whose == ordinal for whose, _ in draft.values)
+    # Derived attributes do not count: the next event of the user derives them again.
+    lost = (draft.attributes[number].name for whose, number in draft.values if whose == ordinal)
+    had = bool(numbers) or any(name not in RESERVED_NAMES for name in lost)
     draft.links[ordinal] = msgspec.structs.replace(link, is_open=policy == "ask" and had)
     draft.strip_linked()
 
