@@ -152,6 +152,80 @@ def test_a_body_that_has_no_attributes_or_more_is_refused(
     assert list(tagloom.list_people()) == []
 
 
+def test_the_time_at_which_a_person_joined_is_an_attribute_and_a_field_of_the_record(tagloom: Tagloom) -> None:
+    tagloom.set_attributes({"plan": "gold"}, user="u1", joined_at="2026-03-01T10:00:00+01:00")
+
+    found = tagloom.get_person(user="u1")
+    assert found.joined_at == found.attributes["joined_at"] == "2026-03-01T09:00:00.000Z"
+    assert [each.joined_at for each in tagloom.list_people()] == [None]
+    replaced = tagloom.replace_attributes({"age": 3}, user="u1", joined_at="2026-03-02")
+    assert tagloom.get_person(user="u1", at_least=replaced.version).attributes == {
+        "age": 3,
+        "joined_at": "2026-03-02T00:00:00.000Z",
+    }
+    assert tagloom.replace_attributes({"age": 3}, user="u1").attributes == 1
+    assert tagloom.get_person(user="u1").joined_at is None
+
+
+def test_joined_at_alone_keeps_the_other_attributes(tagloom: Tagloom, http: httpx.Client) -> None:
+    address = f"{base(tagloom)}/users/u1"
+    tagloom.set_attributes({"plan": "gold"}, user="u1")
+
+    for method, body, joined_at in [
+        ("PUT", {"joined_at": "2026-03-01"}, "2026-03-01T00:00:00.000Z"),
+        ("PATCH", {"joined_at": "2026-03-02T00:00:00Z"}, "2026-03-02T00:00:00.000Z"),
+        ("PATCH", {"joined_at": None}, None),
+    ]:
+        assert http.request(method, address, json=body).json()["attributes"] == 1
+        found = http.get(address).json()
+        assert (found["joined_at"], found["attributes"]["plan"]) == (joined_at, "gold")
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"joined_at": "yesterday"},
+        {"joined_at": "10:00"},
+        {"joined_at": 1_772_355_600},
+        {"joined_at": "2026-03-01", "attributes": {"joined_at": "2026-03-01"}},
+    ],
+)
+def test_a_joined_at_that_is_no_time_or_there_twice_is_refused(
+    tagloom: Tagloom, http: httpx.Client, method: str, body: dict[str, Any]
+) -> None:
+    answer = http.request(method, f"{base(tagloom)}/users/u1", json=body)
+
+    assert (answer.status_code, answer.json()["type"], answer.json()["field"]) == (
+        422,
+        "/problems/body-invalid",
+        "$.joined_at",
+    )
+    assert list(tagloom.list_people()) == []
+
+
+def test_joined_at_needs_the_scope_of_tags(tagloom: Tagloom, served: Served) -> None:
+    people = {"Authorization": f"Bearer {served.token_of('people:write')}"}
+
+    refused = httpx.put(f"{served.url}{base(tagloom)}/users/u1", headers=people, json={"joined_at": "2026-03-01"})
+
+    assert (refused.status_code, refused.json()["scopes"]) == (403, ["tags:write"])
+
+
+def test_nobody_but_tagloom_sets_a_built_in_attribute(tagloom: Tagloom) -> None:
+    for write in (
+        lambda: tagloom.set_attributes({"$country": "DE"}, user="u1"),
+        lambda: tagloom.replace_attributes({"$country": "DE"}, user="u1"),
+        lambda: tagloom.put_attribute("$country", "text", description="Ours"),
+    ):
+        with pytest.raises(problems.Invalid, match="Only Tagloom sets") as raised:
+            write()
+        assert raised.value.type == "/problems/attribute-reserved"
+    receipt = tagloom.tag_people([{"user": "u1", "attributes": {"$country": "DE"}}, {"user": "u2", "tags": ["a"]}])
+    assert [(each.value, each.problem) for each in receipt.rejected] == [("$country", "attribute-reserved")]
+    assert [each.id for each in tagloom.list_people()] == ["u2"]
+
+
 def test_replacing_attributes_needs_the_scopes_of_people_and_of_tags(tagloom: Tagloom, served: Served) -> None:
     address, body = f"{served.url}{base(tagloom)}/users/u1", {"attributes": {"plan": "gold"}}
     people = {"Authorization": f"Bearer {served.token_of('people:write')}"}

@@ -14,17 +14,18 @@ def set_attributes(
     *,
     user: str | None = None,
     visitor: str | None = None,
+    joined_at: str | None = None,
     dry_run: bool | None = None,
     source_name: str | None = None,
     idempotency_key: str | None = None,
 ) -> Ask[Receipt]:
     """Sets attributes of a person, such as `{"plan": "gold", "company": {"size": 3}}`. None removes a value.
 
-    Creates the person. Other attributes do not change.
+    Creates the person. Other attributes do not change. `joined_at` is the time at which the person joined; the value
+    None of the attribute `joined_at` removes it.
     """
-    return _write(
-        "PATCH", place, attributes, user, visitor, query_of(dry_run=dry_run, source=source_name), idempotency_key
-    )
+    query = query_of(dry_run=dry_run, source=source_name)
+    return _write("PATCH", place, attributes, joined_at, user, visitor, query, idempotency_key)
 
 
 def replace_attributes(
@@ -33,14 +34,14 @@ def replace_attributes(
     *,
     user: str | None = None,
     visitor: str | None = None,
+    joined_at: str | None = None,
     dry_run: bool | None = None,
     source_name: str | None = None,
     idempotency_key: str | None = None,
 ) -> Ask[Receipt]:
-    """Sets the attributes of a person to exactly these. Creates the person."""
-    return _write(
-        "PUT", place, attributes, user, visitor, query_of(dry_run=dry_run, source=source_name), idempotency_key
-    )
+    """Sets the attributes of a person to exactly these, and `joined_at`. Creates the person."""
+    query = query_of(dry_run=dry_run, source=source_name)
+    return _write("PUT", place, attributes, joined_at, user, visitor, query, idempotency_key)
 
 
 def list_attributes(
@@ -83,6 +84,7 @@ def _write(
     method: str,
     place: Place,
     attributes: Mapping[str, Any],
+    joined_at: str | None,
     user: str | None,
     visitor: str | None,
     query: Mapping[str, str],
@@ -94,5 +96,5 @@ def _write(
         reading(Receipt),
         query=query,
         headers=key_header(idempotency_key),
-        body=json_body({"attributes": dict(attributes)}),
+        body=json_body({"attributes": dict(attributes), **without_none(joined_at=joined_at)}),
     )

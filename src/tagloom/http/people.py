@@ -6,9 +6,12 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
+from tagloom.base.problems import BodyInvalid
 from tagloom.http.framework.bodies import read_json
 from tagloom.http.framework.context import Answer, Call
-from tagloom.http.framework.schemas import AttributesBody, PeoplePage, PersonBody, PersonTags, TagsBody
+from tagloom.http.framework.person_schemas import AttributesBody, PersonBody
+from tagloom.http.framework.schemas import PeoplePage, PersonTags, TagsBody
+from tagloom.people.records import with_joined_at
 from tagloom.words.catalogue import Match
 from tagloom.words.expiry import Expiry
 from tagloom.words.people import Kind, Person, PersonRecord
@@ -52,9 +55,10 @@ class PeopleHandlers:
         person, origin, environment = call.person(self.kind), call.origin, call.environment
         dry_run, key = call.flag("dry_run"), call.idempotency_key()
         body = await read_json(call, PersonBody, default=b"{}")
-        if body.attributes is not UNSET:
+        if body.attributes is not UNSET or body.joined_at is not UNSET:
             call.principal.require("tags:write", space=environment.space)
-            return Answer(await self._with_attributes(call, person, body.attributes, is_replacing=True))
+            is_replacing = body.attributes is not UNSET
+            return Answer(await self._with_attributes(call, person, _values(body), is_replacing=is_replacing))
         put = call.services.people.put_person
         return Answer(
             await call.in_thread(lambda: put(environment, person, origin, dry_run=dry_run, idempotency_key=key))
@@ -64,7 +68,9 @@ class PeopleHandlers:
         """Sets attributes of the person."""
         person = call.person(self.kind)
         body = await read_json(call, AttributesBody)
-        return Answer(await self._with_attributes(call, person, body.attributes, is_replacing=False))
+        if body.attributes is UNSET and body.joined_at is UNSET:
+            raise BodyInvalid("The body has neither 'attributes' nor 'joined_at'.", field="$.attributes")
+        return Answer(await self._with_attributes(call, person, _values(body), is_replacing=False))
 
     async def erase_person(self, call: Call) -> Answer:
         """Erases the person everywhere."""
@@ -127,6 +133,12 @@ class PeopleHandlers:
     async def _record(self, call: Call) -> PersonRecord:
         person, environment, people = call.person(self.kind), call.environment, call.services.people
         return await call.in_thread(lambda: people.get_person(environment, person, as_of=call.find_version()))
+
+
+def _values(body: PersonBody | AttributesBody) -> Mapping[str, Any]:
+    """Returns the attributes of a body, with `joined_at`. Raises: BodyInvalid."""
+    values = {} if body.attributes is UNSET else body.attributes
+    return values if body.joined_at is UNSET else with_joined_at(values, body.joined_at)
 
 
 USERS = PeopleHandlers("user")

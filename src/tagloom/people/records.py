@@ -5,7 +5,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
 
+from msgspec.structs import replace
+
 from tagloom.base.problems import BodyInvalid
+from tagloom.base.text import printable
 from tagloom.files import Line, key_of, lines_part
 from tagloom.files.json_values import TooMany, Unfit, attributes_of
 from tagloom.ports.pages import Page
@@ -13,6 +16,8 @@ from tagloom.ports.population import Population
 from tagloom.ports.problems import PersonNotFound
 from tagloom.ports.writes import Apply, BatchRules, ErasePerson, PutPerson, WriteOptions
 from tagloom.words import limits
+from tagloom.words.attributes import time_of
+from tagloom.words.builtin_attributes import JOINED_AT
 from tagloom.words.catalogue import Match
 from tagloom.words.changes import Origin, Version
 from tagloom.words.people import Kind, Person, PersonRecord
@@ -41,7 +46,8 @@ class People:
         self, environment: Environment, person: Person, *, as_of: Version | None = None
     ) -> PersonRecord | None:
         """Returns the person with their tags, or None. Raises: HistoryCompacted: `as_of` is before the horizon."""
-        return self._population_of(environment).find_person(person, as_of=as_of)
+        found = self._population_of(environment).find_person(person, as_of=as_of)
+        return None if found is None else replace(found, joined_at=_time(found.attributes.get(JOINED_AT)))
 
     def get_person(self, environment: Environment, person: Person, *, as_of: Version | None = None) -> PersonRecord:
         """Returns the person with their tags. Raises: PersonNotFound; HistoryCompacted."""
@@ -155,6 +161,27 @@ def write_options(asked: object, origin: Origin, dry_run: bool, idempotency_key:
     if idempotency_key is not None:
         digest = hashlib.blake2b(repr(asked).encode("utf-8", "surrogatepass"), digest_size=32).hexdigest()
     return WriteOptions(origin, dry_run, idempotency_key, digest)
+
+
+def with_joined_at(values: Mapping[str, Any], joined_at: str | None) -> Mapping[str, Any]:
+    """Returns attributes with the time at which the person joined; None removes it.
+
+    Raises: BodyInvalid: it is no time, or `values` has it, too.
+    """
+    if JOINED_AT in values:
+        raise BodyInvalid("The body has joined_at twice: as a field and as an attribute.", field="$.joined_at")
+    if joined_at is not None and time_of(joined_at) is None:
+        raise BodyInvalid(
+            "joined_at is a time such as 2026-03-01T09:00:00Z, or a date.",
+            field="$.joined_at",
+            value=printable(joined_at[:64]),
+        )
+    return {**values, JOINED_AT: joined_at}
+
+
+def _time(value: Any) -> str | None:
+    """Returns a plain value if it is a time. An older attribute of the name may have another type."""
+    return value if isinstance(value, str) and time_of(value) is not None else None
 
 
 def _flat(values: Mapping[str, Any]) -> Mapping[str, Any]:

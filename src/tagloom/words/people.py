@@ -61,7 +61,8 @@ class PersonRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     `expires_at` has the expiry of the taggings that have one. It is empty for an earlier version. `attributes` has
     plain JSON values by name. `identities` has the people who are linked to a user, by kind and id. A list of people
-    has neither. The record of a linked person is that of the user.
+    has neither. `joined_at` is the attribute of this name, for the record of one person. The record of a linked person
+    is that of the user.
     """
 
     kind: Kind
@@ -71,3 +72,4 @@ class PersonRecord(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: dict[TagPath, str] = {}
     attributes: dict[str, Any] = {}
     identities: tuple[Identity, ...] = ()
+    joined_at: str | None = None

@@ -92,25 +92,17 @@ CategoryText = Annotated[
 DescriptionText = Annotated[
     str, Meta(description="A paragraph.", extra_json_schema={"maxLength": tribes_limits.CHARACTERS_PER_DESCRIPTION_MAX})
 ]
-AttributeValuesBody = Annotated[
-    dict[str, Any],
-    Meta(
-        description="Values by name: a boolean, a number, a text, a time as text, or a list of texts. Null removes a "
-        "value. The fields of nested objects get names such as `company.size`.",
-        examples=[{"plan": "gold", "company": {"size": 3}, "renews_at": None}],
-    ),
-]
 Cursor = Annotated[str | None, Meta(description="The cursor of the next page; null on the last one.")]
 
 
-class _Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     pass
 
 
 # Bodies.
 
 
-class TagsBody(_Body, frozen=True, kw_only=True):
+class TagsBody(Body, frozen=True, kw_only=True):
     """All tags of one person. All of them expire at `expires_at`, or after `ttl`."""
 
     tags: Annotated[list[TagText], Meta(max_length=files_limits.TAGS_PER_LINE_MAX)]
@@ -123,26 +115,14 @@ class TagsBody(_Body, frozen=True, kw_only=True):
         return expiry_of(expires_at, None if self.ttl is UNSET else self.ttl, now)
 
 
-class PersonBody(_Body, frozen=True, kw_only=True):
-    """A new person: an object without fields, or no body. With `attributes`, these replace all that the person has."""
-
-    attributes: AttributeValuesBody | UnsetType = UNSET
-
-
-class AttributesBody(_Body, frozen=True, kw_only=True):
-    """Values of attributes of one person. Other attributes of the person do not change."""
-
-    attributes: AttributeValuesBody
-
-
-class LinkBody(_Body, frozen=True, kw_only=True):
+class LinkBody(Body, frozen=True, kw_only=True):
     """The user to whom a person is linked. Without a policy, that of the environment is used."""
 
     user: IdText
     policy: LinkPolicy | UnsetType = UNSET
 
 
-class SettleBody(_Body, frozen=True, kw_only=True):
+class SettleBody(Body, frozen=True, kw_only=True):
     """Whether the user gets the tags and attributes that the linked person had: take or leave."""
 
     policy: SettlePolicy
@@ -155,14 +135,14 @@ class OpenLinksPage(msgspec.Struct, frozen=True):
     next_cursor: str | None
 
 
-class AttributeBody(_Body, frozen=True, kw_only=True):
+class AttributeBody(Body, frozen=True, kw_only=True):
     """The type of an attribute, and its description. Without a description, it does not change."""
 
     type: AttributeType
     description: DescriptionText | UnsetType = UNSET
 
 
-class TaggingLine(_Body, frozen=True, kw_only=True):
+class TaggingLine(Body, frozen=True, kw_only=True):
     """One person, their tags, and values of their attributes. Mode change has `add` and `remove` instead of `tags`.
 
     The added taggings expire at `expires_at`, or after `ttl`. In `attributes`, null removes a value, and the fields of
@@ -179,13 +159,13 @@ class TaggingLine(_Body, frozen=True, kw_only=True):
     attributes: dict[str, Any] | UnsetType | None = UNSET
 
 
-class TaggingsBody(_Body, frozen=True, kw_only=True):
+class TaggingsBody(Body, frozen=True, kw_only=True):
     """Lines of a batch."""
 
     taggings: list[TaggingLine]
 
 
-class _ExpiryBody(_Body, frozen=True, kw_only=True):
+class _ExpiryBody(Body, frozen=True, kw_only=True):
     ttl: TtlText | UnsetType | None = UNSET
     expires_at: TimeText | UnsetType | None = UNSET
 
@@ -222,13 +202,13 @@ class TagPatch(_ExpiryBody, frozen=True, kw_only=True):
     owner: UnsetType | None = UNSET
 
 
-class MergeBody(_Body, frozen=True, kw_only=True):
+class MergeBody(Body, frozen=True, kw_only=True):
     """The tag that people get instead of the one in the URL."""
 
     into: TagText
 
 
-class TribeBody(_Body, frozen=True, kw_only=True):
+class TribeBody(Body, frozen=True, kw_only=True):
     """The definition of a tribe."""
 
     name: NameText
@@ -244,14 +224,14 @@ class NewTribe(TribeBody, frozen=True, kw_only=True):
     id: SlugText | UnsetType = UNSET
 
 
-class PreviewBody(_Body, frozen=True, kw_only=True):
+class PreviewBody(Body, frozen=True, kw_only=True):
     """A rule to preview."""
 
     rule: Rule
     audience: Audience = "everyone"
 
 
-class TribeTagBody(_Body, frozen=True, kw_only=True):
+class TribeTagBody(Body, frozen=True, kw_only=True):
     """The tag to add to the members of a tribe, or to remove. `snapshot` also removes it from everybody else.
 
     Set one of the three. The added taggings expire at `expires_at`, or after `ttl`.
@@ -264,7 +244,7 @@ class TribeTagBody(_Body, frozen=True, kw_only=True):
     ttl: TtlText | UnsetType = UNSET
 
 
-class OverlapBody(_Body, frozen=True, kw_only=True):
+class OverlapBody(Body, frozen=True, kw_only=True):
     """The ids of different tribes."""
 
     tribes: Annotated[
@@ -273,7 +253,7 @@ class OverlapBody(_Body, frozen=True, kw_only=True):
     ]
 
 
-class UndoBody(_Body, frozen=True, kw_only=True):
+class UndoBody(Body, frozen=True, kw_only=True):
     """Versions to undo together: `versions`, or all of an `actor`, a `source`, or both, in a span of time.
 
     The span includes `from` and excludes `until`. Erasures are not found by actor or source.
@@ -298,7 +278,7 @@ ContextBody = Annotated[
 """Values for the context nodes of rules. A field that is null is missing."""
 
 
-class DecisionBody(_Body, frozen=True, kw_only=True):
+class DecisionBody(Body, frozen=True, kw_only=True):
     """The person to decide for: either a user or a visitor. `context` has values of the request for context nodes."""
 
     user: IdText | UnsetType = UNSET
@@ -307,7 +287,7 @@ class DecisionBody(_Body, frozen=True, kw_only=True):
     context: ContextBody | UnsetType = UNSET
 
 
-class PersonNamed(_Body, frozen=True, kw_only=True):
+class PersonNamed(Body, frozen=True, kw_only=True):
     """A person: either a user or a visitor. `context` has values for this person only."""
 
     user: IdText | UnsetType = UNSET
@@ -315,7 +295,7 @@ class PersonNamed(_Body, frozen=True, kw_only=True):
     context: ContextBody | UnsetType = UNSET
 
 
-class ManyDecisionsBody(_Body, frozen=True, kw_only=True):
+class ManyDecisionsBody(Body, frozen=True, kw_only=True):
     """The people to decide for. With `because`, each decision has reasons, and the request can name fewer people.
 
     `context` has values for all people. A field of the context of one person replaces it.
@@ -326,7 +306,7 @@ class ManyDecisionsBody(_Body, frozen=True, kw_only=True):
     context: ContextBody | UnsetType = UNSET
 
 
-class EventLine(_Body, frozen=True, kw_only=True):
+class EventLine(Body, frozen=True, kw_only=True):
     """One event of one person. Without `at` it gets the time of now, and without `id` a new one."""
 
     event: EventTypeText
@@ -337,20 +317,20 @@ class EventLine(_Body, frozen=True, kw_only=True):
     id: IdText | UnsetType = UNSET
 
 
-class EventsBody(_Body, frozen=True, kw_only=True):
+class EventsBody(Body, frozen=True, kw_only=True):
     """The events of one batch."""
 
     events: Annotated[list[EventLine], Meta(max_length=events_limits.EVENTS_PER_REQUEST_MAX)]
 
 
-class NewSpace(_Body, frozen=True, kw_only=True):
+class NewSpace(Body, frozen=True, kw_only=True):
     """A new space."""
 
     name: NameText
     id: SlugText | UnsetType = UNSET
 
 
-class IdentityPatch(_Body, frozen=True, kw_only=True):
+class IdentityPatch(Body, frozen=True, kw_only=True):
     """The settings of links between visitors and users to change.
 
     `policy`: whether the tags and attributes of a linked visitor go to the user (take), or are left out (leave).
@@ -368,7 +348,7 @@ class IdentityPatch(_Body, frozen=True, kw_only=True):
         return msgspec.structs.replace(stored, **changes)
 
 
-class EnvironmentPatch(_Body, frozen=True, kw_only=True):
+class EnvironmentPatch(Body, frozen=True, kw_only=True):
     """The catalogue (open, or closed: unknown tags are rejected), the retention (`90d`, or `forever`), and identity."""
 
     catalogue: Literal["open", "closed"] | UnsetType = UNSET
@@ -376,7 +356,7 @@ class EnvironmentPatch(_Body, frozen=True, kw_only=True):
     identity: IdentityPatch | UnsetType = UNSET
 
 
-class NewToken(_Body, frozen=True, kw_only=True):
+class NewToken(Body, frozen=True, kw_only=True):
     """A new token."""
 
     name: NameText

@@ -19,8 +19,9 @@ from tagloom.http.framework.parameters import (
     TTL,
     Parameter,
 )
+from tagloom.http.framework.person_schemas import AttributesBody, PersonBody
 from tagloom.http.framework.routing import Route
-from tagloom.http.framework.schemas import AttributesBody, PeoplePage, PersonBody, PersonTags, TagsBody
+from tagloom.http.framework.schemas import PeoplePage, PersonTags, TagsBody
 from tagloom.http.people import USERS, VISITORS, PeopleHandlers
 from tagloom.http.problems import NotAcceptable
 from tagloom.ports import limits as ports_limits
@@ -38,6 +39,7 @@ from tagloom.words.expiry import ExpiryInvalid, ExpiryPast
 from tagloom.words.people import PersonRecord
 from tagloom.words.problems import (
     AttributeNameInvalid,
+    AttributeReserved,
     AttributeTypeConflict,
     AttributeValueInvalid,
     ExclusiveBranch,
@@ -72,6 +74,7 @@ IDEMPOTENCY_KEY = Parameter(
 ATTRIBUTE_PROBLEMS: tuple[type[Problem], ...] = (
     PersonSuppressed,
     AttributeNameInvalid,
+    AttributeReserved,
     AttributeValueInvalid,
     AttributeTypeConflict,
     UnknownAttribute,
