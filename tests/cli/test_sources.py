@@ -92,6 +92,20 @@ def test_a_public_key_is_read_from_a_file_and_removed(twins: Twins, tmp_path: Pa
     assert changed["identity_public_keys"] == []
 
 
+def test_a_source_derives_attributes_until_it_is_told_not_to(twins: Twins) -> None:
+    pair = twins.pair()
+
+    assert both(pair, "sources", "create", "web", "--json")[0].json["derives_attributes"] is True
+    assert "derived" in both(pair, "sources", "show", "web")[0].out
+    changed = both(pair, "sources", "change", "web", "--no-derive-attributes", "--json")[0].json
+    assert changed["derives_attributes"] is False
+    renamed = both(pair, "sources", "change", "web", "--name", "Shop", "--json")[0].json
+    assert (renamed["derives_attributes"], renamed["name"]) == (False, "Shop")
+    assert "not derived" in both(pair, "sources", "show", "web")[0].out
+    other = both(pair, "sources", "create", "ios", "--no-derive-attributes", "--json")[0].json
+    assert other["derives_attributes"] is False
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [

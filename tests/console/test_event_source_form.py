@@ -18,6 +18,7 @@ def test_lines_become_settings_and_blank_lines_are_skipped() -> None:
         event_types="Checkout Done = order/placed\n\na = b=order/equal",
         ignored_properties="email\nphone\n",
         identity_public_keys=f"\n{KEY}\n\n{KEY}\nx\n",
+        derives_attributes="yes",
     )
 
     assert settings_of(fields, EMPTY) == EventSourceDraft(
@@ -38,6 +39,13 @@ def test_fields_that_nobody_edited_keep_their_values_to_the_letter() -> None:
     )
 
     assert settings_of(shown_settings(stored), stored) == stored
+
+
+def test_a_box_that_is_not_ticked_is_not_sent() -> None:
+    silent = EventSourceDraft(name="Shop", derives_attributes=False)
+
+    assert settings_of(SourceFields(name="Shop"), EMPTY) == silent
+    assert settings_of(shown_settings(silent), silent) == silent
 
 
 @pytest.mark.parametrize(

@@ -159,7 +159,7 @@ def test_every_message_of_a_library_is_recorded_once_although_answers_are_lost(
             send(source, secret, proxy.url, folder, lambda: len(recorded()) >= len(messages))
         found = sorted(recorded(), key=lambda each: each.event.type)
         rejected = installation.control.list_rejected_messages(environment.key, "web", limit=10)
-        person = installation.population(environment).find_person(Person("user", "u1"))
+        user = installation.population(environment).find_person(Person("user", "u1"))
     installation.close()
 
     assert proxy.failures == ["too many requests", "answer lost"]
@@ -173,7 +173,7 @@ def test_every_message_of_a_library_is_recorded_once_although_answers_are_lost(
         assert began - 1 <= event.at / 1_000 <= event.received_at / 1_000
     assert rejected == ()
     # The page runs in Chromium on Linux. A server sends for people whose device it does not know.
-    assert person is not None
-    built_in = {name: value for name, value in person.attributes.items() if name in RESERVED_NAMES}
+    assert user is not None
+    built_in = {name: value for name, value in user.attributes.items() if name in RESERVED_NAMES}
     device = {"$browser": "Chrome", "$device_type": "desktop", "$language": "en", "$os": "Linux"}
     assert built_in == (device if send.func is in_a_page else {})

@@ -211,6 +211,23 @@ def test_settings_are_checked_at_each_field_and_apply_to_later_messages(
     expect(row).to_contain_text('{"sum": 9}')
 
 
+def test_a_source_derives_attributes_until_the_box_is_cleared(
+    open_page: Open, served: Served, shop: EventSource
+) -> None:
+    page = open_page("developer")
+    page.goto(f"{PLACE}/source/shop/edit")
+    box = page.get_by_label("Derive attributes from the context of events")
+    expect(box).to_be_checked()
+    box.uncheck()
+    page.get_by_role("button", name="Save settings").click()
+
+    expect(page.locator("main")).to_contain_text("not derived")
+    environment = served.services.access.get_environment("main", "production")
+    assert not served.services.event_sources.get_source(environment, "shop").derives_attributes
+    page.goto(f"{PLACE}/source/shop/edit")
+    expect(box).not_to_be_checked()
+
+
 def test_settings_that_somebody_else_changed_are_not_overwritten(
     open_page: Open, served: Served, shop: EventSource
 ) -> None:

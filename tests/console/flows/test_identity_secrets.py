@@ -91,4 +91,5 @@ def test_public_keys_are_entered_and_stay_when_other_settings_change(
     expect(page.locator("#identity")).to_contain_text("2 public keys")
     environment = served.services.access.get_environment("main", "production")
     stored = served.services.event_sources.get_source(environment, "shop")
+    assert stored.derives_attributes
     assert stored.identity_public_keys == tuple(each.as_pem(private=False).decode().strip() for each in (pair, other))

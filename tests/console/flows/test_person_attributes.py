@@ -144,6 +144,41 @@ def test_a_value_is_changed_from_its_line(open_page: Open, served: Served) -> No
     assert attributes_of(served, CUSTOMER)["interests"] == ["football"]
 
 
+def test_the_day_on_which_a_person_joined_is_set_from_its_line(open_page: Open, served: Served) -> None:
+    page = open_page("developer")
+    page.goto(f"{PLACE}/people?user={CUSTOMER}")
+    page.get_by_role("link", name="Set joined_at").click()
+    value = page.get_by_label("Value", exact=True)
+    expect(value).to_be_focused()
+    value.fill("1 Mar 2026")
+    page.keyboard.press("Enter")
+
+    expect(line_of(page.locator("#panel"), "joined_at").locator(".value")).to_have_text("1 Mar 2026")
+    assert attributes_of(served, CUSTOMER)["joined_at"] == "2026-03-01T00:00:00.000Z"
+    page.get_by_role("link", name="Change joined_at").click()
+    expect(page.get_by_label("Value", exact=True)).to_have_value("1 Mar 2026")
+
+
+def test_attributes_that_tagloom_derives_are_shown_and_cannot_be_changed(open_page: Open, served: Served) -> None:
+    population = served.installation.population(served.installation.control.get_environment("main", "production"))
+    seen = Event(
+        person=Person("user", CUSTOMER), type=EventType("page/viewed"), at=0, id="m1", derived={"$country": "DE"}
+    )
+    population.write(RecordEvents([seen]), WriteOptions(Origin("source web", "tracking")))
+    page = open_page("developer")
+    page.goto(f"{PLACE}/people?user={CUSTOMER}")
+    panel = page.locator("#panel")
+
+    expect(line_of(panel, "$country").locator(".value")).to_have_text("DE")
+    expect(line_of(panel, "$country").locator(".does")).to_have_count(0)
+    set_by_hand(page, "$country", "FR")
+    expect(panel).to_contain_text("Only Tagloom sets the attribute")
+    assert attributes_of(served, CUSTOMER)["$country"] == "DE"
+    page.goto(f"{PLACE}/attributes?attribute=$country")
+    expect(page.locator("#panel")).to_contain_text("Built in.")
+    expect(page.locator("#panel").get_by_text("Change description")).to_have_count(0)
+
+
 def test_a_new_person_is_created_with_an_attribute(open_page: Open, served: Served) -> None:
     page = open_page("developer")
     page.goto(f"{PLACE}/people?user=brand-new")
@@ -231,7 +266,9 @@ def test_the_attributes_at_a_given_time_are_compared_with_today(open_page: Open,
     page = open_page("developer")
     page.goto(f"{PLACE}/person/as-of?user={CUSTOMER}&as_of={then}")
 
-    expect(page.locator(".attribute-list > li")).to_have_text([re.compile(r"plan\s*silver"), re.compile(r"seats\s*7")])
+    expect(page.locator(".attribute-list > li")).to_have_text(
+        [re.compile(r"plan\s*silver"), re.compile(r"seats\s*7"), re.compile(r"joined_at\s*not set")]
+    )
     changes = page.locator(".attribute-change")
     expected = [re.compile(r"plan:\s*silver\s*gold"), re.compile(r"−\s*seats:\s*7"), re.compile(r"\+\s*vip:\s*yes")]
     expect(changes).to_have_text(expected)
