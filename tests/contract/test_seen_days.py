@@ -17,10 +17,11 @@ from tagloom.words.attributes import LIFECYCLE, plain_attributes
 from tagloom.words.computed_attributes import FIRST_SEEN, LAST_SEEN
 from tagloom.words.events import DAY_MS
 from tagloom.words.people import Person
+from tagloom.words.problems import AttributeReserved
 from tagloom.words.rules import Definition, Not, Rule
 from tests import sqlite
 from tests.bodies import user, visitor
-from tests.contract.attribute_steps import attribute, attributes, undo
+from tests.contract.attribute_steps import attribute, attributes, delete, line, undo
 from tests.contract.conftest import Subject
 from tests.contract.identity_steps import NOW, event, join, link, record, separate
 from tests.contract.steps import ADA, apply, definition, user_of, visitor_of
@@ -208,6 +209,17 @@ def test_the_catalogue_counts_days_and_stages(population: Population) -> None:
     assert [(each.value[:10], each.people) for each in last.values] == [("2026-02-27", 1), ("2026-03-01", 1)]
     assert (last.least, last.greatest, last.distinct) == ("2026-02-27T00:00:00.000Z", "2026-03-01T00:00:00.000Z", 2)
     assert [(each.value, each.people) for each in found[LIFECYCLE].values] == [("active", 2)]
+
+
+def test_computed_attributes_can_neither_be_set_nor_deleted(population: Population) -> None:
+    see(population, user_of("u1"), 0)
+
+    receipt = apply(population, "add", line("u1", (LIFECYCLE, "lost")), line("u2", (LAST_SEEN, "2026-01-01")))
+
+    assert [each.problem for each in receipt.rejected] == ["attribute-reserved", "attribute-reserved"]
+    with pytest.raises(AttributeReserved):
+        delete(population, LIFECYCLE)
+    assert days(population, "u1") == ("2026-03-01", "2026-03-01", "new")
 
 
 def test_members_are_streamed_with_their_days(population: Population) -> None:

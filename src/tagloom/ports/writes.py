@@ -314,7 +314,7 @@ class PutAttribute(msgspec.Struct, frozen=True):
 
 
 class DeleteAttribute(msgspec.Struct, frozen=True):
-    """Removes an attribute from all people and from the catalogue. Raises: AttributeNotFound."""
+    """Removes an attribute from all people and from the catalogue. Raises: AttributeNotFound, AttributeReserved."""
 
     name: AttributeName
 

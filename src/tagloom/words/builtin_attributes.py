@@ -8,12 +8,14 @@ from typing import Final, Literal, NamedTuple
 
 from tagloom.base.text import printable
 from tagloom.words.attributes import AttributeName, AttributeType
+from tagloom.words.computed_attributes import COMPUTED_ATTRIBUTES
 from tagloom.words.problems import AttributeReserved, AttributeTypeConflict
 
-Provider = Literal["context", "anybody"]
+Provider = Literal["context", "events", "anybody"]
 """What sets a built-in attribute.
 
 - "context": Tagloom derives it from the context of events, see `tagloom.tracking.client_context`.
+- "events": Tagloom computes it from the events of a person, see `tagloom.words.computed_attributes`.
 - "anybody": it is set like every other attribute. Only its type is decided.
 """
 
@@ -57,6 +59,7 @@ _TABLE: Final = (
         CONTINENT, "text", "The continent of the last address: AF, AN, AS, EU, NA, OC or SA. Built in.", "context"
     ),
     BuiltinAttribute(JOINED_AT, "time", "When the person joined.", "anybody"),
+    *(BuiltinAttribute(name, each.type, each.description, "events") for name, each in COMPUTED_ATTRIBUTES.items()),
 )
 BUILTIN_ATTRIBUTES: Final[Mapping[str, BuiltinAttribute]] = {each.name: each for each in _TABLE}
 RESERVED_NAMES: Final = frozenset(each.name for each in _TABLE if each.provider != "anybody")
@@ -69,6 +72,12 @@ def check_settable(name: AttributeName) -> None:
         raise AttributeReserved(
             f"Only Tagloom sets the attribute '{printable(name)}', which is built in.", value=printable(name)
         )
+
+
+def check_deletable(name: AttributeName) -> None:
+    """Checks that an attribute can be deleted: a computed one has no stored values. Raises: AttributeReserved."""
+    if name in COMPUTED_ATTRIBUTES:
+        check_settable(name)
 
 
 def check_new(name: AttributeName, type: AttributeType) -> None:

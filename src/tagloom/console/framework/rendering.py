@@ -21,6 +21,7 @@ from tagloom.console.forms.times import shown_day, shown_moment
 from tagloom.console.problems import AssetsMissing
 from tagloom.words.attributes import AttributeType, shown_value
 from tagloom.words.builtin_attributes import RESERVED_NAMES
+from tagloom.words.computed_attributes import COMPUTED_ATTRIBUTES
 from tagloom.words.retention import retention_text
 from tagloom.words.rules import Rule
 from tagloom.words.syncs import sync_named
@@ -91,7 +92,12 @@ class Renderer:
             attribute_value=attribute_value,
             attribute_shown=shown,
         )
-        self._templates.globals.update(asset=self.asset, icon=self._icon, reserved_names=RESERVED_NAMES)
+        self._templates.globals.update(
+            asset=self.asset,
+            icon=self._icon,
+            reserved_names=RESERVED_NAMES,
+            computed_names=frozenset(COMPUTED_ATTRIBUTES),
+        )
 
     def asset(self, name: str) -> str:
         """Returns the address of a built asset."""

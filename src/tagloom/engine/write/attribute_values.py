@@ -13,7 +13,7 @@ from tagloom.engine.write.attribute_cells import ResolvedAttribute
 from tagloom.engine.write.draft import Draft, Shift, View
 from tagloom.ports.problems import AttributeExists, AttributeNotFound
 from tagloom.words.attributes import AttributeName, AttributeType
-from tagloom.words.builtin_attributes import check_new, check_settable, description_of_new
+from tagloom.words.builtin_attributes import check_deletable, check_new, check_settable, description_of_new
 
 
 def put_attribute(name: AttributeName, type: AttributeType, description: str | None, view: View) -> tuple[Draft, str]:
@@ -39,7 +39,8 @@ def put_attribute(name: AttributeName, type: AttributeType, description: str | N
 
 
 def delete_attribute(name: AttributeName, view: View) -> Draft:
-    """Returns the draft that removes an attribute from everybody. Raises: AttributeNotFound."""
+    """Returns the draft that removes an attribute from everybody. Raises: AttributeNotFound, AttributeReserved."""
+    check_deletable(name)
     draft, row = Draft(), find_attribute(name, view.attributes())
     rows = (row.id, *view.bits_of(row.id).values())
     draft.shift_attribute(row.id, {each: Shift(BitMap(), BitMap(view.whole(each))) for each in rows})

@@ -75,6 +75,6 @@ ATTRIBUTES: tuple[Route, ...] = (
             DRY_RUN,
         ),
         answer=Receipt,
-        problems=(AttributeNameInvalid, AttributeNotFound, AttributeInUse),
+        problems=(AttributeNameInvalid, AttributeNotFound, AttributeReserved, AttributeInUse),
     ),
 )

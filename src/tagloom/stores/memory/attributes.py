@@ -25,6 +25,7 @@ from tagloom.words.attributes import (
 )
 from tagloom.words.builtin_attributes import (
     BUILTIN_ATTRIBUTES,
+    check_deletable,
     check_new,
     check_settable,
     description_of_new,
@@ -236,7 +237,8 @@ def attribute_put(state: State, name: AttributeName, type: AttributeType, descri
 
 
 def attribute_deleted(state: State, name: AttributeName) -> State:
-    """Returns the state after an attribute was deleted. Raises: AttributeNotFound."""
+    """Returns the state after an attribute was deleted. Raises: AttributeNotFound, AttributeReserved."""
+    check_deletable(name)
     number = state.find_attribute(name)
     if number is None:
         raise not_found_attribute(name)

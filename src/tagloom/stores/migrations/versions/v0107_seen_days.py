@@ -2,7 +2,7 @@
 
 from alembic import op
 
-revision = "0110"
+revision = "0107"
 down_revision = "0106"
 branch_labels = None
 depends_on = None
