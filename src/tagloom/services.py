@@ -41,6 +41,7 @@ from tagloom.syncs.runner import Runner
 from tagloom.syncs.sources import Sources
 from tagloom.tagging.catalogue import Catalogue
 from tagloom.tagging.expiry_job import Sweeper
+from tagloom.tagging.lists import Lists
 from tagloom.tagging.preview import Previews
 from tagloom.tagging.taggings import Taggings
 from tagloom.tagging.undo import Undos
@@ -123,6 +124,7 @@ class Services:
     targeting: Targeting
     catalogue: Catalogue
     taggings: Taggings
+    lists: Lists
     events: Recording
     event_exports: EventExports
     event_sources: EventSources
@@ -183,18 +185,16 @@ def make_services(installation: Installation, now: Callable[[], float] = time.ti
     alerting = Alerting(egress_policy.mail, Egress(egress_policy.webhooks_guard()))
     rejected_messages = RejectedMessages(control, now)
     compactor = Compactor(control.list_retained, installation.population, now)
+    catalogue = Catalogue(
+        tribes, installation.population, now, list_mappings=control.list_mappings, list_syncs=control.list_syncs
+    )
     return Services(
         access=access,
         tribes=tribes,
         targeting=Targeting(tribes, installation.population, now, find_population=installation.find_population),
-        catalogue=Catalogue(
-            tribes,
-            installation.population,
-            now,
-            list_mappings=control.list_mappings,
-            list_syncs=control.list_syncs,
-        ),
+        catalogue=catalogue,
         taggings=Taggings(tribes, installation.population, now),
+        lists=Lists(tribes, catalogue, installation.population, now),
         events=Recording(installation.population, now, new_event_id),
         event_exports=EventExports(tribes, installation.population),
         event_sources=EventSources(control, now),

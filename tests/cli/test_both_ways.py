@@ -237,3 +237,40 @@ def test_a_server_that_does_not_answer_is_told_in_one_line() -> None:
 
     assert (said.code, said.out, said.err.count("\n")) == (1, "", 1)
     assert "does not answer" in said.err
+
+
+def test_a_list_is_made_and_changed_alike(twins: Twins, tmp_path: Path) -> None:
+    pair = twins.pair()
+
+    def say(*arguments: object) -> Said:
+        return both(twins, pair, "list", *arguments, "--json")
+
+    ids = write(tmp_path / "ids.txt", "u1\nu2\nu2\n")
+    people = write(tmp_path / "people.ndjson", '{"user":"u3"}\n{"visitor":"v1"}\n{}\n')
+    assert say("create", "Beta testers", "--file", ids, "--dry-run").json["duplicates"] == 1
+    made = say("create", "Beta testers", "--file", ids).json
+    assert (made["unknown"], made["tag"], made["tribe"]["list"]) == (2, "lists/beta-testers", "lists/beta-testers")
+    assert say("create", "Beta testers", "--id", "beta-testers").code == 1
+    assert say("create", "Nobody", "--tag", "groups/nobody", "--audience", "users").json["after"] == 0
+    assert say("create", "Bad", "--audience", "all").code == 2
+    assert say("create", "Bad", "--tag", "A").code == 1
+    found = say("add", "beta-testers", "--file", people)
+    assert (found.code, found.json["after"], found.json["invalid"]) == (3, 4, 1)
+    assert say("add", "beta-testers", "u9", "--file", ids).code == 2
+    assert say("add", "beta-testers", "v2", "--visitor").json["unknown"] == 1
+    assert say("remove", "beta-testers", "u1", "u7").json["receipt"]["removed"] == 1
+    assert say("members", "beta-testers", "--search", "u").json == [
+        {"kind": "user", "id": "u2"},
+        {"kind": "user", "id": "u3"},
+    ]
+    visitors = write(tmp_path / "visitors.csv", "v7\nv8\n")
+    assert say("replace", "beta-testers", "--file", visitors, "--visitor").json["after"] == 2
+    empty = write(tmp_path / "empty.csv", "user\n")
+    assert say("replace", "beta-testers", "--file", empty).code == 1
+    assert say("replace", "beta-testers", "--file", empty, "--allow-empty").json["after"] == 0
+    both(twins, pair, "tribe", "create", "Sports", '{"type":"tag","tag":"sports"}')
+    assert say("add", "sports", "u1").code == 1
+    assert both(twins, pair, "list", "add", "nobody", "u1").out.startswith("People added to list nobody")
+    assert both(twins, pair, "list", "members", "nobody").out.splitlines()[-1].split() == ["user", "u1"]
+    assert say("delete", "nobody").json["removed"] == 1
+    assert say("delete", "nobody").code == 1

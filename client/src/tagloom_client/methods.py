@@ -14,6 +14,7 @@ from tagloom_client import (
     events,
     identities,
     imports,
+    lists,
     people,
     requests,
     syncs,
@@ -250,6 +251,13 @@ class Methods:
     explain = One(tribes.explain)
     decide = One(tribes.decide)
     decide_many = One(tribes.decide_many)
+
+    # Lists.
+    create_list = One(lists.create_list)
+    upload_list = One(lists.upload_list)
+    change_list = One(lists.change_list)
+    upload_to_list = One(lists.upload_to_list)
+    delete_list = One(lists.delete_list)
 
     # History.
     list_changes = Pages(requests.list_changes)

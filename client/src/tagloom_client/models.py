@@ -24,6 +24,8 @@ Scope = Literal[
     "admin",
 ]
 ExportFormat = Literal["ndjson", "csv", "parquet"]
+ListFormat = Literal["json", "ndjson", "csv"]
+ListMode = Literal["add", "remove", "replace"]
 UploadFormat = Literal["json", "ndjson", "csv", "parquet"]
 EventCount = Literal["at-least", "at-most", "exactly"]
 EventFormat = Literal["json", "ndjson"]
@@ -258,7 +260,10 @@ class Alias(msgspec.Struct, frozen=True):
 
 
 class Tribe(msgspec.Struct, frozen=True, kw_only=True):
-    """A named audience. `put_tribe` needs its `revision`, so that no change of others is lost."""
+    """A named audience. `put_tribe` needs its `revision`, so that no change of others is lost.
+
+    `list` is the tag of a static list, whose members are added and removed by hand. It is None for other tribes.
+    """
 
     id: str
     name: str
@@ -267,6 +272,25 @@ class Tribe(msgspec.Struct, frozen=True, kw_only=True):
     category: str = ""
     audience: Audience = "everyone"
     revision: int = 1
+    list: str | None = None
+
+
+class ListReceipt(msgspec.Struct, frozen=True, kw_only=True):
+    """What a write did to a list, or would do.
+
+    `known` people were known before, and `unknown` people were not. `invalid` lines were rejected. `duplicates` are
+    lines whose person an earlier line names. `before` people had the tag before, and `after` people have it afterwards.
+    """
+
+    tribe: Tribe
+    tag: str
+    known: int
+    unknown: int
+    invalid: int
+    duplicates: int
+    before: int
+    after: int
+    receipt: Receipt
 
 
 class Count(msgspec.Struct, frozen=True):

@@ -10,12 +10,13 @@ import msgspec
 
 from tagloom.base.limits import PAGE_ITEMS_MAX
 from tagloom.base.problems import Problem
-from tagloom.cli.site import ExportKind, ImportRequest, OnRows, Plain, TribeDraft, Verb, plain
+from tagloom.cli.site import ExportKind, ImportRequest, ListBody, OnRows, Plain, TribeDraft, Verb, plain
 from tagloom.events.event_bodies import EventFormat
 from tagloom.events.event_exports import EventQuery
 from tagloom.files.table_encoding import ExportFormat
 from tagloom.ports.imports import FETCHED, WORKED_ON
 from tagloom.ports.writes import DeletionKind
+from tagloom.tagging.lists import ListDraft, ListMode
 from tagloom.tagging.undo import Chosen
 from tagloom.words.attributes import AttributeType
 from tagloom.words.event_sources import EventSourceDraft
@@ -347,6 +348,63 @@ class RemoteSite:
                 audience=draft.audience,
             )
             return plain(made)
+
+    def create_list(self, draft: ListDraft, body: ListBody, *, dry_run: bool) -> Plain:
+        """Creates a list of the people in a body."""
+        with problems_of_server():
+            return plain(
+                self._client.upload_list(
+                    draft.name,
+                    body.body,
+                    format=body.format,
+                    kind=body.kind,
+                    id=draft.id,
+                    tag=draft.tag,
+                    audience=draft.audience,
+                    dry_run=dry_run,
+                    source_name=body.source,
+                )
+            )
+
+    def change_list(
+        self,
+        tribe: str,
+        mode: ListMode,
+        body: ListBody,
+        *,
+        dry_run: bool,
+        allow_empty: bool = False,
+        allow_unreadable: bool = False,
+    ) -> Plain:
+        """Adds people to a list, removes them, or replaces the list by them."""
+        with problems_of_server():
+            return plain(
+                self._client.upload_to_list(
+                    tribe,
+                    mode,
+                    body.body,
+                    format=body.format,
+                    kind=body.kind,
+                    dry_run=dry_run,
+                    allow_empty=allow_empty,
+                    allow_unreadable=allow_unreadable,
+                    source_name=body.source,
+                )
+            )
+
+    def list_members(self, tribe: str, *, search: str, limit: int) -> list[Plain]:
+        """Returns the first members of a tribe whose id contains a text."""
+        with problems_of_server():
+            found = self._client.list_members(tribe, search=search, limit=min(limit, PAGE_ITEMS_MAX))
+            return [
+                {"kind": "visitor" if each.user is None else "user", "id": each.visitor or each.user}
+                for each in islice(found, limit)
+            ]
+
+    def delete_list(self, tribe: str) -> Plain:
+        """Deletes a list with its tag."""
+        with problems_of_server():
+            return plain(self._client.delete_list(tribe))
 
     def delete_tribe(self, tribe: str) -> None:
         """Deletes a tribe."""

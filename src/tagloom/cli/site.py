@@ -5,9 +5,10 @@ Both kinds of site return the same JSON values.
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import nullcontext, suppress
+from contextlib import closing, nullcontext, suppress
+from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, Protocol, TypeVar, assert_never
 
@@ -20,6 +21,7 @@ from tagloom.events.event_encoding import encode_events
 from tagloom.events.event_exports import EventQuery
 from tagloom.events.event_items import EventItem, event_item, event_type_item, person_event_item
 from tagloom.events.recording import EventOrder
+from tagloom.files import Text
 from tagloom.files.table_encoding import ExportFormat
 from tagloom.imports.lifecycle import How
 from tagloom.imports.problems import ImportStateWrong
@@ -28,6 +30,8 @@ from tagloom.ports.imports import FETCHED, WORKED_ON, ImportFormat
 from tagloom.ports.pages import Page
 from tagloom.ports.writes import DeletionKind, PutAttribute
 from tagloom.services import make_services
+from tagloom.tagging.lists import ListDraft, ListMode
+from tagloom.tagging.taggings import Order
 from tagloom.tagging.undo import Chosen
 from tagloom.tribes.definitions import Draft
 from tagloom.words.attributes import AttributeType, parse_attribute_name
@@ -36,13 +40,13 @@ from tagloom.words.event_sources import EventSourceDraft
 from tagloom.words.expiry import expiry_of
 from tagloom.words.identity import IdentitySettings, LinkPolicy, SettlePolicy
 from tagloom.words.mappings import Mapping
-from tagloom.words.people import Person
+from tagloom.words.people import Kind, Person
 from tagloom.words.receipts import Mode, Rejected, TribeMode
 from tagloom.words.retention import retention_text
 from tagloom.words.rules import parse_rule
 from tagloom.words.source_addresses import Remote
 from tagloom.words.tags import parse_tag
-from tagloom.words.tribes import Audience
+from tagloom.words.tribes import Audience, record_of
 
 Item = TypeVar("Item")
 Plain = dict[str, Any]
@@ -83,6 +87,20 @@ class TribeDraft(msgspec.Struct, frozen=True, kw_only=True):
     description: str
     category: str
     audience: Audience
+
+
+class ListBody(msgspec.Struct, frozen=True):
+    """The people whom a command puts on a list: a file or some bytes. Ids without a kind are of `kind`."""
+
+    body: Path | bytes
+    format: Text
+    kind: Kind
+    source: str
+
+    def chunks(self) -> Generator[bytes, None, None]:
+        """Yields the body in chunks."""
+        with BytesIO(self.body) if isinstance(self.body, bytes) else self.body.open("rb") as file:
+            yield from iter(lambda: file.read(UPLOAD_CHUNK_BYTES), b"")
 
 
 class ImportSite(Protocol):
@@ -146,7 +164,25 @@ class IdentitySite(Protocol):
     def list_open_links(self) -> list[Plain]: ...
 
 
-class Site(ImportSite, EventSourceSite, AttributeSite, PeopleSite, IdentitySite, Protocol):
+class ListSite(Protocol):
+    """An environment in which commands change lists."""
+
+    def create_list(self, draft: ListDraft, body: ListBody, *, dry_run: bool) -> Plain: ...
+    def change_list(
+        self,
+        tribe: str,
+        mode: ListMode,
+        body: ListBody,
+        *,
+        dry_run: bool,
+        allow_empty: bool = False,
+        allow_unreadable: bool = False,
+    ) -> Plain: ...
+    def list_members(self, tribe: str, *, search: str, limit: int) -> list[Plain]: ...
+    def delete_list(self, tribe: str) -> Plain: ...
+
+
+class Site(ImportSite, EventSourceSite, AttributeSite, PeopleSite, IdentitySite, ListSite, Protocol):
     """The environment in which commands work, in a data directory or on a server."""
 
     def version(self) -> int: ...
@@ -470,7 +506,7 @@ class LocalSite:
 
     def list_tribes(self) -> list[Plain]:
         """Returns the tribes, ordered by id."""
-        return [plain(tribe) for tribe in self._tribes.list_tribes(self._environment.space)]
+        return [plain(record_of(tribe)) for tribe in self._tribes.list_tribes(self._environment.space)]
 
     def count_tribe(self, tribe: str, *, as_of: str | None = None) -> Plain:
         """Counts the members of a tribe, now or as of a version or a time."""
@@ -496,7 +532,40 @@ class LocalSite:
             audience=draft.audience,
         )
         origin = Origin(_ACTOR, "tribe")
-        return plain(self._tribes.create_tribe(self._environment.space, wanted, draft.id, origin=origin))
+        return plain(record_of(self._tribes.create_tribe(self._environment.space, wanted, draft.id, origin=origin)))
+
+    def create_list(self, draft: ListDraft, body: ListBody, *, dry_run: bool) -> Plain:
+        """Creates a list of the people in a body."""
+        order = _list_order(body, dry_run=dry_run)
+        with closing(body.chunks()) as chunks:
+            return plain(self._services.lists.create_list(self._environment, draft, chunks, order))
+
+    def change_list(
+        self,
+        tribe: str,
+        mode: ListMode,
+        body: ListBody,
+        *,
+        dry_run: bool,
+        allow_empty: bool = False,
+        allow_unreadable: bool = False,
+    ) -> Plain:
+        """Adds people to a list, removes them, or replaces the list by them."""
+        order = _list_order(body, dry_run=dry_run, allow_empty=allow_empty, allow_unreadable=allow_unreadable)
+        with closing(body.chunks()) as chunks:
+            return plain(self._services.lists.change_list(self._environment, tribe, mode, chunks, order))
+
+    def list_members(self, tribe: str, *, search: str, limit: int) -> list[Plain]:
+        """Returns the first members of a tribe whose id contains a text."""
+        where, targeting = self._environment, self._targeting
+        found = _first(
+            lambda count, cursor: targeting.list_members(where, tribe, search=search, limit=count, cursor=cursor), limit
+        )
+        return [{"kind": each.kind, "id": each.id} for each in found]
+
+    def delete_list(self, tribe: str) -> Plain:
+        """Deletes a list with its tag."""
+        return plain(self._services.lists.delete_list(self._environment, tribe, Origin(_ACTOR, "list")))
 
     def delete_tribe(self, tribe: str) -> None:
         """Deletes a tribe."""
@@ -550,6 +619,18 @@ class LocalSite:
             settings = msgspec.convert(plain(environment.identity) | changes, IdentitySettings)
             environment = self._services.access.put_identity(environment, settings, actor=_ACTOR)
         return plain(environment.identity)
+
+
+def _list_order(body: ListBody, *, dry_run: bool, allow_empty: bool = False, allow_unreadable: bool = False) -> Order:
+    return Order(
+        format=body.format,
+        mode="add",
+        origin=Origin(_ACTOR, body.source),
+        kind=body.kind,
+        dry_run=dry_run,
+        allow_empty=allow_empty,
+        allow_unreadable=allow_unreadable,
+    )
 
 
 def _first(page_of: Callable[[int, str | None], Page[Item]], limit: int) -> list[Item]:

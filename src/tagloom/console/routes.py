@@ -13,6 +13,7 @@ from tagloom.console.views import (
     identity_secrets,
     identity_settings,
     imports,
+    lists,
     openid,
     overlap,
     overview,
@@ -94,6 +95,11 @@ PAGES: tuple[Page, ...] = (
     get(f"{PLACE}/tribe/{{tribe}}/members", tribe.export, "tribes"),
     get(f"{PLACE}/tribe/{{tribe}}/tag", tribe_tag.ask, "developer"),
     post(f"{PLACE}/tribe/{{tribe}}/tag", tribe_tag.tag_members, "developer"),
+    # Lists.
+    get(f"{PLACE}/lists/new", lists.new, "developer"),
+    post(f"{PLACE}/lists/new", lists.create, "developer"),
+    post(f"{PLACE}/list/{{tribe}}/people", lists.change, "developer"),
+    get(f"{PLACE}/list/{{tribe}}/members", lists.members, "tribes"),
     # Overview and search palette.
     get(f"{PLACE}/overview", overview.overview, "view"),
     get(f"{PLACE}/metrics", tribe_metrics.of_everyone, "view"),

@@ -18,6 +18,7 @@ from tagloom.files.part_columns import Line, key_of, lines_part
 from tagloom.files.prefetch import read_ahead
 from tagloom.ports.writes import Part
 from tagloom.words.mappings import Encoding, Mapping, TagColumn
+from tagloom.words.people import Kind
 
 Format: TypeAlias = Literal["json", "ndjson", "csv", "parquet"]
 Text: TypeAlias = Literal["json", "ndjson", "csv"]
@@ -106,12 +107,12 @@ def plain_mapping(user: str, visitor: str, tag: str) -> Mapping:
     return Mapping(user=user, visitor=visitor, columns=(TagColumn(column=tag, steps=()),))
 
 
-def ids_mapping(tag: str, user: str = "user", visitor: str = "visitor") -> Mapping:
+def ids_mapping(tag: str, user: str = "user", visitor: str = "visitor", *, kind: Kind = "user") -> Mapping:
     """Returns the mapping of a file of people without tags, which adds `tag` to all people.
 
-    The file may hold only ids.
+    The file may hold only ids, which are of users. With the kind "visitor", all ids are of visitors.
     """
-    return Mapping(user=user, visitor=visitor, tags=(tag,), header="if-any")
+    return Mapping(user=user if kind == "user" else None, visitor=visitor, tags=(tag,), header="if-any")
 
 
 __all__ = ["Format", "Line", "ids_mapping", "key_of", "lines_part", "plain_mapping", "read_parts", "read_text"]

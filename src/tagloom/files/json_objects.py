@@ -52,7 +52,7 @@ class ObjectReader:
         self._people = [(kind, name, finder_of(name)) for kind, name in places if name]
         self._kinds = [kind for kind, _, _ in self._people]
         # In a file that has only ids, a line may be a text or a number.
-        self._bare = mapping.user if mapping.header == "if-any" else None
+        self._bare = (mapping.user or mapping.visitor) if mapping.header == "if-any" else None
         self._columns = [(column.column, finder_of(column.column)) for column in mapping.columns]
 
     def line(self, text: bytes, number: int) -> Line:

@@ -36,7 +36,7 @@ from tagloom.words.people import Kind, Person
 from tagloom.words.receipts import TribeMode
 from tagloom.words.rules import Definition
 from tagloom.words.tags import parse_tag
-from tagloom.words.tribes import Tribe
+from tagloom.words.tribes import Tribe, record_of
 
 
 async def list_tribes(call: Call) -> Answer:
@@ -44,7 +44,7 @@ async def list_tribes(call: Call) -> Answer:
     space = call.values["space"]
     tribes = await call.in_thread(lambda: call.services.tribes.list_tribes(space))
     items, next_cursor = page_of(call, tribes, lambda tribe: tribe.id)
-    return Answer(TribesPage(items=items, next_cursor=next_cursor))
+    return Answer(TribesPage(items=tuple(map(record_of, items)), next_cursor=next_cursor))
 
 
 async def create_tribe(call: Call) -> Answer:
@@ -54,14 +54,14 @@ async def create_tribe(call: Call) -> Answer:
     tribe = None if body.id is UNSET else body.id
     created = await call.in_thread(lambda: call.services.tribes.create_tribe(space, _draft(body), tribe, origin=origin))
     location = f"/v2/spaces/{space}/tribes/{created.id}".encode("ascii")
-    return Answer(created, status=201, headers=((b"location", location), etag(created.revision)))
+    return Answer(record_of(created), status=201, headers=((b"location", location), etag(created.revision)))
 
 
 async def get_tribe(call: Call) -> Answer:
     """Returns one tribe."""
     space, tribe = call.values["space"], call.values["tribe"]
     found = await call.in_thread(lambda: call.services.tribes.get_tribe(space, tribe))
-    return Answer(found, headers=(etag(found.revision),))
+    return Answer(record_of(found), headers=(etag(found.revision),))
 
 
 async def put_tribe(call: Call) -> Answer:
@@ -74,7 +74,7 @@ async def put_tribe(call: Call) -> Answer:
     changed = await call.in_thread(
         lambda: call.services.tribes.put_tribe(space, tribe, _draft(body), revision=revision, origin=origin)
     )
-    return Answer(changed, headers=(etag(changed.revision),))
+    return Answer(record_of(changed), headers=(etag(changed.revision),))
 
 
 async def delete_tribe(call: Call) -> Answer:

@@ -18,7 +18,7 @@ from tagloom.tribes.definitions import Tribes
 from tagloom.words.changes import Origin, Version
 from tagloom.words.expiry import Expiry, expiry_of
 from tagloom.words.mappings import Encoding
-from tagloom.words.people import Person
+from tagloom.words.people import Kind, Person
 from tagloom.words.receipts import Mode, Receipt, TribeMode
 from tagloom.words.tags import TagPath
 from tagloom.words.tenants import Environment
@@ -31,14 +31,15 @@ FORMAT_OF_CONTENT_TYPE: dict[str, Format] = {
 }
 
 
-_CAME_LATER = ("expires_at", "ttl", "allow_unreadable", "tag", "compression", "encoding")
+_CAME_LATER = ("expires_at", "ttl", "allow_unreadable", "tag", "compression", "encoding", "kind")
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
     """The options of a bulk write: how its body is read and applied. The columns are used only for CSV and Parquet.
 
     Taggings expire at `expires_at` or after `ttl`, unless their lines have an expiry. With `tag`, the body has only
-    people, and the tag is added to all of them. `compression` and `encoding` are the ones that the sender declares.
+    people, and the tag is added to all of them. If the body has only ids, they are of this `kind`. `compression` and
+    `encoding` are the ones that the sender declares.
     """
 
     format: Format
@@ -59,6 +60,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     tag: TagPath | None = None
     compression: str | None = None
     encoding: Encoding = "utf-8"
+    kind: Kind = "user"
 
     def rules(self, now: float) -> BatchRules:
         """Returns the rules by which the lines are applied. `now` is in Unix seconds.
@@ -86,7 +88,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
             {
                 name: value
                 for name, value in values.items()
-                if name not in _CAME_LATER or value not in (None, False, "utf-8")
+                if name not in _CAME_LATER or value not in (None, False, "utf-8", "user")
             }
         )
 
@@ -183,14 +185,14 @@ def _applied(population: Population, body: Iterator[bytes], order: Order, finger
             encoding=order.encoding,
         )
     else:
-        parts = _parts_of_people(body, order, order.tag)
+        parts = parts_of_people(body, order, order.tag)
     action = "import" if order.format != "json" else "tagging"
     options = WriteOptions(order.origin, order.dry_run, order.idempotency_key, fingerprint)
     return population.write(Apply(parts, rules, action), options)
 
 
-def _parts_of_people(body: Iterator[bytes], order: Order, tag: TagPath) -> Generator[Part, None, None]:
-    """Returns the parts of a body that has only people. Each person gets the tag.
+def parts_of_people(body: Iterator[bytes], order: Order, tag: TagPath) -> Generator[Part, None, None]:
+    """Returns the parts of a body that has only people, each with the tag.
 
     Raises: ContentTypeUnsupported, at once; the errors of `read_parts`.
     """
@@ -198,6 +200,6 @@ def _parts_of_people(body: Iterator[bytes], order: Order, tag: TagPath) -> Gener
         raise ContentTypeUnsupported(
             "With 'tag' a body is CSV, NDJSON or JSON, and its mode is not 'change'.", rule="CSV, NDJSON or JSON"
         )
-    people = ids_mapping(tag, order.user_column, order.visitor_column)
+    people = ids_mapping(tag, order.user_column, order.visitor_column, kind=order.kind)
     mapping = msgspec.structs.replace(people, encoding=order.encoding)
     return read_text(body, order.format, mapping, compression=order.compression)

@@ -78,17 +78,24 @@ class Tribes:
 
         Raises: BodyInvalid, RuleInvalid, TagProblem, TribeExists, TooManyTribes.
         """
-        _check_words(draft)
         with self._lock:
-            others = {each.id: each.rule for each in self._control.list_tribes(space)}
-            chosen = free_slug(draft.name, others, otherwise="tribe") if tribe is None else parse_slug(tribe)
-            if chosen in others:
-                raise TribeExists(f"There is a tribe '{chosen}' already.", value=chosen)
-            check(draft.rule, others, tribe=chosen)
-            created = _tribe(chosen, draft, revision=1)
+            created = self.preview_tribe(space, draft, tribe)
             self._control.add_tribe(space, created, origin, rfc3339(self._clock()))
             self._forget(space)
         return created
+
+    def preview_tribe(self, space: str, draft: Draft, tribe: str | None = None) -> Tribe:
+        """Returns the tribe that `create_tribe` would create now.
+
+        Raises: BodyInvalid, RuleInvalid, TagProblem, TribeExists.
+        """
+        _check_words(draft)
+        others = {each.id: each.rule for each in self._control.list_tribes(space)}
+        chosen = free_slug(draft.name, others, otherwise="tribe") if tribe is None else parse_slug(tribe)
+        if chosen in others:
+            raise TribeExists(f"There is a tribe '{chosen}' already.", value=chosen)
+        check(draft.rule, others, tribe=chosen)
+        return _tribe(chosen, draft, revision=1)
 
     def put_tribe(self, space: str, tribe: str, draft: Draft, *, revision: int | None, origin: Origin) -> Tribe:
         """Replaces a tribe. If `revision` is given, it must be the stored revision.

@@ -6,7 +6,7 @@ import msgspec
 
 from tagloom.words.changes import Version
 from tagloom.words.people import Person
-from tagloom.words.rules import Rule
+from tagloom.words.rules import HasTag, Rule
 from tagloom.words.tags import TagPath
 
 Audience = Literal["users", "visitors", "everyone"]
@@ -22,6 +22,26 @@ class Tribe(msgspec.Struct, frozen=True, kw_only=True):
     category: str = ""
     audience: Audience = "everyone"
     revision: int = 1
+
+
+class TribeRecord(Tribe, frozen=True, kw_only=True):
+    """A tribe as it is shown. `list` is the tag of a static list; None if the tribe is not a list."""
+
+    list: TagPath | None = None
+
+
+def list_tag(rule: Rule) -> TagPath | None:
+    """Returns the tag of a static list: the rule is exactly this tag. Returns None if the rule is another one.
+
+    >>> list_tag(HasTag("lists/beta", "exact")), list_tag(HasTag("lists/beta"))
+    ('lists/beta', None)
+    """
+    return TagPath(rule.tag) if isinstance(rule, HasTag) and rule.match == "exact" else None
+
+
+def record_of(tribe: Tribe) -> TribeRecord:
+    """Returns a tribe as it is shown."""
+    return TribeRecord(**msgspec.structs.asdict(tribe), list=list_tag(tribe.rule))
 
 
 class TribeChange(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from tagloom.console.framework.charts import line_charts
 from tagloom.console.framework.context import Answer, Download, Html, PageRequest, Redirect, Toast
 from tagloom.console.framework.rendering import day, rule_text
 from tagloom.console.views.attributes import types_of
+from tagloom.console.views.lists import ListForm, change_context
 from tagloom.console.views.tribes import colour_of
 from tagloom.files.table_encoding import CONTENT_TYPE_OF_FORMAT
 from tagloom.people.export import encode_people
@@ -23,7 +24,7 @@ from tagloom.words.people import Kind, Person
 from tagloom.words.person_ids import parse_id
 from tagloom.words.problems import RuleInvalid, TagProblem, TribeNeedsContext
 from tagloom.words.rules import Definition, is_refused, parse_rule
-from tagloom.words.tribes import Audience, Count, Tribe
+from tagloom.words.tribes import Audience, Count, Tribe, list_tag
 
 AUDIENCES: tuple[Audience, ...] = ("users", "visitors", "everyone")
 NEW = Tribe(id="", name="", rule=rule_editor.closed(rule_editor.Group()), audience="users", revision=0)
@@ -84,6 +85,7 @@ def _context(request: PageRequest, tribe: Tribe, edit: Edit, **more: Any) -> dic
         "breadcrumb": [("Tribes", request.to("tribes")), (tribe.name or "New tribe", None)],
         "tribe": tribe,
         "edit": edit,
+        "list_tag": list_tag(tribe.rule) if tribe.id else None,
         "colour": colour_of(tribe, chosen),
         "page": request.to(page),
         "names": {each.id: each.name for each in tribes},
@@ -101,6 +103,7 @@ def _context(request: PageRequest, tribe: Tribe, edit: Edit, **more: Any) -> dic
         "confirming": False,
         "conflict": None,
         "focus": "",
+        **change_context(ListForm()),
     } | more
 
 

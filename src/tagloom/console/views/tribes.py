@@ -4,13 +4,14 @@ from typing import Any
 
 import msgspec
 
+from tagloom.base.text import plural
 from tagloom.console.framework.context import Answer, Html, PageRequest, Redirect, Toast
 from tagloom.console.framework.rendering import hue
 from tagloom.tribes.boards import COLOURS
 from tagloom.tribes.definitions import Draft
 from tagloom.tribes.samples import add_samples
 from tagloom.words.problems import RuleInvalid
-from tagloom.words.tribes import Count, Tribe
+from tagloom.words.tribes import Count, Tribe, list_tag
 
 
 class Card(msgspec.Struct, frozen=True):
@@ -20,6 +21,7 @@ class Card(msgspec.Struct, frozen=True):
     colour: int
     counted: Count | None
     problem: str | None
+    is_list: bool = False
 
 
 class Column(msgspec.Struct, frozen=True):
@@ -61,7 +63,7 @@ def _card(request: PageRequest, tribe: Tribe, chosen: int | None) -> Card:
         counted = request.services.targeting.find_count(request.environment, tribe.id)
     except RuleInvalid as problem:
         return Card(tribe, colour_of(tribe, chosen), None, problem.detail)
-    return Card(tribe, colour_of(tribe, chosen), counted, None)
+    return Card(tribe, colour_of(tribe, chosen), counted, None, is_list=list_tag(tribe.rule) is not None)
 
 
 def move_tribe(request: PageRequest) -> Answer:
@@ -138,6 +140,7 @@ def ask_delete(request: PageRequest) -> Answer:
                 ("Delete", None),
             ],
             "tribe": tribe,
+            "list_tag": list_tag(tribe.rule),
             "counted": request.services.targeting.find_count(request.environment, tribe.id),
             "users": [(each, names[each]) for each in request.services.tribes.users_of(request.space.id, tribe.id)],
         },
@@ -145,8 +148,17 @@ def ask_delete(request: PageRequest) -> Answer:
 
 
 def delete(request: PageRequest) -> Answer:
-    """Deletes a tribe, if it still has the revision that was shown."""
+    """Deletes a tribe, if it still has the revision that was shown. The tag of a list is deleted only on request."""
     tribe = request.services.tribes.get_tribe(request.space.id, request.values["tribe"])
+    if request.text("with_tag") == "yes":
+        request.signed.require(request.space.id, "developer")
+        receipt = request.services.lists.delete_list(
+            request.environment, tribe.id, request.origin, revision=request.integer("revision")
+        )
+        text = (
+            f"The list “{tribe.name}” was deleted with its tag. {plural(receipt.removed, 'person', 'people')} had it."
+        )
+        return Redirect(request.to("tribes"), Toast(text))
     request.services.tribes.delete_tribe(
         request.space.id, tribe.id, revision=request.integer("revision"), origin=request.origin
     )

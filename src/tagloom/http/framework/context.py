@@ -298,6 +298,10 @@ class Call:
         """Returns a parameter that is true or false."""
         return bool(self.query[name])
 
+    def find_flag(self, name: str) -> bool:
+        """Returns a parameter that is true or false; False if the request has no such parameter."""
+        return bool(self.query.get(name))
+
     def expiry(self) -> Expiry:
         """Returns the expiry of `expires_at` or `ttl`. Raises: ExpiryInvalid, ExpiryPast."""
         return expiry_of(self.find_text("expires_at"), self.find_text("ttl"), self.state.now())

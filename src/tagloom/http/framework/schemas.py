@@ -31,7 +31,7 @@ from tagloom.words.rules import Rule
 from tagloom.words.syncs import Sync, SyncDraft, SyncRun, SyncSource
 from tagloom.words.tags import TagPath
 from tagloom.words.tenants import Organization, Space
-from tagloom.words.tribes import Audience, OverlapRegion, Tribe
+from tagloom.words.tribes import Audience, OverlapRegion, TribeRecord
 
 # A schema cannot describe a tag completely. The problems say what is wrong, and where.
 TagText = Annotated[
@@ -564,7 +564,7 @@ class ChangesPage(msgspec.Struct, frozen=True, kw_only=True):
 class TribesPage(msgspec.Struct, frozen=True, kw_only=True):
     """Tribes by id."""
 
-    items: tuple[Tribe, ...]
+    items: tuple[TribeRecord, ...]
     next_cursor: Cursor
 
 

@@ -51,6 +51,7 @@ from tagloom.http.routes.event_sources import EVENT_SOURCES
 from tagloom.http.routes.events import EVENTS
 from tagloom.http.routes.identities import IDENTITIES
 from tagloom.http.routes.imports import IMPORTS, MAPPINGS
+from tagloom.http.routes.lists import LISTS
 from tagloom.http.routes.people import EXPORTS, IDEMPOTENCY_KEY, PEOPLE, SEARCH_MATCH, search_for
 from tagloom.http.routes.syncs import SYNCS
 from tagloom.http.routes.tenants import TENANTS
@@ -88,7 +89,7 @@ from tagloom.words.problems import (
     UnknownTag,
 )
 from tagloom.words.receipts import Receipt
-from tagloom.words.tribes import Count, Tribe, TribeMetrics
+from tagloom.words.tribes import Count, TribeMetrics, TribeRecord
 
 PREFIX = Parameter(name="prefix", description="Only tags at or below this one.")
 TAG_FILTER = Parameter(name="tag", description="Only changes of this tag, or of tags below it.")
@@ -314,7 +315,7 @@ TRIBES: tuple[Route, ...] = (
         summary="Create a tribe",
         scopes=("tribes:write",),
         body=NewTribe,
-        answer=Tribe,
+        answer=TribeRecord,
         status=201,
         problems=(*RULE_PROBLEMS, TribeExists, TribeCycle, TooManyTribes),
     ),
@@ -325,7 +326,7 @@ TRIBES: tuple[Route, ...] = (
         group="Tribes",
         summary="Read a tribe; its ETag is for If-Match",
         scopes=("tribes:read",),
-        answer=Tribe,
+        answer=TribeRecord,
         problems=(TribeNotFound,),
     ),
     Route(
@@ -337,7 +338,7 @@ TRIBES: tuple[Route, ...] = (
         scopes=("tribes:write",),
         headers=(IF_MATCH_NEEDED,),
         body=TribeBody,
-        answer=Tribe,
+        answer=TribeRecord,
         problems=(
             *RULE_PROBLEMS,
             TribeNotFound,
@@ -601,6 +602,7 @@ ROUTES: tuple[Route, ...] = (
     *TAGS,
     *ATTRIBUTES,
     *TRIBES,
+    *LISTS,
     *DECISIONS,
     *HISTORY,
     *IMPORTS,
