@@ -25,7 +25,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("engine",),
     ("stores",),
     ("jobs", "egress", "files"),
-    ("accounts",),
+    ("accounts", "alerts"),
     ("tribes",),
     ("tagging", "events", "people", "history"),
     ("imports", "tracking"),

@@ -100,7 +100,7 @@ def test_each_exception_is_used() -> None:
         "import tagloom.cli.output\ntagloom.cli.output.out = f",
         "from tagloom.cli import output\nkept, output.out = output.out, f",
         "runner._begin_import = f",
-        "mock.patch('tagloom.syncs.alerts.log')",
+        "mock.patch('tagloom.alerts.sending.log')",
         "mock.patch.object(runner, '_bring')",
     ],
 )

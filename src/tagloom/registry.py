@@ -19,6 +19,7 @@ ROOMS = (
     "engine",
     "egress",
     "files",
+    "alerts",
     "accounts",
     "tribes",
     "tagging",

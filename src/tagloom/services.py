@@ -13,6 +13,7 @@ from tagloom.accounts.identity_provider import IdentityProvider
 from tagloom.accounts.passwords import Passwords
 from tagloom.accounts.sessions import Sessions
 from tagloom.accounts.teammates import Teammates
+from tagloom.alerts.sending import Alerting
 from tagloom.base.counters import Counters
 from tagloom.egress.http import Egress
 from tagloom.egress.policy import EgressPolicy, Guard
@@ -35,7 +36,6 @@ from tagloom.people.person_data import PersonExports
 from tagloom.people.records import People
 from tagloom.ports.control import Control
 from tagloom.ports.population import Population
-from tagloom.syncs.alerts import Alerting
 from tagloom.syncs.definitions import Syncs
 from tagloom.syncs.runner import Runner
 from tagloom.syncs.sources import Sources

@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sql
 from msgspec.structs import replace
 
+from tagloom.alerts.sending import Alert, Alerting, Receivers
 from tagloom.base.times import rfc3339, seconds_of
 from tagloom.bootstrap import check, open_installation
 from tagloom.egress.policy import EgressPolicy
@@ -20,7 +21,6 @@ from tagloom.ports.problems import MappingNotFound, SyncChanged
 from tagloom.ports.syncs import OpenRun
 from tagloom.settings import Settings
 from tagloom.syncs import limits
-from tagloom.syncs.alerts import Alert, Alerting
 from tagloom.syncs.definitions import Syncs
 from tagloom.syncs.problems import SyncBusy, SyncInvalid
 from tagloom.syncs.runner import Runner, RunnerStores
@@ -57,7 +57,7 @@ class Told(Alerting):
     def __init__(self) -> None:
         self.alerts: list[Alert] = []
 
-    def send(self, alert: Alert, to: Alerts) -> None:
+    def send(self, alert: Alert, to: Receivers) -> None:
         self.alerts.append(alert)
 
 
@@ -286,7 +286,7 @@ def test_a_source_that_came_back_small_is_held_until_somebody_approves(world: Wo
     run = world.runs()[0]
     assert run.state == "held"
     assert world.tags("u2") == ("crm/plan/gold",)
-    assert [alert.kind for alert in world.told.alerts] == ["held"]
+    assert [alert.fields["kind"] for alert in world.told.alerts] == ["held"]
     world.imports().approve(world.environment, run.import_id or "")
     world.work()
     assert world.runs()[0].state == "done"
@@ -315,7 +315,7 @@ def test_a_source_that_is_away_fails_the_run_is_told_and_the_next_one_goes_well(
     (run,) = world.runs()
     assert run.state == "failed"
     assert "unable to open database file" in (run.problem or "")
-    assert [alert.kind for alert in world.told.alerts] == ["failed"]
+    assert [alert.fields["kind"] for alert in world.told.alerts] == ["failed"]
     world.put_customers(u1="Gold")
     world.now += DAY
     world.work()
@@ -478,7 +478,7 @@ def test_a_run_that_takes_too_long_is_told_once(world: World) -> None:
     world.runner.work_once()
     world.runner.work_once()
 
-    assert [alert.kind for alert in world.told.alerts] == ["late"]
+    assert [alert.fields["kind"] for alert in world.told.alerts] == ["late"]
 
 
 def test_what_a_run_gives_ends_as_the_sync_says_and_behind_that_time_a_run_fails(world: World) -> None:

@@ -8,6 +8,7 @@ from typing import Protocol
 import msgspec
 from msgspec.structs import replace
 
+from tagloom.alerts.sending import check_receivers
 from tagloom.base import limits as base_limits
 from tagloom.base.problems import Problem
 from tagloom.base.slugs import parse_slug
@@ -17,13 +18,11 @@ from tagloom.ports.population import Population
 from tagloom.ports.syncs import SyncStore
 from tagloom.ports.tenants import TenantStore
 from tagloom.ports.writes import PutTag, WriteOptions
-from tagloom.syncs import limits
 from tagloom.syncs.problems import SyncBusy, SyncInvalid
 from tagloom.syncs.schedules import check_schedule, next_after
 from tagloom.syncs.sources import check_source, invalid
 from tagloom.words.accounts import AuditEntry
 from tagloom.words.changes import Origin
-from tagloom.words.emails import parse_email
 from tagloom.words.expiry import expiry_of
 from tagloom.words.mappings import check_mode
 from tagloom.words.problems import MappingInvalid
@@ -229,12 +228,7 @@ def _check_fit(draft: SyncDraft) -> None:
 
 def _check_alerts(draft: SyncDraft) -> None:
     alerts = draft.alerts
-    if alerts.webhook is not None and not alerts.webhook.startswith(("https://", "http://")):
-        raise invalid("A webhook is an http or https address.", field="$.alerts.webhook")
-    if len(alerts.emails) > limits.SYNC_EMAILS_MAX:
-        raise invalid(f"At most {limits.SYNC_EMAILS_MAX} addresses receive an alert.", field="$.alerts.emails")
-    for email in alerts.emails:
-        parse_email(email)
+    check_receivers(alerts, lambda says, field: invalid(says, field=f"$.alerts.{field}"))
     if alerts.late_minutes < 1:
         raise invalid("The least time until a sync is late is one minute.", field="$.alerts.late_minutes")
 

@@ -16,6 +16,7 @@ from typing import Protocol
 import structlog
 from msgspec.structs import replace
 
+from tagloom.alerts.sending import Alerting
 from tagloom.base import limits as base_limits
 from tagloom.base.problems import Problem
 from tagloom.base.times import rfc3339, seconds_of
@@ -29,7 +30,7 @@ from tagloom.ports.problems import ImportChanged, ImportNotFound, SyncNotFound
 from tagloom.ports.syncs import Due, OpenRun, SyncStore
 from tagloom.ports.tenants import TenantStore
 from tagloom.syncs import limits
-from tagloom.syncs.alerts import Alert, Alerting, AlertKind
+from tagloom.syncs.alerts import AlertKind, RunAlert
 from tagloom.syncs.problems import SyncBusy, SyncInvalid
 from tagloom.syncs.pull import Pulled
 from tagloom.syncs.schedules import next_after
@@ -333,7 +334,7 @@ class Runner:
             to = self._control.get_sync(environment.key, seen.run.sync).draft.alerts
         except SyncNotFound:
             return
-        alert = Alert(
+        alert = RunAlert(
             kind=kind,
             space=seen.space,
             environment=seen.environment,
@@ -343,7 +344,7 @@ class Runner:
             detail=detail,
             import_id=seen.run.import_id,
         )
-        self._alerting.send(alert, to)
+        self._alerting.send(alert.alert(), to)
 
 
 def _reached(run: SyncRun, pulled: Pulled, import_id: str) -> SyncRun:

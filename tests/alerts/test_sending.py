@@ -13,14 +13,15 @@ import pytest
 from msgspec.structs import replace
 from structlog.testing import capture_logs
 
+from tagloom.alerts.sending import Alerting
 from tagloom.egress.http import Egress
 from tagloom.egress.policy import EgressPolicy
-from tagloom.syncs.alerts import Alert, Alerting
+from tagloom.syncs.alerts import RunAlert
 from tagloom.words.emails import MailServer
 from tagloom.words.source_addresses import AddressRefused
 from tagloom.words.syncs import Alerts
 
-ALERT = Alert(
+RUN = RunAlert(
     kind="held",
     space="main",
     environment="production",
@@ -30,6 +31,7 @@ ALERT = Alert(
     detail="It would remove 40 % of crm.",
     import_id="abc",
 )
+ALERT = RUN.alert()
 
 
 ANYWHERE = EgressPolicy(private_addresses=True)
@@ -137,10 +139,10 @@ def test_alerts_are_sent_in_the_background_one_after_another() -> None:
     with serving(HTTPServer(("127.0.0.1", 0), Hook)) as port:
         alerting = Alerting(None, Egress(ANYWHERE.webhooks_guard()))
         to = Alerts(webhook=f"http://127.0.0.1:{port}/hook")
-        alerting.send(replace(ALERT, run=1), to)
+        alerting.send(replace(RUN, run=1).alert(), to)
         alerting.start()
-        alerting.send(replace(ALERT, run=2), to)
-        alerting.send(replace(ALERT, run=3), to)
+        alerting.send(replace(RUN, run=2).alert(), to)
+        alerting.send(replace(RUN, run=3).alert(), to)
         deadline = time.monotonic() + 10
         while len(Hook.bodies) < 3 and time.monotonic() < deadline:
             time.sleep(0.01)
