@@ -49,6 +49,8 @@ from tagloom.tracking.client_context import Place
 from tagloom.tracking.event_sources import EventSources
 from tagloom.tracking.receiving import Tracking
 from tagloom.tracking.rejected_messages import RejectedMessages
+from tagloom.tribes.alert_job import TribeWatcher
+from tagloom.tribes.alerts import TribeAlerts
 from tagloom.tribes.audiences import Targeting
 from tagloom.tribes.boards import Boards
 from tagloom.tribes.definitions import Tribes
@@ -122,6 +124,8 @@ class Services:
     access: Access
     tribes: Tribes
     targeting: Targeting
+    tribe_alerts: TribeAlerts
+    tribe_watcher: TribeWatcher
     catalogue: Catalogue
     taggings: Taggings
     lists: Lists
@@ -170,6 +174,7 @@ class Services:
             self.compactor,
             self.event_merger,
             self.rejected_messages,
+            self.tribe_watcher,
         )
 
 
@@ -192,6 +197,8 @@ def make_services(installation: Installation, now: Callable[[], float] = time.ti
         access=access,
         tribes=tribes,
         targeting=Targeting(tribes, installation.population, now, find_population=installation.find_population),
+        tribe_alerts=TribeAlerts(control, tribes, now),
+        tribe_watcher=TribeWatcher(control, tribes, installation.population, alerting, now),
         catalogue=catalogue,
         taggings=Taggings(tribes, installation.population, now),
         lists=Lists(tribes, catalogue, installation.population, now),

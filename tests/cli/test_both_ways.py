@@ -274,3 +274,25 @@ def test_a_list_is_made_and_changed_alike(twins: Twins, tmp_path: Path) -> None:
     assert both(twins, pair, "list", "members", "nobody").out.splitlines()[-1].split() == ["user", "u1"]
     assert say("delete", "nobody").json["removed"] == 1
     assert say("delete", "nobody").code == 1
+
+
+def test_an_alert_of_a_tribe_is_set_and_shown_alike(twins: Twins) -> None:
+    pair = twins.pair()
+
+    def say(*arguments: object) -> Said:
+        return both(twins, pair, "alert", *arguments)
+
+    both(twins, pair, "tribe", "create", "Gold", '{"type":"tag","tag":"gold"}')
+    assert say("show", "gold").code == 1
+    assert say("set", "gold", "--share", 0).code == 1
+    assert say("set", "gold", "--direction", "left").code == 2
+    said = say("set", "gold", "--share", 30, "--direction", "down", "--hours", 48, "--email", "data@example.com")
+    assert said.out.strip() == "Tribe gold: fires at over 30 % less than 2 days ago, from 100 people."
+    assert run("alert", "show", "gold", *pair[0]).out.startswith("quiet: fires at over 30 % less than 2 days ago")
+    found = json.loads(run("alert", "show", "gold", "--json", *pair[1]).out)
+    assert found["settings"]["emails"] == ["data@example.com"]
+    assert [each["tribe"] for each in json.loads(run("alert", "list", "--json", *pair[0]).out)] == ["gold"]
+    assert [tribe["alert"] for tribe in both(twins, pair, "tribe", "list", "--json").json] == ["quiet"]
+    assert say("delete", "gold").code == 0
+    assert say("delete", "gold").code == 1
+    assert say("list", "--json").json == []

@@ -15,6 +15,8 @@ from playwright.sync_api import Page, expect
 
 from tagloom.console.framework.rendering import HUES
 from tagloom.ports.writes import Apply, BatchRules, PutAttribute, WriteOptions
+from tagloom.tagging.lists import ListDraft
+from tagloom.tagging.taggings import Order
 from tagloom.tribes.definitions import Draft
 from tagloom.words.attribute_rules import HasAttribute
 from tagloom.words.attributes import AttributeName
@@ -25,6 +27,7 @@ from tagloom.words.event_sources import EventSourceDraft
 from tagloom.words.percent_rules import InPercent
 from tagloom.words.rules import All, AnyOf, HasTag, Not
 from tagloom.words.tags import TagPath
+from tagloom.words.tribe_alerts import TribeAlertSettings
 from tests import bodies
 from tests.console.conftest import Open
 from tests.console.flows.seen import put_crm, upload
@@ -38,6 +41,7 @@ PAGES = {
     "tribes": f"{PLACE}/tribes",
     "tribe-new": f"{PLACE}/tribes/new",
     "tribe": f"{PLACE}/tribe/at-risk",
+    "list-new": f"{PLACE}/lists/new",
     "tribe-delete": f"{PLACE}/tribe/families/delete",
     "tribe-tag": f"{PLACE}/tribe/families/tag?tag=campaigns/spring",
     "tribe-why": f"{PLACE}/tribe/at-risk/why?kind=user&person={CUSTOMER}",
@@ -375,6 +379,27 @@ def test_attributes_are_accessible_and_fit(open_page: Open, served: Served, them
         "person-attributes-as-of": f"person/as-of?user={user}&as_of=1",
         "batch-of-attributes": f"activity/batch?version={population.version() - 1}",
         "activity-of-attributes": "activity",
+    }.items():
+        settled(page, f"{place}/{address}")
+        look_at(page, f"{name}-{theme}")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_list_and_a_firing_alert_are_accessible_and_fit(open_page: Open, served: Served, theme: Theme) -> None:
+    place, environment = "/s/main/staging", served.services.access.get_environment("main", "staging")
+    ids = f"lister-{theme}\n{'long' * 50}\n"
+    order = Order(format="csv", mode="add", origin=Origin("ada", "ids.csv"))
+    draft = ListDraft(name=f"Listers {theme}")
+    tribe = served.services.lists.create_list(environment, draft, iter([ids.encode()]), order).tribe
+    served.services.tribe_alerts.put_alert(environment, tribe.id, TribeAlertSettings(people_min=1), by="ada")
+    served.services.tribe_watcher.work_once()
+    page = open_page("administrator", theme=theme)
+    for name, address in {
+        "list": f"tribe/{tribe.id}",
+        "list-members": f"list/{tribe.id}/members?search=l",
+        "list-delete": f"tribe/{tribe.id}/delete",
+        "tribes-with-a-list": "tribes",
+        "overview-with-an-alert": "overview",
     }.items():
         settled(page, f"{place}/{address}")
         look_at(page, f"{name}-{theme}")

@@ -12,7 +12,7 @@ from tagloom.services import make_services
 from tests.http.serving import MemoryInstallation
 
 JOBS = {"tagloom-alerts", "tagloom-imports", "tagloom-fetches", "tagloom-syncs", "tagloom-sweeper", "tagloom-compactor"}
-JOBS |= {"tagloom-event-merger"}
+JOBS |= {"tagloom-event-merger", "tagloom-tribe-alerts"}
 
 
 class Closed(MemoryInstallation):

@@ -18,6 +18,7 @@ from tagloom_client import (
     people,
     requests,
     syncs,
+    tribe_alerts,
     tribes,
 )
 from tagloom_client.asking import Ask, Lines, Place
@@ -251,6 +252,10 @@ class Methods:
     explain = One(tribes.explain)
     decide = One(tribes.decide)
     decide_many = One(tribes.decide_many)
+    list_tribe_alerts = Pages(tribe_alerts.list_tribe_alerts)
+    get_tribe_alert = One(tribe_alerts.get_tribe_alert)
+    put_tribe_alert = One(tribe_alerts.put_tribe_alert)
+    delete_tribe_alert = One(tribe_alerts.delete_tribe_alert)
 
     # Lists.
     create_list = One(lists.create_list)

@@ -40,6 +40,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "show": ("tribes", "Show a person's tags and tribes, and why; exit 1 if there is no such person."),
     "tribe": ("tribes", "Tribes: list, create, count, measure, tag, delete."),
     "list": ("lists", "Lists of people: create, add, remove, replace, members, delete."),
+    "alert": ("tribe_alerts", "Alerts of tribes: set, show, list, delete."),
     "export": ("tribes", "Write the people of a tribe or tag, or every tagging."),
     "history": ("tags", "List the latest versions: time, actor, source and effect."),
     "undo": ("tags", "Undo versions as one new version; taggings that others changed since are skipped."),

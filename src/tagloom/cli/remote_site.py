@@ -25,6 +25,7 @@ from tagloom.words.people import KINDS, Person
 from tagloom.words.problems import RuleInvalid
 from tagloom.words.receipts import Mode, Rejected, TribeMode
 from tagloom.words.source_addresses import Remote
+from tagloom.words.tribe_alerts import TribeAlertSettings
 from tagloom_client import ProblemError, Tagloom, TagloomError
 
 _SECONDS_BETWEEN_READS = 0.1
@@ -405,6 +406,26 @@ class RemoteSite:
         """Deletes a list with its tag."""
         with problems_of_server():
             return plain(self._client.delete_list(tribe))
+
+    def list_tribe_alerts(self) -> list[Plain]:
+        """Returns the alerts of tribes, ordered by tribe."""
+        with problems_of_server():
+            return [plain(each) for each in self._client.list_tribe_alerts()]
+
+    def get_tribe_alert(self, tribe: str) -> Plain:
+        """Returns the alert of a tribe."""
+        with problems_of_server():
+            return plain(self._client.get_tribe_alert(tribe))
+
+    def put_tribe_alert(self, tribe: str, settings: TribeAlertSettings) -> Plain:
+        """Sets the alert of a tribe."""
+        with problems_of_server():
+            return plain(self._client.put_tribe_alert(tribe, **plain(settings)))
+
+    def delete_tribe_alert(self, tribe: str) -> None:
+        """Deletes the alert of a tribe."""
+        with problems_of_server():
+            self._client.delete_tribe_alert(tribe)
 
     def delete_tribe(self, tribe: str) -> None:
         """Deletes a tribe."""

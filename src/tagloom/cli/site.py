@@ -46,6 +46,7 @@ from tagloom.words.retention import retention_text
 from tagloom.words.rules import parse_rule
 from tagloom.words.source_addresses import Remote
 from tagloom.words.tags import parse_tag
+from tagloom.words.tribe_alerts import TribeAlertSettings
 from tagloom.words.tribes import Audience, record_of
 
 Item = TypeVar("Item")
@@ -182,7 +183,16 @@ class ListSite(Protocol):
     def delete_list(self, tribe: str) -> Plain: ...
 
 
-class Site(ImportSite, EventSourceSite, AttributeSite, PeopleSite, IdentitySite, ListSite, Protocol):
+class TribeAlertSite(Protocol):
+    """An environment in which commands set alerts of tribes."""
+
+    def list_tribe_alerts(self) -> list[Plain]: ...
+    def get_tribe_alert(self, tribe: str) -> Plain: ...
+    def put_tribe_alert(self, tribe: str, settings: TribeAlertSettings) -> Plain: ...
+    def delete_tribe_alert(self, tribe: str) -> None: ...
+
+
+class Site(ImportSite, EventSourceSite, AttributeSite, PeopleSite, IdentitySite, ListSite, TribeAlertSite, Protocol):
     """The environment in which commands work, in a data directory or on a server."""
 
     def version(self) -> int: ...
@@ -566,6 +576,22 @@ class LocalSite:
     def delete_list(self, tribe: str) -> Plain:
         """Deletes a list with its tag."""
         return plain(self._services.lists.delete_list(self._environment, tribe, Origin(_ACTOR, "list")))
+
+    def list_tribe_alerts(self) -> list[Plain]:
+        """Returns the alerts of tribes, ordered by tribe."""
+        return [plain(each) for each in self._services.tribe_alerts.list_alerts(self._environment)]
+
+    def get_tribe_alert(self, tribe: str) -> Plain:
+        """Returns the alert of a tribe."""
+        return plain(self._services.tribe_alerts.get_alert(self._environment, tribe))
+
+    def put_tribe_alert(self, tribe: str, settings: TribeAlertSettings) -> Plain:
+        """Sets the alert of a tribe."""
+        return plain(self._services.tribe_alerts.put_alert(self._environment, tribe, settings, by=_ACTOR))
+
+    def delete_tribe_alert(self, tribe: str) -> None:
+        """Deletes the alert of a tribe."""
+        self._services.tribe_alerts.delete_alert(self._environment, tribe, by=_ACTOR)
 
     def delete_tribe(self, tribe: str) -> None:
         """Deletes a tribe."""

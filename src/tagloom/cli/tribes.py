@@ -118,14 +118,26 @@ def list_tribes(
     with at_site(data, url, token, space, environment) as site:
         tribes = site.list_tribes()
         counts = [site.find_count(tribe["id"]) for tribe in tribes]
+        alerts = {alert["tribe"]: alert["state"]["status"] for alert in site.list_tribe_alerts()}
     if as_json:
-        say_json([tribe | {"count": count} for tribe, count in zip(tribes, counts, strict=True)])
+        say_json(
+            [
+                tribe | {"count": count, "alert": alerts.get(tribe["id"])}
+                for tribe, count in zip(tribes, counts, strict=True)
+            ]
+        )
         return
     rows = [
-        (t["id"], t["name"], t["audience"], *(("by request", "") if c is None else (c["count"], c["of"])))
+        (
+            t["id"],
+            t["name"],
+            t["audience"],
+            *(("by request", "") if c is None else (c["count"], c["of"])),
+            alerts.get(t["id"], ""),
+        )
         for t, c in zip(tribes, counts, strict=True)
     ]
-    say_table(("id", "name", "audience", "people", "of"), rows, numbers=(3, 4), wraps=(1,))
+    say_table(("id", "name", "audience", "people", "of", "alert"), rows, numbers=(3, 4), wraps=(1,))
 
 
 @tribe_app.command("count")

@@ -28,6 +28,7 @@ from tagloom.console.views import (
     teammates,
     time_travel,
     tribe,
+    tribe_alerts,
     tribe_metrics,
     tribe_tag,
     tribes,
@@ -95,6 +96,8 @@ PAGES: tuple[Page, ...] = (
     get(f"{PLACE}/tribe/{{tribe}}/members", tribe.export, "tribes"),
     get(f"{PLACE}/tribe/{{tribe}}/tag", tribe_tag.ask, "developer"),
     post(f"{PLACE}/tribe/{{tribe}}/tag", tribe_tag.tag_members, "developer"),
+    post(f"{PLACE}/tribe/{{tribe}}/alert", tribe_alerts.put_alert, "tribes"),
+    post(f"{PLACE}/tribe/{{tribe}}/alert/delete", tribe_alerts.delete_alert, "tribes"),
     # Lists.
     get(f"{PLACE}/lists/new", lists.new, "developer"),
     post(f"{PLACE}/lists/new", lists.create, "developer"),

@@ -94,7 +94,9 @@ def _state(
         installation=installation,
         services=services,
         metrics=metrics,
-        stored=HealthCheck(lambda: stored(services.imports, services.syncs), limits.HEALTH_CHECK_SECONDS_MAX),
+        stored=HealthCheck(
+            lambda: stored(services.imports, services.syncs, services.tribe_alerts), limits.HEALTH_CHECK_SECONDS_MAX
+        ),
         readiness=Readiness(installation.check_ready, is_draining=is_draining),
         is_draining=is_draining,
         now=now,

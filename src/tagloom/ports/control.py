@@ -10,6 +10,7 @@ from tagloom.ports.syncs import SyncStore
 from tagloom.ports.teammates import AuditLog, InvitationStore, MembershipStore
 from tagloom.ports.tenants import TenantStore
 from tagloom.ports.tokens import TokenStore
+from tagloom.ports.tribe_alerts import TribeAlertStore
 from tagloom.ports.tribes import TribeStore
 
 
@@ -26,6 +27,7 @@ class Control(
     MappingStore,
     SyncStore,
     EventSourceStore,
+    TribeAlertStore,
     Protocol,
 ):
-    """The control plane: tenants, tokens, tribes, accounts, imports, mappings, syncs and event sources."""
+    """The control plane: tenants, tokens, tribes, accounts, imports, mappings, syncs, event sources and alerts."""

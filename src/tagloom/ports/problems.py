@@ -55,6 +55,12 @@ class TribeNotFound(Problem):
     status = 404
 
 
+class TribeAlertNotFound(Problem):
+    """The tribe has no alert in this environment."""
+
+    status = 404
+
+
 class TribeExists(Problem):
     """A tribe of that id exists already."""
 

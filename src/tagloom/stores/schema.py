@@ -596,3 +596,15 @@ sync_run = sql.Table(
     sqlite_autoincrement=True,
 )
 sql.Index("sync_run_of_sync", sync_run.c.environment, sync_run.c.sync, sync_run.c.id)
+
+# The alerts of tribes. `settings` and `state` are JSON, and `status` is the one in `state`.
+tribe_alert = sql.Table(
+    "tribe_alert",
+    metadata,
+    sql.Column("environment", sql.Integer, sql.ForeignKey("environment.key"), primary_key=True),
+    sql.Column("tribe", sql.Text, primary_key=True),
+    sql.Column("settings", sql.Text, nullable=False),
+    sql.Column("state", sql.Text, nullable=False),
+    sql.Column("status", sql.Text, nullable=False),
+    sql.Column("next_check_at", sql.Text, nullable=False, index=True),
+)

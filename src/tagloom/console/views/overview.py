@@ -9,6 +9,7 @@ from tagloom.console.framework.charts import line_charts
 from tagloom.console.framework.context import Answer, Html, PageRequest
 from tagloom.console.framework.page_frame import frame_of
 from tagloom.console.framework.rendering import day
+from tagloom.console.views.tribe_alerts import list_notices
 from tagloom.console.views.tribes import colour_of
 from tagloom.words.people import Kind, Person
 from tagloom.words.person_ids import parse_id
@@ -50,6 +51,7 @@ def overview(request: PageRequest) -> Answer:
             "title": "Overview",
             "breadcrumb": [(request.space.name, None), ("Overview", None)],
             "audiences": audiences,
+            "notices": list_notices(request),
             "tag_count": page.total,
             "tribe_count": len(tribes),
             "event_count": sum(each.events for each in types),

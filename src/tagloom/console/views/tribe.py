@@ -13,6 +13,7 @@ from tagloom.console.framework.context import Answer, Download, Html, PageReques
 from tagloom.console.framework.rendering import day, rule_text
 from tagloom.console.views.attributes import types_of
 from tagloom.console.views.lists import ListForm, change_context
+from tagloom.console.views.tribe_alerts import alert_context
 from tagloom.console.views.tribes import colour_of
 from tagloom.files.table_encoding import CONTENT_TYPE_OF_FORMAT
 from tagloom.people.export import encode_people
@@ -104,6 +105,7 @@ def _context(request: PageRequest, tribe: Tribe, edit: Edit, **more: Any) -> dic
         "conflict": None,
         "focus": "",
         **change_context(ListForm()),
+        **alert_context(request, tribe),
     } | more
 
 

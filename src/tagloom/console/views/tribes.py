@@ -11,6 +11,7 @@ from tagloom.tribes.boards import COLOURS
 from tagloom.tribes.definitions import Draft
 from tagloom.tribes.samples import add_samples
 from tagloom.words.problems import RuleInvalid
+from tagloom.words.tribe_alerts import AlertStatus
 from tagloom.words.tribes import Count, Tribe, list_tag
 
 
@@ -22,6 +23,7 @@ class Card(msgspec.Struct, frozen=True):
     counted: Count | None
     problem: str | None
     is_list: bool = False
+    alert: AlertStatus | None = None
 
 
 class Column(msgspec.Struct, frozen=True):
@@ -39,8 +41,17 @@ def board(request: PageRequest) -> Answer:
 def board_context(request: PageRequest) -> dict[str, Any]:
     """Returns the values for the board."""
     arrangement = request.services.boards.get_board(request.space.id)
+    alerts = {each.tribe: each.state.status for each in request.services.tribe_alerts.list_alerts(request.environment)}
     columns = tuple(
-        Column(group.name, tuple(_card(request, tribe, arrangement.colours.get(tribe.id)) for tribe in group.tribes))
+        Column(
+            group.name,
+            tuple(
+                msgspec.structs.replace(
+                    _card(request, tribe, arrangement.colours.get(tribe.id)), alert=alerts.get(tribe.id)
+                )
+                for tribe in group.tribes
+            ),
+        )
         for group in request.services.boards.categories(request.space.id)
     )
     return {

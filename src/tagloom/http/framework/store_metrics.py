@@ -1,7 +1,7 @@
 """The metrics of an installation: those of this process, and those of its database."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -12,20 +12,26 @@ from tagloom.http.framework.metrics import add_times
 from tagloom.imports.lifecycle import Imports
 from tagloom.ports.imports import ENDED, IMPORT_STATES, ImportCount
 from tagloom.syncs.definitions import Syncs
+from tagloom.tribes.alerts import TribeAlerts
 from tagloom.words.syncs import RUN_STATES, SyncRun
+from tagloom.words.tribe_alerts import AlertStatus
 
 
 class Stored(NamedTuple):
-    """The imports, sync runs and due syncs in a database. `due_at` is when the sync that waits longest was due."""
+    """The imports, sync runs, due syncs and alerts of tribes in a database.
+
+    `due_at` is when the sync that waits longest was due.
+    """
 
     imports: tuple[ImportCount, ...]
     runs: tuple[SyncRun, ...]
     due_at: str | None
+    alerts: Mapping[AlertStatus, int]
 
 
-def stored(imports: Imports, syncs: Syncs) -> Stored:
-    """Reads the counts from the database, by three short statements."""
-    return Stored(imports.count_imports(), syncs.list_newest_runs(), syncs.find_due_at())
+def stored(imports: Imports, syncs: Syncs, alerts: TribeAlerts) -> Stored:
+    """Reads the counts from the database, by four short statements."""
+    return Stored(imports.count_imports(), syncs.list_newest_runs(), syncs.find_due_at(), alerts.count_alerts())
 
 
 def of_process(counters: Counters) -> Iterator[Metric]:
@@ -105,6 +111,10 @@ def of_store(found: Stored | None, now: float) -> Iterator[Metric]:
     yield syncs
     late = sum(run.ended_at is None and "late" in run.alerts_sent for run in found.runs)
     yield GaugeMetricFamily("tagloom_syncs_late", "Runs of syncs that take longer than they should.", late)
+    alerts = GaugeMetricFamily("tagloom_tribe_alerts", "Alerts of tribes by their status.", labels=["status"])
+    for status, count in found.alerts.items():
+        alerts.add_metric([status], count)
+    yield alerts
     waits = 0.0 if found.due_at is None else _age(found.due_at, now)
     yield GaugeMetricFamily("tagloom_sync_due_age_seconds", "How long the sync that waits longest has been due.", waits)
 

@@ -55,6 +55,7 @@ from tagloom.http.routes.lists import LISTS
 from tagloom.http.routes.people import EXPORTS, IDEMPOTENCY_KEY, PEOPLE, SEARCH_MATCH, search_for
 from tagloom.http.routes.syncs import SYNCS
 from tagloom.http.routes.tenants import TENANTS
+from tagloom.http.routes.tribe_alerts import TRIBE_ALERTS
 from tagloom.ports.problems import (
     ChangeNotFound,
     CursorInvalid,
@@ -603,6 +604,7 @@ ROUTES: tuple[Route, ...] = (
     *ATTRIBUTES,
     *TRIBES,
     *LISTS,
+    *TRIBE_ALERTS,
     *DECISIONS,
     *HISTORY,
     *IMPORTS,

@@ -20,6 +20,7 @@ from tagloom.ports.problems import (
 from tagloom.stores.memory.event_sources import MemoryEventSources
 from tagloom.stores.memory.imports import MemoryImportBook
 from tagloom.stores.memory.syncs import MemorySyncBook
+from tagloom.stores.memory.tribe_alerts import MemoryTribeAlerts
 from tagloom.words.accounts import AuditEntry, Token
 from tagloom.words.changes import Origin
 from tagloom.words.identity import IdentitySettings
@@ -27,7 +28,7 @@ from tagloom.words.tenants import ENVIRONMENT_NAMES, Environment, Organization, 
 from tagloom.words.tribes import Board, Tribe, TribeChange
 
 
-class MemoryControl(MemoryImportBook, MemorySyncBook, MemoryEventSources):
+class MemoryControl(MemoryImportBook, MemorySyncBook, MemoryEventSources, MemoryTribeAlerts):
     """A `Control` in memory, without any storage on the disk."""
 
     def __init__(self) -> None:
@@ -196,6 +197,7 @@ class MemoryControl(MemoryImportBook, MemorySyncBook, MemoryEventSources):
             if revision is not None:
                 self._check_revision(stored, revision)
             del self._tribes[space, tribe]
+            self._delete_alerts_of_tribe([each.key for each in self.list_environments(space)], tribe)
             self._note(space, stored, None, origin, at)
 
     def list_tribe_changes(

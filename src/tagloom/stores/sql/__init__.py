@@ -25,6 +25,7 @@ from tagloom.stores.sql.event_sources import SqlEventSources
 from tagloom.stores.sql.imports import SqlImportBook
 from tagloom.stores.sql.syncs import SqlSyncBook
 from tagloom.stores.sql.transactions import ENVIRONMENT_COLUMNS, environment_of, insert_space
+from tagloom.stores.sql.tribe_alerts import SqlTribeAlerts, delete_alerts_of_tribe
 from tagloom.words.accounts import SCOPES, AuditEntry, Token
 from tagloom.words.changes import Origin
 from tagloom.words.expiry import Moment
@@ -34,7 +35,7 @@ from tagloom.words.tenants import ENVIRONMENT_NAMES, Environment, Organization, 
 from tagloom.words.tribes import Board, Tribe, TribeChange
 
 
-class SqlControl(SqlRoster, SqlImportBook, SqlSyncBook, SqlEventSources):
+class SqlControl(SqlRoster, SqlImportBook, SqlSyncBook, SqlEventSources, SqlTribeAlerts):
     """Implements `tagloom.ports.control.Control`."""
 
     def put_organization(self, organization: Organization, audit: Sequence[AuditEntry] = ()) -> None:
@@ -253,6 +254,7 @@ class SqlControl(SqlRoster, SqlImportBook, SqlSyncBook, SqlEventSources):
         with self._writing() as connection:
             stored = _locked(connection, space, tribe, revision)
             connection.execute(sql.delete(table).where(table.c.space == space, table.c.id == tribe))
+            delete_alerts_of_tribe(connection, space, tribe)
             _note(connection, space, stored, None, origin, at)
 
     def list_tribe_changes(
