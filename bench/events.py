@@ -214,7 +214,7 @@ def _measure_windows(run: Run, people: int, active: int) -> None:
             absent=absent,
         )
     today = [30]
-    counts = EventCounts(lambda: today[0], 1 << 40)
+    counts = EventCounts(lambda: today[0] * DAY_MS, 1 << 40)
     for number in range(PREDICATES):
         predicate = EventPredicate("ad", (Condition("number", "is", number),))
         counts.adopt({predicate: 0}, {predicate: {30 - place: day for place, day in enumerate(counted)}})

@@ -2,6 +2,7 @@
 
 import msgspec
 from hypothesis import strategies as st
+from msgspec import UNSET
 
 from tagloom.words.attribute_rules import HasAttribute
 from tagloom.words.attributes import AttributeName, Attributes, AttributeType, AttributeValue
@@ -38,10 +39,11 @@ contexts_asked: st.SearchStrategy[HasContext] = st.one_of(
     st.builds(HasContext, fields, st.sampled_from(["greater", "less"]), numbers),
     st.builds(HasContext, fields, st.just("is-set")),
 )
+windows = st.sampled_from([(1, UNSET), (2, UNSET), (7, UNSET), (UNSET, 1), (UNSET, 2), (UNSET, 10), (UNSET, 48)])
 events_counted: st.SearchStrategy[HasEvent] = st.builds(
-    HasEvent,
+    lambda event, window, where, count, times: HasEvent(event, window[0], where, count, times, window[1]),
     st.sampled_from(["ad", "ad/clicked", "ad/seen"]),
-    st.sampled_from([1, 2, 7]),
+    windows,
     st.lists(
         st.sampled_from([Condition("n", "greater", 1), Condition("n", "is", 1), Condition("genre", "is-not", "news")]),
         max_size=2,
@@ -54,6 +56,7 @@ new_nodes: st.SearchStrategy[Leaf] = percents | contexts_asked | events_counted
 # Dates and times at the ends of days, and the days from which they are near.
 TODAY = 20_000
 DAY = 86_400_000
+NOW = TODAY * DAY + 9 * 3_600_000
 MOMENTS = ("2024-10-03", "2024-10-04T00:00:00Z", "2024-10-04T01:30:00+02:00", "2024-10-05 12:00Z")
 
 names = st.sampled_from([AttributeName("plan"), AttributeName("trial.ends")])
@@ -95,10 +98,12 @@ paths = st.sampled_from(PATHS)
 event_facts = st.builds(
     EventFact,
     st.sampled_from(["ad/clicked", "ad/seen", "adverts/seen"]),
-    st.integers(TODAY - 8, TODAY),
+    st.tuples(st.integers(0, 8), st.sampled_from([0, 0, 1, 2, 9, 10])).map(
+        lambda ago: NOW - ago[0] * DAY - ago[1] * 3_600_000
+    ),
     st.sampled_from([b"{}", b'{"n":1}', b'{"n":2,"genre":"sport"}', b'{"n":"2","genre":"news"}']),
 )
-counters = st.lists(event_facts, max_size=5).map(lambda events: counter_of(events, TODAY))
+counters = st.lists(event_facts, max_size=5).map(lambda events: counter_of(events, NOW))
 facts = st.builds(
     Facts, st.sampled_from(["user", "visitor"]), st.frozensets(paths), st.none() | ids, contexts, counters
 )

@@ -48,6 +48,8 @@ LINKED_TRIBES: dict[str, Definition] = {
     "clicked-twice": Definition("everyone", HasEvent("ad", 3, (), "exactly", 2)),
     "sporty": Definition("users", HasEvent("ad", 9, (Condition("genre", "is", "sport"),), "at-least", 2)),
     "quiet": Definition("everyone", Not(HasEvent("*", 2))),
+    "this-hour": Definition("everyone", HasEvent("ad", hours=1, times=2)),
+    "not-lately": Definition("users", HasEvent("*", hours=3, times=1, count="at-most")),
     "gold": Definition("everyone", HasAttribute(_PLAN, "is", "gold")),
     "adult": Definition("everyone", HasAttribute(_AGE, "greater", 0)),
     "all-three": Definition("users", All((HasTag("a"), HasEvent("*", 9), HasAttribute(_PLAN, "is-set")))),
@@ -61,7 +63,9 @@ _TRIBES = list(LINKED_TRIBES.values())
 
 # Writes.
 
-_times = st.sampled_from([0, 0, 0, -5_000, -86_400_000, -3 * 86_400_000, -30 * 86_400_000, -90 * 86_400_000])
+_times = st.sampled_from(
+    [0, 0, 0, -5_000, -3_600_000, -7_200_000, -86_400_000, -3 * 86_400_000, -30 * 86_400_000, -90 * 86_400_000]
+)
 _of_user = st.sampled_from([Person("user", id) for id in USERS])
 _visitor_ids = st.sampled_from(VISITORS)
 _values = st.sampled_from(

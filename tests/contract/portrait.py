@@ -47,6 +47,7 @@ TRIBES = {
     "of-a-half": Definition("users", All((HasTag("a"), Not(InTribe("half")), InPercent(70.5, "autumn", 10)))),
     "clickers": Definition("everyone", HasEvent("ad/clicked", days=7)),
     "active": Definition("everyone", HasEvent("*", days=2, times=2)),
+    "lately": Definition("everyone", HasEvent("ad", hours=9)),
     "rarely": Definition("users", HasEvent("ad", days=3, count="at-most", times=1)),
     "sporty": Definition(
         "everyone",

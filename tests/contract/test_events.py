@@ -474,6 +474,43 @@ def test_a_clock_that_is_set_back_moves_the_windows_back(subject: Subject) -> No
     assert seen() == (2, True)
 
 
+def test_windows_in_hours_move_at_each_full_hour(subject: Subject) -> None:
+    population, other = subject.population, subject.another()
+    tribes = {
+        "once": Definition("users", HasEvent("ad", hours=2)),
+        "twice": Definition("users", HasEvent("ad", hours=3, times=2)),
+        "never": Definition("users", HasEvent("ad", hours=48, count="at-most", times=0)),
+    }
+    # The clock begins at 09:00.
+    record(population, event("m1", at=NOW - HOUR), event("m2", at=NOW - 2 * HOUR), event("m3", person="u2", at=NOW))
+
+    def inside(of: Population) -> tuple[list[int], tuple[str, ...]]:
+        counted = [of.count(tribe, tribes).count for tribe in tribes.values()]
+        return counted, of.decide(user_of("u1"), tribes, because=False).tribes
+
+    assert inside(population) == inside(other) == ([2, 1, 0], ("once", "twice"))
+    subject.clock.advance(timedelta(minutes=59, seconds=59))
+    assert inside(population) == ([2, 1, 0], ("once", "twice"))
+    subject.clock.advance(timedelta(seconds=1))
+    assert inside(population) == inside(other) == ([1, 0, 0], ())
+    record(population, event("m4", at=NOW + HOUR), event("m5", at=NOW - 59 * 60_000))
+    assert inside(population) == inside(other) == ([2, 1, 0], ("once", "twice"))
+    (reason,) = population.decide(user_of("u1"), tribes, because=True).because["twice"]
+    assert reason.events == 3
+    subject.clock.advance(timedelta(hours=48))
+    assert inside(population) == inside(other) == ([0, 0, 2], ("never",))
+
+
+def test_hours_end_at_the_time_of_an_earlier_version(subject: Subject) -> None:
+    population, tribe = subject.population, Definition("users", HasEvent("ad", hours=1))
+    record(population, event("m1", at=NOW - 1))
+    subject.clock.advance(timedelta(hours=1))
+    record(population, event("m2", person="u2", at=NOW + HOUR))
+
+    assert [population.count(tribe, {}, as_of=version).count for version in (1, 2)] == [0, 1]
+    assert population.trend([tribe], {}, ["2026-03-01T09:00:00.000Z", "2026-03-01T10:00:00.000Z"]) == ((0, 0, 1),)
+
+
 # Streaming.
 
 

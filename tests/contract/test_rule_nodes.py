@@ -21,6 +21,7 @@ from tagloom.words.tags import TagPath
 from tests import rule_nodes
 from tests.bodies import part, user, visitor
 from tests.contract.conftest import ADAPTERS, Subject, make_population
+from tests.contract.identity_steps import NOW
 from tests.contract.steps import ADA, apply, count, definition, path, tags_of, user_of, visitor_of
 from tests.writing import Batch
 
@@ -32,12 +33,15 @@ CROWD: dict[Person, tuple[str, ...]] = {
     visitor_of("v1"): (),
     **{user_of(f"p{number}"): ("a",) if number % 2 else () for number in range(25)},
 }
-# The days before the one on which the events are recorded, and their properties, by person.
 EVENTS: dict[Person, tuple[EventFact, ...]] = {
-    user_of("u1"): (EventFact("ad/clicked", 0, b'{"n":1}'), EventFact("ad/clicked", -1, b'{"n":2}')),
-    user_of("u2"): tuple(EventFact("ad/seen", -day, b'{"genre":"news"}') for day in range(4)),
-    visitor_of("u1"): (EventFact("ad/clicked", -6, b"{}"), EventFact("ad/seen", -7, b'{"n":2}')),
-    visitor_of("v1"): (EventFact("ad/seen", 0, b'{"n":2,"genre":"sport"}'),) * 3,
+    user_of("u1"): (EventFact("ad/clicked", NOW, b'{"n":1}'), EventFact("ad/clicked", NOW - DAY_MS, b'{"n":2}')),
+    user_of("u2"): tuple(EventFact("ad/seen", NOW - day * DAY_MS, b'{"genre":"news"}') for day in range(4)),
+    visitor_of("u1"): (
+        EventFact("ad/clicked", NOW - 6 * DAY_MS, b"{}"),
+        EventFact("ad/seen", NOW - 7 * DAY_MS, b'{"n":2}'),
+    ),
+    visitor_of("v1"): (EventFact("ad/seen", NOW, b'{"n":2,"genre":"sport"}'),) * 3,
+    user_of("p1"): tuple(EventFact("ad/seen", NOW - hours * 3_600_000, b'{"n":2}') for hours in (1, 2, 9, 10)),
 }
 STRANGERS = [user_of("nobody"), visitor_of("u2")]
 
@@ -50,13 +54,12 @@ def crowd(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         subject.population.write(PutPerson(person), WriteOptions(ADA))
         if tags:
             apply(subject.population, "add", (user if person.kind == "user" else visitor)(person.id, *tags))
-    now = int(subject.clock().timestamp() * 1_000)
     for person, facts in EVENTS.items():
         events = [
             Event(
                 person=person,
                 type=EventType(fact.type),
-                at=now + fact.day * DAY_MS,
+                at=fact.at,
                 id=f"{person.kind}-{person.id}-{number}",
                 properties=fact.properties,
             )
@@ -84,7 +87,7 @@ def test_every_adapter_reads_generated_rules_as_their_meaning_says(
             frozenset(map(TagPath, CROWD.get(person, ()))),
             person.id,
             context,
-            counter_of(EVENTS.get(person, ()), today=0),
+            counter_of(EVENTS.get(person, ()), NOW),
         )
         for person, context in zip(people, contexts, strict=True)
     ]

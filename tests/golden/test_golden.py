@@ -11,6 +11,7 @@ from tagloom.engine.keys.hashing import binary_array
 from tagloom.engine.keys.points import points_of
 from tagloom.words import rules, tags
 from tagloom.words.event_rules import EventFact, counter_of
+from tagloom.words.events import DAY_MS
 from tagloom.words.percent_rules import murmur3, point_of
 from tagloom.words.problems import TagProblem
 from tagloom.words.rules import Definition, Facts, HasTag, Leaf
@@ -36,11 +37,13 @@ def test_a_rule_means_what_the_golden_case_says(case: dict[str, Any]) -> None:
 
 def _facts(case: dict[str, Any]) -> Facts:
     events = [
-        EventFact(event["type"], event["day"], json.dumps(event.get("properties", {})).encode())
+        EventFact(event["type"], event["day"] * DAY_MS, json.dumps(event.get("properties", {})).encode())
         for event in case.get("events", [])
     ]
     known = {name: value for name, value in case.items() if name not in ("events", "today")}
-    return msgspec.structs.replace(msgspec.convert(known, Facts), count_events=counter_of(events, case.get("today", 0)))
+    return msgspec.structs.replace(
+        msgspec.convert(known, Facts), count_events=counter_of(events, case.get("today", 0) * DAY_MS)
+    )
 
 
 def _asked(node: Leaf) -> dict[str, Any]:

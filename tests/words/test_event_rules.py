@@ -8,11 +8,13 @@ import pytest
 
 from tagloom.words import limits
 from tagloom.words.event_rules import Condition, EventFact, EventPredicate, HasEvent, counter_of, described_event
+from tagloom.words.events import DAY_MS
 from tagloom.words.problems import RuleInvalid
 from tagloom.words.rules import Facts, matches, parse_rule
 
 PROPERTIES = {"genre": "football", "seconds": 90, "ratio": 1.0, "live": True, "teams": ["a", 2], "none": None}
 TODAY = 20_000
+NOW = TODAY * DAY_MS + 9 * 3_600_000
 
 
 @pytest.mark.parametrize(
@@ -83,15 +85,34 @@ def test_conditions_with_values_of_two_types_are_two_predicates() -> None:
 )
 def test_a_window_is_today_and_the_days_before(node: HasEvent, holds: bool) -> None:
     events = [
-        EventFact("ad/clicked", TODAY, b"{}"),
-        EventFact("ad/clicked", TODAY - 1, b"{}"),
-        EventFact("ad/seen", TODAY - 1, b"{}"),
-        EventFact("ad/clicked", TODAY - 3, b"{}"),
-        EventFact("ad/clicked", TODAY + 1, b"{}"),
+        EventFact("ad/clicked", NOW, b"{}"),
+        EventFact("ad/clicked", NOW - DAY_MS, b"{}"),
+        EventFact("ad/seen", NOW - DAY_MS, b"{}"),
+        EventFact("ad/clicked", NOW - 3 * DAY_MS, b"{}"),
+        EventFact("ad/clicked", NOW + DAY_MS, b"{}"),
     ]
-    facts = Facts("user", frozenset(), count_events=counter_of(events, TODAY))
+    facts = Facts("user", frozenset(), count_events=counter_of(events, NOW))
 
     assert matches(node, facts, {}) is holds
+
+
+@pytest.mark.parametrize(
+    ("hours", "times", "holds"),
+    [(1, 1, True), (1, 2, False), (2, 2, True), (3, 3, False), (4, 3, True), (9, 4, False), (10, 4, True)],
+)
+def test_a_window_in_hours_is_this_hour_and_those_before(hours: int, times: int, holds: bool) -> None:
+    # It is 09:30, and the first event was at 00:59.
+    events = [EventFact("ad/seen", TODAY * DAY_MS + minutes * 60_000, b"{}") for minutes in (59, 360, 539, 540, 600)]
+    facts = Facts("user", frozenset(), count_events=counter_of(events, TODAY * DAY_MS + 570 * 60_000))
+
+    assert matches(HasEvent("ad", hours=hours, times=times), facts, {}) is holds
+
+
+def test_a_rule_keeps_the_window_that_it_was_written_with() -> None:
+    for window in ({"days": 7}, {"hours": 24}):
+        rule = {"type": "event", "event": "ad", **window}
+        written = json.loads(msgspec.json.encode(parse_rule(json.dumps(rule))))
+        assert {name: value for name, value in written.items() if name in ("days", "hours")} == window
 
 
 def test_a_person_without_events_has_none() -> None:
@@ -111,6 +132,8 @@ def test_a_person_without_events_has_none() -> None:
         {"days": 0},
         {"days": limits.EVENT_DAYS_MAX + 1},
         {"days": "7"},
+        {"hours": 3},
+        {"days": None},
         {"times": -1},
         {"times": limits.EVENT_TIMES_MAX + 1},
         {"count": "about"},
@@ -149,6 +172,13 @@ def test_a_node_is_read_and_written_as_it_is() -> None:
     )
     assert described_event(HasEvent("ad", days=1)) == "at least 1 'ad' event today"
     assert described_event(HasEvent("*", days=7, times=2)) == "at least 2 events in the last 7 days"
+    assert described_event(HasEvent("*", hours=24)) == "at least 1 event in the last 24 hours"
+
+
+@pytest.mark.parametrize("window", [{}, {"hours": 0}, {"hours": limits.EVENT_HOURS_MAX + 1}, {"hours": "3"}])
+def test_a_node_without_a_window_or_with_too_long_a_one_is_refused(window: dict[str, Any]) -> None:
+    with pytest.raises(RuleInvalid):
+        parse_rule(json.dumps({"type": "event", "event": "ad"} | window))
 
 
 def test_a_name_in_place_of_a_type_is_refused_with_the_type() -> None:

@@ -18,7 +18,7 @@ from tagloom.base.problems import BodyInvalid
 from tagloom.words import limits, rules
 from tagloom.words.attribute_rules import TIME_OPERATORS, HasAttribute
 from tagloom.words.context_rules import HasContext, checked_context
-from tagloom.words.event_rules import EventPredicate, HasEvent
+from tagloom.words.event_rules import HasEvent
 from tagloom.words.percent_rules import InPercent, point_of
 from tagloom.words.problems import RuleInvalid, RuleTooDeep, RuleTooLarge, TagHasCapital, TribeCycle, TribeUnknown
 from tagloom.words.rules import All, AnyOf, Definition, Facts, HasTag, InTribe, Not, Rule
@@ -59,7 +59,7 @@ def extension(rule: Rule, people: Sequence[Facts], tribes: Mapping[str, Definiti
         return {i for i in everyone if fits(rules.rule_json(rule), people[i].context.get(rule.field))}
     if isinstance(rule, HasEvent):
         compare = {"at-least": operator.ge, "at-most": operator.le, "exactly": operator.eq}[rule.count]
-        counts = {i: people[i].count_events(EventPredicate(rule.event, rule.where), rule.days) for i in everyone}
+        counts = {i: people[i].count_events(rule.predicate, rule.window) for i in everyone}
         return {i for i in everyone if compare(counts[i], rule.times)}
     if isinstance(rule, HasAttribute):
         return {i for i in everyone if has_value(rule, people[i])}

@@ -56,7 +56,7 @@ def because_of(reason: Reason, facts: Facts, by: tuple[Provenance, ...] = ()) ->
         return Because(node=reason.node, tag=reason.asks.tag, match=reason.asks.match, holds=reason.holds, by=by)
     found = Because(node=reason.node, holds=reason.holds, asks=reason.asks)
     if isinstance(reason.asks, HasEvent):
-        events = facts.count_events(reason.asks.predicate, reason.asks.days)
+        events = facts.count_events(reason.asks.predicate, reason.asks.window)
         return msgspec.structs.replace(found, events=events)
     if isinstance(reason.asks, HasAttribute) and (value := facts.attributes.get(reason.asks.attribute)) is not None:
         return msgspec.structs.replace(found, value=plain(value))

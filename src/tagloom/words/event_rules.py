@@ -9,7 +9,7 @@ from msgspec import UNSET, UnsetType
 from tagloom.base.text import plural, printable
 from tagloom.words import limits
 from tagloom.words.comparisons import Operator, Value, compare, described, fault_of_values, identity_of, values_of
-from tagloom.words.events import find_event_type
+from tagloom.words.events import DAY_MS, find_event_type
 from tagloom.words.problems import RuleInvalid
 from tagloom.words.tags import is_at_or_below, is_tag, parse_tag
 
@@ -53,11 +53,26 @@ def is_of(type: str, event: str) -> bool:
     return event == ANY_EVENT or is_at_or_below(type, event)
 
 
+Unit: TypeAlias = Literal["day", "hour"]
+UNIT_MS: Mapping[Unit, int] = {"day": DAY_MS, "hour": 3_600_000}
+"""The milliseconds of each unit."""
+WINDOW_MAX: Mapping[Unit, int] = {"day": limits.EVENT_DAYS_MAX, "hour": limits.EVENT_HOURS_MAX}
+"""The longest window in each unit."""
+
+
 class EventPredicate(NamedTuple):
-    """What an event must be to be counted. `event` is a type (`ad/clicked`), a category (`ad`), or `*`."""
+    """What an event must be to be counted. `event` is a type (`ad/clicked`), a category (`ad`), or `*`.
+
+    `unit` is that of the windows: events are counted by day, or by hour, in UTC.
+    """
 
     event: str
     where: tuple[Condition, ...] = ()
+    unit: Unit = "day"
+
+    def period_of(self, at: int) -> int:
+        """Returns the day or the hour of a time in milliseconds since 1970, counted from 1970."""
+        return at // UNIT_MS[self.unit]
 
     def accepts_type(self, type: str) -> bool:
         """Returns whether events of this type can be counted."""
@@ -75,19 +90,29 @@ class HasEvent(msgspec.Struct, frozen=True, tag="event", forbid_unknown_fields=T
     """Holds if the number of the person's events in the last days compares to `times` as `count` says.
 
     `event` is a type, a category for all its types, or `*` for all types. All conditions of `where` must hold for the
-    same event. The window is today and the `days` - 1 days before, in UTC. A person without events has 0.
+    same event. The window is today and the `days` - 1 days before, or this hour and the `hours` - 1 hours before, in
+    UTC. One of `days` and `hours` is set. A person without events has 0.
     """
 
     event: str
-    days: int
+    days: int | UnsetType = UNSET
     where: tuple[Condition, ...] = ()
     count: Literal["at-least", "at-most", "exactly"] = "at-least"
     times: int = 1
+    hours: int | UnsetType = UNSET
 
     @property
     def predicate(self) -> EventPredicate:
         """The events that are counted."""
-        return EventPredicate(self.event, self.where)
+        return EventPredicate(self.event, self.where, "day" if self.hours is UNSET else "hour")
+
+    @property
+    def window(self) -> int:
+        """The number of days, or of hours, in the unit of the predicate."""
+        if self.hours is not UNSET:
+            return self.hours
+        assert self.days is not UNSET, "the rule was checked"
+        return self.days
 
     @property
     def least(self) -> int:
@@ -101,38 +126,42 @@ class HasEvent(msgspec.Struct, frozen=True, tag="event", forbid_unknown_fields=T
 
 
 class EventFact(NamedTuple):
-    """An event of a person, as rules see it. `day` is in days since 1970."""
+    """An event of a person, as rules see it. `at` is in milliseconds since 1970."""
 
     type: str
-    day: int
+    at: int
     properties: bytes
 
 
 def windows_of(nodes: Iterable[HasEvent]) -> dict[EventPredicate, int]:
-    """Returns the predicates of nodes with the longest window of each, in days."""
+    """Returns the predicates of nodes with the longest window of each, in its unit."""
     windows: dict[EventPredicate, int] = {}
     for node in nodes:
-        windows[node.predicate] = max(node.days, windows.get(node.predicate, 0))
+        windows[node.predicate] = max(node.window, windows.get(node.predicate, 0))
     return windows
 
 
 EventCounter: TypeAlias = Callable[[EventPredicate, int], int]
-"""A function that returns how many events of a predicate a person has in the last days."""
+"""A function that returns how many events of a predicate a person has in the last days or hours."""
 
 
-def no_events(predicate: EventPredicate, days: int) -> int:
+def no_events(predicate: EventPredicate, window: int) -> int:
     """Returns 0: the counter of a person without events."""
     return 0
 
 
-def counter_of(events: Sequence[EventFact], today: int) -> EventCounter:
-    """Returns the counter of a person with these events. Cost of a call: one test per event."""
+def counter_of(events: Sequence[EventFact], now: int) -> EventCounter:
+    """Returns the counter of a person with these events. `now` is in milliseconds since 1970.
 
-    def count(predicate: EventPredicate, days: int) -> int:
+    Cost of a call: one test per event.
+    """
+
+    def count(predicate: EventPredicate, window: int) -> int:
+        last = predicate.period_of(now)
         return sum(
             1
             for event in events
-            if today - days < event.day <= today
+            if last - window < predicate.period_of(event.at) <= last
             and predicate.accepts_type(event.type)
             and predicate.accepts(event.properties)
         )
@@ -142,7 +171,7 @@ def counter_of(events: Sequence[EventFact], today: int) -> EventCounter:
 
 def holds_for(node: HasEvent, count_events: EventCounter) -> bool:
     """Returns whether a node holds for a person."""
-    found = count_events(node.predicate, node.days)
+    found = count_events(node.predicate, node.window)
     return found >= node.least and (not node.less_than or found < node.less_than)
 
 
@@ -167,8 +196,11 @@ def fault_of_event_name(event: str) -> str:
 
 
 def _fault_of_numbers(node: HasEvent) -> str:
-    if not 1 <= node.days <= limits.EVENT_DAYS_MAX:
-        return f"'days' is a number from 1 to {limits.EVENT_DAYS_MAX}."
+    if (node.days is UNSET) is (node.hours is UNSET):
+        return "An event node has 'days' or 'hours'."
+    most = WINDOW_MAX[node.predicate.unit]
+    if not 1 <= node.window <= most:
+        return f"'{node.predicate.unit}s' is a number from 1 to {most}."
     if not 0 <= node.times <= limits.EVENT_TIMES_MAX:
         return f"'times' is a number from 0 to {limits.EVENT_TIMES_MAX:,}."
     return ""
@@ -185,6 +217,17 @@ def _fault_of_conditions(where: Sequence[Condition]) -> str:
     return ""
 
 
+def described_window(unit: Unit, window: int) -> str:
+    """Returns a window as a part of a sentence.
+
+    >>> described_window("day", 1), described_window("hour", 1), described_window("hour", 24)
+    ('today', 'in this hour', 'in the last 24 hours')
+    """
+    if window == 1:
+        return "today" if unit == "day" else "in this hour"
+    return f"in the last {plural(window, unit)}"
+
+
 _WORDS_OF_COUNTS = {"at-least": "at least", "at-most": "at most", "exactly": "exactly"}
 
 
@@ -193,5 +236,5 @@ def described_event(node: HasEvent) -> str:
     of = "" if node.event == ANY_EVENT else f"'{node.event}' "
     times = f"{node.times:,} {of}{'event' if node.times == 1 else 'events'}"
     where = " and ".join(described(each.property, each.op, values_of(each.value)) for each in node.where)
-    window = "today" if node.days == 1 else f"in the last {plural(node.days, 'day')}"
+    window = described_window(node.predicate.unit, node.window)
     return f"{_WORDS_OF_COUNTS[node.count]} {times}{f' where {where}' if where else ''} {window}"

@@ -26,6 +26,7 @@ CHARACTERS_PER_EVENT_ID_MAX = 256  # Message ids of the client libraries that we
 EVENT_TYPES_MAX = 10_000  # The event types of an environment. An app that sends more puts values into its names.
 EVENT_TYPES_OF_SOURCES_MAX = 8_000  # Of EVENT_TYPES_MAX. Write keys are public, and must not use up all types.
 EVENT_DAYS_MAX = 366  # The longest window of an event node: a year and a day.
+EVENT_HOURS_MAX = 48  # The longest window in hours. Longer ones are told in days.
 ACTIVE_DAYS = 30  # Who did something in these days is active. Who became known in them is new. Reports use a month.
 AT_RISK_DAYS = 90  # A quarter. Who did something in these days, and is not active, is at risk. Others are lost.
 CONDITIONS_PER_EVENT_MAX = 16  # Conditions on the properties of one event. People write three.

@@ -36,7 +36,7 @@ def group_of(node: OtherLeaf) -> tuple[str, str]:
             return "context", node.field
         case HasEvent():
             # Windows of different lengths count as independent, although they are not. So some hints are missing.
-            return f"event in {node.days} days", repr(node.predicate)
+            return f"event in {node.window} periods", repr(node.predicate)
         case HasAttribute():
             return "attribute", node.attribute
         case _:

@@ -23,7 +23,7 @@ def days_of(*people: int) -> dict[int, BitSlices]:
 
 
 def counts(bytes_max: int = 1 << 30) -> EventCounts:
-    return EventCounts(lambda: TODAY, bytes_max)
+    return EventCounts(lambda: TODAY * DAY_MS, bytes_max)
 
 
 def numbered(number: int) -> EventPredicate:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal, assert_never, get_args
 
 import msgspec
-from msgspec import UnsetType
+from msgspec import UNSET, UnsetType
 
 from tagloom.console.forms import attribute_conditions, context_values, event_conditions
 from tagloom.console.forms.context_values import ValueType
@@ -18,7 +18,7 @@ from tagloom.words.attribute_rules import TIME_OPERATORS, AttributeOperator, Has
 from tagloom.words.attributes import AttributeName
 from tagloom.words.context_rules import ContextOp, HasContext, check_context_node
 from tagloom.words.decisions import Because
-from tagloom.words.event_rules import HasEvent, check_event_node
+from tagloom.words.event_rules import HasEvent, Unit, check_event_node
 from tagloom.words.percent_rules import InPercent, check_percent_node
 from tagloom.words.problems import RuleInvalid, RuleTooLarge, TagProblem
 from tagloom.words.rules import All, AnyOf, HasTag, InTribe, Not, Rule, check_depth
@@ -44,6 +44,7 @@ STEPS: dict[str, Step] = {step: step for step in get_args(Step)}
 CONTEXT_OPS: dict[str, ContextOp] = {op: op for op in get_args(ContextOp)}
 OPS: dict[str, AttributeOperator] = {op: op for op in (*get_args(ContextOp), *TIME_OPERATORS)}
 COUNTS: dict[str, EventCount] = {count: count for count in get_args(EventCount)}
+UNITS: dict[str, Unit] = {unit: unit for unit in get_args(Unit)}
 TYPES: dict[str, ValueType] = {type: type for type in get_args(ValueType)}
 
 
@@ -52,7 +53,7 @@ class Filter(msgspec.Struct, frozen=True, tag="filter"):
 
     `is_not` negates it. `value` can still be empty. `salt` and `start` belong to a percentage; `field`, `op` and
     `value_type` to a context. Of an attribute, `field` is the name. Of an event, `field` is the type, `value` the
-    number of times, and `where` the conditions as text.
+    number of times, `days` the size of the window in its `unit`, and `where` the conditions as text.
     """
 
     subject: Subject
@@ -67,6 +68,7 @@ class Filter(msgspec.Struct, frozen=True, tag="filter"):
     count: EventCount = "at-least"
     days: str = "7"
     where: str = ""
+    unit: Unit = "day"
 
     @property
     def operator(self) -> str:
@@ -117,7 +119,13 @@ def _opened(rule: Rule) -> Node:
         case HasEvent():
             where = event_conditions.text_of(rule.where)
             return Filter(
-                "event", f"{rule.times}", field=rule.event, count=rule.count, days=f"{rule.days}", where=where
+                "event",
+                f"{rule.times}",
+                field=rule.event,
+                count=rule.count,
+                days=f"{rule.window}",
+                where=where,
+                unit=rule.predicate.unit,
             )
         case Not(of=part):
             node = _opened(part)
@@ -188,8 +196,10 @@ def _leaf(line: Filter) -> Rule:
             check_attribute_node(attribute, "")
             return attribute
         case "event":
-            times, days = context_values.whole_number_of(line.value), context_values.whole_number_of(line.days)
-            event = HasEvent(line.field, days, event_conditions.conditions_of(line.where), line.count, times)
+            times, window = context_values.whole_number_of(line.value), context_values.whole_number_of(line.days)
+            days, hours = (window, UNSET) if line.unit == "day" else (UNSET, window)
+            where = event_conditions.conditions_of(line.where)
+            event = HasEvent(line.field, days, where, line.count, times, hours)
             check_event_node(event, "")
             return event
         case _:
@@ -263,6 +273,7 @@ def _filled(group: Group, place: Place, fields: Mapping[str, Sequence[str]]) -> 
                 COUNTS.get(operator.removeprefix("not-"), part.count),
                 field(inner, "days", part.days).strip(),
                 field(inner, "where", part.where).strip(),
+                UNITS.get(field(inner, "unit", part.unit), part.unit),
             )
         )
     join = field(place, "join", ("not-" if group.is_not else "") + group.join)

@@ -40,8 +40,9 @@ class Recorded(NamedTuple):
 class EventLog:
     """What a process keeps in memory of the events. Its owner holds a lock around each call."""
 
-    def __init__(self, today: Callable[[], int], counts_bytes_max: int) -> None:
-        self.counts = EventCounts(today, counts_bytes_max)
+    def __init__(self, now: Callable[[], int], counts_bytes_max: int) -> None:
+        """`now` returns milliseconds since 1970."""
+        self.counts = EventCounts(now, counts_bytes_max)
         self.recent = RecentIds()
         self.types: frozenset[str] = frozenset()
         """The types of all events. It is replaced, not changed, when a type is added."""

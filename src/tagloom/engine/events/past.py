@@ -8,25 +8,30 @@ from numpy.typing import NDArray
 
 from tagloom.engine.bitmaps import BitMap, bitmap_of
 from tagloom.engine.events.blocks import unpack
-from tagloom.engine.events.counts import matching
+from tagloom.engine.events.counts import matching, periods_of
 from tagloom.engine.links.links import Links
 from tagloom.engine.storage import EventReads
-from tagloom.words.event_rules import EventPredicate
+from tagloom.words.event_rules import UNIT_MS, EventPredicate
 from tagloom.words.events import DAY_MS
 
 
 class Point(NamedTuple):
-    """A version, and the day on which windows end, in days since 1970."""
+    """A version, and the time at which windows end, in milliseconds since 1970: with its day or its hour."""
 
     version: int
-    day: int
+    at: int
+
+    @property
+    def day(self) -> int:
+        """The day of the time, in days since 1970."""
+        return self.at // DAY_MS
 
 
 class _Found(NamedTuple):
-    """The events of one predicate: their people, their days, and the versions that recorded them."""
+    """The events of one predicate: their people, their days or hours, and the versions that recorded them."""
 
     people: NDArray[np.uint32]
-    days: NDArray[np.int64]
+    periods: NDArray[np.int64]
     versions: NDArray[np.int64]
 
 
@@ -40,7 +45,7 @@ class EventsAt:
         points: Sequence[Point],
         links: Mapping[int, Links],
     ) -> None:
-        """Reads the events of predicates from the log. `windows` has the longest window of each, in days.
+        """Reads the events of predicates from the log. `windows` has the longest window of each.
 
         `links` has the links of the version of each point, if there are links.
         """
@@ -48,7 +53,11 @@ class EventsAt:
         self._links = links
         self._found: dict[EventPredicate, _Found] = {}
         if windows and points:
-            since = min(point.day for point in points) - max(windows.values()) + 1
+            first = min(point.at for point in points)
+            since = min(
+                (predicate.period_of(first) - window + 1) * UNIT_MS[predicate.unit]
+                for predicate, window in windows.items()
+            )
             self._found = _found_by_predicate(snapshot, windows, since, max(point.version for point in points))
 
     @property
@@ -56,10 +65,10 @@ class EventsAt:
         """Whether there are predicates to count."""
         return bool(self._found)
 
-    def people(self, predicate: EventPredicate, times: int, days: int, point: Point) -> BitMap:
-        """Returns the people with at least `times` events in the `days` days up to a point."""
-        found = self._found[predicate]
-        inside = (found.versions <= point.version) & (found.days > point.day - days) & (found.days <= point.day)
+    def people(self, predicate: EventPredicate, times: int, window: int, point: Point) -> BitMap:
+        """Returns the people with at least `times` events in the days or hours up to a point."""
+        found, last = self._found[predicate], predicate.period_of(point.at)
+        inside = (found.versions <= point.version) & (found.periods > last - window) & (found.periods <= last)
         of_point = found.people[inside]
         if point.version in self._links:
             of_point = self._links[point.version].roots(of_point.astype(np.int64)).astype(np.uint32)
@@ -72,14 +81,16 @@ def _found_by_predicate(
 ) -> dict[EventPredicate, _Found]:
     nothing = _Found(np.empty(0, np.uint32), np.empty(0, np.int64), np.empty(0, np.int64))
     parts: dict[EventPredicate, list[_Found]] = {predicate: [nothing] for predicate in predicates}
-    for block in snapshot.event_blocks(since=since * DAY_MS):
+    for block in snapshot.event_blocks(since=since):
         if block.first_version > through:
             break
         columns = unpack(block)
         for predicate, found in parts.items():
             places = matching(columns, predicate)
             if len(places):
-                found.append(_Found(columns.ordinals[places], columns.at[places] // DAY_MS, columns.versions[places]))
+                found.append(
+                    _Found(columns.ordinals[places], periods_of(columns, places, predicate), columns.versions[places])
+                )
     return {
         predicate: _Found(*(np.concatenate(column) for column in zip(*found, strict=True)))
         for predicate, found in parts.items()

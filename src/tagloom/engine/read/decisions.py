@@ -280,9 +280,9 @@ class _OneBucket:
         """Returns the people of the bucket in the share."""
         return chunk_of(self._environment.share(share), self._bucket)
 
-    def events(self, predicate: EventPredicate, times: int, days: int) -> BitMap:
-        """Returns the people of the bucket with at least `times` events in the last days."""
-        return chunk_of(self._environment.events(predicate, times, days), self._bucket)
+    def events(self, predicate: EventPredicate, times: int, window: int) -> BitMap:
+        """Returns the people of the bucket with at least `times` events in the last days or hours."""
+        return chunk_of(self._environment.events(predicate, times, window), self._bucket)
 
     def attribute(self, node: HasAttribute) -> BitMap:
         """Returns the people of the bucket whose value of an attribute satisfies a node."""

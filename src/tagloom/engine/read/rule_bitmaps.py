@@ -21,7 +21,7 @@ class Source(Protocol):
     def tag(self, path: str, match: str) -> BitMap: ...
     def fact(self, name: str) -> BitMap: ...
     def share(self, share: Share) -> BitMap: ...
-    def events(self, predicate: EventPredicate, times: int, days: int) -> BitMap: ...
+    def events(self, predicate: EventPredicate, times: int, window: int) -> BitMap: ...
     def attribute(self, node: HasAttribute) -> BitMap: ...
 
 
@@ -29,7 +29,7 @@ class TestSource(Source, Protocol):
     """A source that can also test one person for a share, and has people of events as bitmaps that follow changes."""
 
     def is_in_share(self, share: Share, ordinal: int) -> bool: ...
-    def follow_events(self, predicate: EventPredicate, times: int, days: int) -> BitMap: ...
+    def follow_events(self, predicate: EventPredicate, times: int, window: int) -> BitMap: ...
 
 
 def share_of(node: InPercent) -> Share:
@@ -113,8 +113,8 @@ class _Evaluation:
     def _events(self, node: HasEvent) -> BitMap:
         """Returns the people whose number of events is within the bounds of the node."""
         source = self._source
-        found = source.events(node.predicate, node.least, node.days) if node.least else source.fact("everyone")
-        return found - source.events(node.predicate, node.less_than, node.days) if node.less_than else found
+        found = source.events(node.predicate, node.least, node.window) if node.least else source.fact("everyone")
+        return found - source.events(node.predicate, node.less_than, node.window) if node.less_than else found
 
     def _all(self, parts: tuple[Rule, ...]) -> BitMap:
         """Intersects the parts, the smallest first, so that each further step has a small bitmap."""
@@ -181,9 +181,9 @@ def compiled(tribes: Mapping[str, Definition], source: TestSource, context: Call
 
 def _test_of_events(node: HasEvent, source: TestSource) -> Test:
     """Returns the test of an event node, on bitmaps that follow later events."""
-    follow, predicate, days = source.follow_events, node.predicate, node.days
-    has_least = follow(predicate, node.least, days).__contains__ if node.least else None
-    has_too_many = follow(predicate, node.less_than, days).__contains__ if node.less_than else None
+    follow, predicate, window = source.follow_events, node.predicate, node.window
+    has_least = follow(predicate, node.least, window).__contains__ if node.least else None
+    has_too_many = follow(predicate, node.less_than, window).__contains__ if node.less_than else None
     if has_too_many is None:
         return has_least or (lambda _: True)
     if has_least is None:

@@ -74,11 +74,11 @@ def _in_each_bucket(
     wanted: Sequence[Definition] = (),
     tribes: Mapping[str, Definition] = {},
 ) -> Iterator[Past]:
-    """Yields a source of bitmaps as of a version for each bucket. Windows of events end on the day of the version."""
+    """Yields a source of bitmaps as of a version for each bucket. Windows of events end at the time of the version."""
     check_version(environment, version)
-    day = _day_of_version(environment, version)
-    events = events_at(environment, wanted, tribes, [Point(version, day)])
-    seen = seen_at(environment, wanted, tribes, [Point(version, day)])
+    points = [Point(version, _time_of_version(environment, version))]
+    events = events_at(environment, wanted, tribes, points)
+    seen = seen_at(environment, wanted, tribes, points)
     rows = rows_named(environment.dictionary, leaves, wanted, tribes)
     for bucket in range(environment.state.buckets):
         past = Past(environment, leaves, rows, bucket, events, seen, has_days=False)
@@ -88,10 +88,10 @@ def _in_each_bucket(
         yield past
 
 
-def _day_of_version(environment: EnvironmentState, version: Version) -> int:
-    """Returns the day of a version, in days since 1970; 0 for version 0."""
+def _time_of_version(environment: EnvironmentState, version: Version) -> int:
+    """Returns the time of a version, in milliseconds since 1970; 0 for version 0."""
     batch = environment.snapshot().batch(version) if version else None
-    return 0 if batch is None else day_of(milliseconds_of(batch.at))
+    return 0 if batch is None else milliseconds_of(batch.at)
 
 
 def everyone_at(environment: EnvironmentState, version: Version) -> BitMap:
@@ -220,7 +220,7 @@ def _record_at(
     links = links_at(environment, [version]).get(version)
     linked = links.linked_to(ordinal) if links is not None else ()
     group = [own_rows, *(_rows_at(environment, each.person, version) for each in linked)]
-    computed = computed_attributes(environment.seen_days_in(group), _day_of_version(environment, version))
+    computed = computed_attributes(environment.seen_days_in(group), day_of(_time_of_version(environment, version)))
     return PersonRecord(
         kind=person.kind,
         id=person.id,

@@ -26,7 +26,6 @@ from tagloom.words.attribute_rules import HasAttribute, depends_on_day
 from tagloom.words.changes import Version
 from tagloom.words.computed_attributes import COMPUTED_ATTRIBUTES
 from tagloom.words.event_rules import EventPredicate, windows_of
-from tagloom.words.events import day_of
 from tagloom.words.problems import TagProblem
 from tagloom.words.rules import Definition, HasTag, attributes_named, event_nodes, reached_nodes
 from tagloom.words.tags import TagPath, is_at_or_below
@@ -96,8 +95,8 @@ def trend(
     leaves = {leaf: rows_of(environment.dictionary, *leaf, gone) for leaf in leaves_of(wanted, tribes)}
     rows = rows_named(environment.dictionary, leaves, wanted, tribes)
     counts = [[0] * (len(versions) + 1) for _ in wanted]
-    days = [day_of(milliseconds_of(moment) - 1) for moment in moments[len(unknown) :]]
-    points = list(map(Point, versions, days))
+    ends = [milliseconds_of(moment) - 1 for moment in moments[len(unknown) :]]
+    points = list(map(Point, versions, ends))
     events = events_at(environment, wanted, tribes, points)
     seen = seen_at(environment, wanted, tribes, points)
     has_days = any(
@@ -281,11 +280,11 @@ class Past:
         self._point = self._events.points[place]
         return self._events.has_predicates or self._has_days
 
-    def events(self, predicate: EventPredicate, times: int, days: int) -> BitMap:
+    def events(self, predicate: EventPredicate, times: int, window: int) -> BitMap:
         """Returns the people of the bucket with at least `times` events in the days up to the present point."""
         if self._point is None:
-            return chunk_of(self._environment.events(predicate, times, days), self._bucket)
-        return chunk_of(self._events.people(predicate, times, days, self._point), self._bucket)
+            return chunk_of(self._environment.events(predicate, times, window), self._bucket)
+        return chunk_of(self._events.people(predicate, times, window, self._point), self._bucket)
 
     def share(self, share: Share) -> BitMap:
         """Returns the people of the bucket in the share, at whatever version. An erased person is in no share."""

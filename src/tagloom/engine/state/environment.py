@@ -19,7 +19,7 @@ from tagloom.engine.attributes.codes import is_textual, value_of_code, value_of_
 from tagloom.engine.attributes.conditions import decoded_bits
 from tagloom.engine.attributes.text_numbers import TextNumbers
 from tagloom.engine.bitmaps import BitMap, buckets_of, chunk_of, from_bytes, holding
-from tagloom.engine.events.counts import Moving, NotCounted, count_days, merged
+from tagloom.engine.events.counts import Moving, NotCounted, count_periods, merged
 from tagloom.engine.events.log import EventLog, events_of_people
 from tagloom.engine.keys.directory import Directory
 from tagloom.engine.keys.hash_set import NO_HASHES, HashSet
@@ -69,7 +69,7 @@ class EnvironmentState:
     ) -> None:
         self.key = key
         self.today: Callable[[], int] = lambda: day_of(milliseconds_at(now()))
-        self.event_log = EventLog(self.today, index_bytes_max // 4)
+        self.event_log = EventLog(lambda: milliseconds_at(now()), index_bytes_max // 4)
         self.lock = threading.RLock()
         self._published = threading.Condition(self.lock)
         self._is_committing = False
@@ -511,31 +511,31 @@ class EnvironmentState:
             self._known_texts[attribute, code] = text
         return value_of_text(type, text)
 
-    def events(self, predicate: EventPredicate, times: int, days: int) -> BitMap:
-        """Returns the people with at least `times` events of a predicate in the last days; see `EventCounts.people`.
+    def events(self, predicate: EventPredicate, times: int, window: int) -> BitMap:
+        """Returns the people with at least `times` events of a predicate in a window; see `EventCounts.people`.
 
         Call it inside `read` or `find`. Raises: NotCounted.
         """
-        if not self.event_log.counts.is_ready(predicate, times, days):
+        if not self.event_log.counts.is_ready(predicate, times, window):
             self.check_may_wait()
-        return self.event_log.counts.people(predicate, times, days)
+        return self.event_log.counts.people(predicate, times, window)
 
-    def follow_events(self, predicate: EventPredicate, times: int, days: int) -> BitMap:
+    def follow_events(self, predicate: EventPredicate, times: int, window: int) -> BitMap:
         """Returns the same people as a bitmap that follows later changes, until `epoch` grows. Raises: NotCounted."""
         self.check_may_wait()
-        return self.event_log.counts.follow(predicate, times, days)
+        return self.event_log.counts.follow(predicate, times, window)
 
-    def count_of_events(self, ordinal: int, predicate: EventPredicate, days: int) -> int:
-        """Returns how many events of a predicate a person has in the last days. Call it inside `read`."""
+    def count_of_events(self, ordinal: int, predicate: EventPredicate, window: int) -> int:
+        """Returns how many events of a predicate a person has in the last days or hours. Call it inside `read`."""
         self.check_may_wait()
-        return self.event_log.counts.count_of(ordinal, predicate, days)
+        return self.event_log.counts.count_of(ordinal, predicate, window)
 
     def check_counted(self, windows: Mapping[EventPredicate, int]) -> None:
-        """Checks that the events of predicates are counted for windows of so many days. Raises: NotCounted."""
+        """Checks that the events of predicates are counted for windows of so many days or hours. Raises: NotCounted."""
         self.event_log.counts.check_counted(windows)
 
     def _move_windows(self) -> None:
-        """Moves the windows of event counts to today, if a new day has begun."""
+        """Moves the windows of event counts to today and to this hour, if a new one has begun."""
         if not self._leaves_of_attributes.is_of_today(self.today):
             self._replace_followed()
         counts = self.event_log.counts
@@ -553,18 +553,18 @@ class EnvironmentState:
         self.beginnings += 1
 
     def _count_events(self, wanted: Mapping[EventPredicate, int]) -> None:
-        """Counts the events of predicates, each from a day on. The log is read without the lock."""
+        """Counts the events of predicates, each from a day or an hour on. The log is read without the lock."""
         with self._storage.reading() as snapshot:
             version = snapshot.state().version
-            counted = count_days(snapshot, wanted)
+            counted = count_periods(snapshot, wanted)
 
         def adopt() -> None:
             if self.stamp.version < version:
                 raise Moved("the version")
-            later = count_days(self.snapshot(), wanted, after=version)
-            together = {predicate: merged(days, later[predicate]) for predicate, days in counted.items()}
+            later = count_periods(self.snapshot(), wanted, after=version)
+            together = {predicate: merged(periods, later[predicate]) for predicate, periods in counted.items()}
             erased = self.fact("erased")
-            for each in (slices for days in together.values() for slices in days.values()):
+            for each in (slices for periods in together.values() for slices in periods.values()):
                 each.remove(erased)
                 each.move(self.links)
             if not self.event_log.counts.adopt(wanted, together):

@@ -76,8 +76,8 @@ class ViewBitmaps:
             held = self._leaves[path, match] = BitMap.union(_NOBODY, *map(self.row, self._rows_of(path, match)))
         return held
 
-    def events(self, predicate: EventPredicate, times: int, days: int) -> BitMap:
-        """Returns the people with at least `times` events in the last days.
+    def events(self, predicate: EventPredicate, times: int, window: int) -> BitMap:
+        """Returns the people with at least `times` events in the last days or hours.
 
         Raises: EventsNotCounted: nobody counted these events before the transaction.
         """
@@ -86,7 +86,7 @@ class ViewBitmaps:
         with self._view.lock:
             links = self._view.links.committed
             more = [of_roots(recorded.columns, links) for recorded in self._view.recorded] if self._drafts else []
-            found = _events(self._view, predicate, times, days, more, self._moving)
+            found = _events(self._view, predicate, times, window, more, self._moving)
         # The drafts may erase people.
         return found & self.fact("everyone") if self._drafts else found
 
@@ -130,10 +130,10 @@ class ViewBitmaps:
 
 
 def _events(
-    view: View, predicate: EventPredicate, times: int, days: int, more: Sequence[EventColumns], moving: Moving
+    view: View, predicate: EventPredicate, times: int, window: int, more: Sequence[EventColumns], moving: Moving
 ) -> BitMap:
     try:
-        return view.event_log.counts.people_with(predicate, times, days, more, moving)
+        return view.event_log.counts.people_with(predicate, times, window, more, moving)
     except NotCounted as missing:
         raise EventsNotCounted(
             f"The events '{predicate.event}' are not counted yet. Send the request again.", retry_after=1

@@ -187,7 +187,7 @@ class MemoryPopulation(Answers):
             write = msgspec.structs.replace(write, parts=list(write.parts))
         with self._lock:
             receipt, after = self._tried(write, Origin(""))
-            return preview_of(self._state, after, receipt, tribes, self._day())
+            return preview_of(self._state, after, receipt, tribes, self._now_ms())
 
     def seal(self, run: str) -> tuple[Done, ...]:
         with self._lock:
@@ -245,11 +245,11 @@ class MemoryPopulation(Answers):
                 return self._record_events(write, origin)
             case LinkVisitor(visitor, user, policy):
                 self._refuse_suppressed(Person("visitor", visitor), Person("user", user))
-                draft = visitor_linked(state, visitor, user, policy, self._day())
+                draft = visitor_linked(state, visitor, user, policy, day_of(self._now_ms()))
                 return self._commit(draft, LINK, origin).receipt()
             case JoinUsers(user, into, policy):
                 self._refuse_suppressed(Person("user", user), Person("user", into))
-                draft = users_joined(state, user, into, policy, self._day())
+                draft = users_joined(state, user, into, policy, day_of(self._now_ms()))
                 return self._commit(draft, "join", origin).receipt()
             case SettleLink(person, chosen):
                 now = moment_now(self._now().timestamp())
@@ -352,7 +352,7 @@ class MemoryPopulation(Answers):
             raise rejections.unknown_tag(tag, tags.nearest(tag, state.live_paths()))
         if owned := state.owned(tag):
             raise rejections.owned(tag, *owned)
-        inside = frozenset(state.members(write.tribe, write.tribes, self._day()))
+        inside = frozenset(state.members(write.tribe, write.tribes, self._now_ms()))
         tagged = inside & frozenset(state.people_with(tag, "exact"))
         now = self._now().timestamp()
         branches = self.exclusive_branches(tag)

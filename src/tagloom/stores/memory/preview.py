@@ -9,7 +9,7 @@ from tagloom.words.receipts import Preview, Receipt, TagDiff, TribeDiff
 from tagloom.words.rules import Definition
 
 
-def preview_of(before: State, after: State, receipt: Receipt, tribes: Mapping[str, Definition], day: int) -> Preview:
+def preview_of(before: State, after: State, receipt: Receipt, tribes: Mapping[str, Definition], now_ms: int) -> Preview:
     """Returns the preview of a write from the states before and after it. Windows of event nodes end on `day`."""
     effect = difference(before, after)
     added = Counter(after.entries[number].path for _, number in effect.added)
@@ -23,7 +23,7 @@ def preview_of(before: State, after: State, receipt: Receipt, tribes: Mapping[st
     asked = sorted(tribes)[: limits.TRIBES_PREVIEWED_MAX]
     moving = []
     for name in asked:
-        inside, then = (set(state.members(tribes[name], tribes, day)) for state in (before, after))
+        inside, then = (set(state.members(tribes[name], tribes, now_ms)) for state in (before, after))
         if inside != then:
             moving.append(
                 TribeDiff(

@@ -99,11 +99,11 @@ class Answers:
             raise self._too_old(version)
         return seen_today(self._states[version], now)
 
-    def _day(self, as_of: Version | None = None) -> int:
-        """Returns the day on which the windows of event nodes end: that of the version, or today."""
+    def _now_ms(self, as_of: Version | None = None) -> int:
+        """Returns the time at which the windows of event nodes end: that of the version, or now."""
         if as_of is None:
-            return day_of(milliseconds_at(self._now()))
-        return day_of(milliseconds_of(self._history[as_of - 1].at)) if as_of else 0
+            return milliseconds_at(self._now())
+        return milliseconds_of(self._history[as_of - 1].at) if as_of else 0
 
     def _too_old(self, version: Version) -> HistoryCompacted:
         horizon = self.horizon()
@@ -128,7 +128,7 @@ class Answers:
             return None
         return structs.replace(
             self._person_record(state, ordinal),
-            attributes=plain_attributes(state.attributes_of(ordinal, self._day(as_of))),
+            attributes=plain_attributes(state.attributes_of(ordinal, day_of(self._now_ms(as_of)))),
             identities=identities_of(state, ordinal, self._state),
         )
 
@@ -163,7 +163,7 @@ class Answers:
         found = []
         kinds = KINDS if kind is None else (kind,)
         named = {state.find_ordinal(Person(each, search)) for each in kinds}
-        inside = None if tribe is None else set(state.members(tribe, tribes, self._day()))
+        inside = None if tribe is None else set(state.members(tribe, tribes, self._now_ms()))
         for ordinal in state.everyone() if tag is None else state.people_with(state.resolve(tag), match):
             if inside is not None and ordinal not in inside:
                 continue
@@ -178,12 +178,12 @@ class Answers:
         self, tribe: Definition, tribes: Mapping[str, Definition], *, as_of: Version | None = None
     ) -> tuple[Version, Iterator[Sequence[Person]]]:
         state = self._as_of(as_of)
-        return state.version, chunks_of(self._named(state.members(tribe, tribes, self._day(as_of))))
+        return state.version, chunks_of(self._named(state.members(tribe, tribes, self._now_ms(as_of))))
 
     def members_with_attributes(
         self, tribe: Definition, tribes: Mapping[str, Definition], names: Sequence[AttributeName]
     ) -> MembersWithAttributes:
-        state, day, types = self._state, self._day(), dict[AttributeName, AttributeType]()
+        state, now, types = self._state, self._now_ms(), dict[AttributeName, AttributeType]()
         for name in names:
             if name in COMPUTED_ATTRIBUTES:
                 types[name] = COMPUTED_ATTRIBUTES[name].type
@@ -193,8 +193,11 @@ class Answers:
                 raise not_found_attribute(name)
             types[name] = state.attributes[number].type
         found = [
-            (state.people[ordinal], {n: value for n, value in state.attributes_of(ordinal, day).items() if n in types})
-            for ordinal in state.members(tribe, tribes, day)
+            (
+                state.people[ordinal],
+                {n: value for n, value in state.attributes_of(ordinal, day_of(now)).items() if n in types},
+            )
+            for ordinal in state.members(tribe, tribes, now)
         ]
         return MembersWithAttributes(state.version, types, chunks_of(found))
 
@@ -313,7 +316,7 @@ class Answers:
     def values_of_attribute(self, name: AttributeName, limit: int) -> AttributeValues:
         if name in COMPUTED_ATTRIBUTES:
             every = self._state.seen_days().values()
-            values = [computed_attributes(days, self._day())[name] for days in every]
+            values = [computed_attributes(days, day_of(self._now_ms()))[name] for days in every]
             return values_counted(self._state, computed_attribute(self._state, name), values, limit)
         number = self._state.find_attribute(name)
         if number is None:
@@ -325,14 +328,18 @@ class Answers:
     def count(self, tribe: Definition, tribes: Mapping[str, Definition], *, as_of: Version | None = None) -> Count:
         state = self._as_of(as_of)
         audience = [o for o in state.tag_numbers if takes(tribe, state.people[o].kind)]
-        return Count(count=len(state.members(tribe, tribes, self._day(as_of))), of=len(audience), version=state.version)
+        return Count(
+            count=len(state.members(tribe, tribes, self._now_ms(as_of))), of=len(audience), version=state.version
+        )
 
     def metrics(self, tribe: Definition, tribes: Mapping[str, Definition]) -> TribeMetrics:
-        state, today = self._state, self._day()
-        members = state.members(tribe, tribes, today)
+        state, today = self._state, day_of(self._now_ms())
+        members = state.members(tribe, tribes, self._now_ms())
         days_ago: dict[Ordinal, int] = {}
         for ordinal, facts in state.event_facts().items():
-            days_ago[ordinal] = min((today - fact.day for fact in facts if fact.day <= today), default=today)
+            days_ago[ordinal] = min(
+                (today - day_of(fact.at) for fact in facts if day_of(fact.at) <= today), default=today
+            )
         active = {ordinal for ordinal, days in days_ago.items() if days < limits.ACTIVE_DAYS}
         present = {ordinal for ordinal, days in days_ago.items() if days < limits.AT_RISK_DAYS}
         with_events = {state.user_of(each.ordinal) for each in state.events}
@@ -360,13 +367,13 @@ class Answers:
     def sample(
         self, tribe: Definition, tribes: Mapping[str, Definition], *, limit: int, as_of: Version | None = None
     ) -> tuple[Person, ...]:
-        return _some(self._named(self._as_of(as_of).members(tribe, tribes, self._day(as_of))), limit)
+        return _some(self._named(self._as_of(as_of).members(tribe, tribes, self._now_ms(as_of))), limit)
 
     def overlap(
         self, chosen: Sequence[str], tribes: Mapping[str, Definition]
     ) -> tuple[Version, tuple[OverlapRegion, ...]]:
         state = self._state
-        sets = {name: set(state.members(tribes[name], tribes, self._day())) for name in chosen}
+        sets = {name: set(state.members(tribes[name], tribes, self._now_ms())) for name in chosen}
         everybody = set().union(*sets.values())
         regions = Counter(tuple(sorted(name for name in sets if person in sets[name])) for person in everybody)
         found = [OverlapRegion(region, count) for region, count in regions.items()]
@@ -376,8 +383,8 @@ class Answers:
         self, wanted: Definition, saved: Definition | None, tribes: Mapping[str, Definition], *, limit: int
     ) -> Difference:
         counted = self.count(wanted, tribes)
-        after = self._named(self._state.members(wanted, tribes, self._day()))
-        before = [] if saved is None else self._named(self._state.members(saved, tribes, self._day()))
+        after = self._named(self._state.members(wanted, tribes, self._now_ms()))
+        before = [] if saved is None else self._named(self._state.members(saved, tribes, self._now_ms()))
         are_after, were_before = set(after), set(before)
         entering = [person for person in after if person not in were_before]
         leaving = [person for person in before if person not in are_after]
@@ -394,8 +401,8 @@ class Answers:
 
     def make_up(self, wanted: Definition, tribes: Mapping[str, Definition], *, limit: int) -> MakeUp:
         state = self._state
-        members = state.members(wanted, tribes, self._day())
-        audience = state.members(Definition(wanted.audience, All(())), tribes, self._day())
+        members = state.members(wanted, tribes, self._now_ms())
+        audience = state.members(Definition(wanted.audience, All(())), tribes, self._now_ms())
         inside = Counter(path for ordinal in members for path in state.tags_of(ordinal))
         everyone = Counter(path for ordinal in audience for path in state.tags_of(ordinal))
         shares = [TagShare(path, count, everyone[path]) for path, count in inside.items()]
@@ -407,9 +414,9 @@ class Answers:
     ) -> tuple[tuple[int | None, ...], ...]:
         now = self._state
         versions = [sum(1 for record in self._history[: now.version] if record.at < moment) for moment in moments]
-        days = [day_of(milliseconds_of(moment) - 1) for moment in moments]
-        points = zip((*versions, now.version), (*days, self._day()), strict=True)
-        known = [(version, day) for version, day in points if version >= self._horizon]
+        ends = [milliseconds_of(moment) - 1 for moment in moments]
+        points = zip((*versions, now.version), (*ends, self._now_ms()), strict=True)
+        known = [(version, at) for version, at in points if version >= self._horizon]
         unknown = (None,) * (len(versions) + 1 - len(known))
         seen = [(seen_today(self._states[version], now), day) for version, day in known]
         return tuple((*unknown, *(len(state.members(each, tribes, day)) for state, day in seen)) for each in wanted)
@@ -443,8 +450,9 @@ class Answers:
         state, person = self._state, self._state.meant(person)
         ordinal = state.ordinals.get(person)
         events = () if ordinal is None else state.event_facts().get(ordinal, ())
-        counter, attributes = counter_of(events, self._day()), state.attributes_of(ordinal, self._day())
-        facts = Facts(person.kind, state.tags_of(ordinal), person.id, context, counter, attributes, self._day())
+        day = day_of(self._now_ms())
+        counter, attributes = counter_of(events, self._now_ms()), state.attributes_of(ordinal, day)
+        facts = Facts(person.kind, state.tags_of(ordinal), person.id, context, counter, attributes, day)
         today = {name: state.today(tribe) for name, tribe in tribes.items()}
         inside = tuple(name for name in sorted(today) if is_member(today[name], facts, today))
         why: dict[str, tuple[Because, ...]] = {}
@@ -508,7 +516,7 @@ class Answers:
         if selection.person is not None:
             chosen = {self._known(selection.person)}
         elif selection.tribe is not None:
-            chosen = set(state.members(selection.tribe, tribes, self._day()))
+            chosen = set(state.members(selection.tribe, tribes, self._now_ms()))
         found = [
             PersonEvent(state.people[each.ordinal], each.event)
             for each in state.events

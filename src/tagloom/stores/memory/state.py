@@ -292,7 +292,7 @@ class State:
         """Returns the days of the first and the last event of each person who has events."""
         found: dict[Ordinal, SeenDays] = {}
         for ordinal, facts in self.event_facts().items():
-            found[ordinal] = SeenDays(min(fact.day for fact in facts), max(fact.day for fact in facts))
+            found[ordinal] = SeenDays(min(day_of(fact.at) for fact in facts), max(day_of(fact.at) for fact in facts))
         return found
 
     # People.
@@ -360,11 +360,12 @@ class State:
         """Returns the tribe with the current paths of the tags in its rule."""
         return Definition(tribe.audience, resolved(tribe.rule, self.words.resolve))
 
-    def members(self, tribe: Definition, tribes: Mapping[str, Definition], day: int) -> list[Ordinal]:
+    def members(self, tribe: Definition, tribes: Mapping[str, Definition], now: int) -> list[Ordinal]:
         """Returns the members of a tribe.
 
-        The windows of event nodes end on a day, in days since 1970. It is the today of attribute nodes.
+        The windows of event nodes end at a time, in milliseconds since 1970. Its day is the today of attribute nodes.
         """
+        day = day_of(now)
         asked, others = self.today(tribe), {name: self.today(each) for name, each in tribes.items()}
         assert not reaches(asked.rule, others, HasContext), "a rule that needs a context has no members"
         is_by_id = reaches(asked.rule, others, InPercent)
@@ -378,7 +379,7 @@ class State:
             events: tuple[EventFact, ...],
             values: frozenset[tuple[AttributeName, AttributeValue]],
         ) -> bool:
-            counter = counter_of(events, day)
+            counter = counter_of(events, now)
             facts = Facts(kind, self.paths_of(numbers), id, count_events=counter, attributes=dict(values), today=day)
             return is_member(asked, facts, others)
 
@@ -412,7 +413,7 @@ class State:
         found: dict[Ordinal, tuple[EventFact, ...]] = {}
         for ordinal, event in ((each.ordinal, each.event) for each in self.events):
             if ordinal in self.words.people:
-                fact, user = EventFact(event.type, day_of(event.at), event.properties), self.user_of(ordinal)
+                fact, user = EventFact(event.type, event.at, event.properties), self.user_of(ordinal)
                 found[user] = (*found.get(user, ()), fact)
         return found
 
