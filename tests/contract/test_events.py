@@ -483,6 +483,7 @@ def test_windows_in_hours_move_at_each_full_hour(subject: Subject) -> None:
     }
     # The clock begins at 09:00.
     record(population, event("m1", at=NOW - HOUR), event("m2", at=NOW - 2 * HOUR), event("m3", person="u2", at=NOW))
+    subject.wait_for(other)
 
     def inside(of: Population) -> tuple[list[int], tuple[str, ...]]:
         counted = [of.count(tribe, tribes).count for tribe in tribes.values()]
@@ -494,6 +495,7 @@ def test_windows_in_hours_move_at_each_full_hour(subject: Subject) -> None:
     subject.clock.advance(timedelta(seconds=1))
     assert inside(population) == inside(other) == ([1, 0, 0], ())
     record(population, event("m4", at=NOW + HOUR), event("m5", at=NOW - 59 * 60_000))
+    subject.wait_for(other)
     assert inside(population) == inside(other) == ([2, 1, 0], ("once", "twice"))
     (reason,) = population.decide(user_of("u1"), tribes, because=True).because["twice"]
     assert reason.events == 3

@@ -50,9 +50,14 @@ def test_a_filter_on_events_is_built_and_counted_before_it_is_saved(open_page: O
     page.get_by_label("How the number of events must compare").select_option("exactly")
     page.get_by_label("Number of times").fill("1")
     expect(finding.locator(".figure-number")).to_have_text("1")
-    page.get_by_label("Number of days, with today").fill("400")
+    page.get_by_label("Length of the window").fill("400")
     expect(finding).to_contain_text("'days' is a number from 1 to 366.")
-    page.get_by_label("Number of days, with today").fill("30")
+    page.get_by_label("Unit of the window").select_option("hour")
+    expect(finding).to_contain_text("'hours' is a number from 1 to 48.")
+    page.get_by_label("Length of the window").fill("3")
+    expect(finding.locator(".figure-number")).to_have_text("1")
+    page.get_by_label("Unit of the window").select_option("day")
+    page.get_by_label("Length of the window").fill("30")
     page.get_by_label(CONDITIONS).fill("genre = football")
     expect(finding).to_contain_text("genre is football and seconds greater 60")
     page.get_by_label(CONDITIONS).fill('genre is "football" and live is-set')
@@ -63,6 +68,22 @@ def test_a_filter_on_events_is_built_and_counted_before_it_is_saved(open_page: O
     where = (Condition("genre", "is", "football"), Condition("live", "is-set"))
     assert rule_of(served, "watchers") == HasEvent("video", 30, where, "exactly", 1)
     expect(page.get_by_label(CONDITIONS)).to_have_value("genre is football and live is-set")
+
+
+@pytest.mark.usefixtures("watched")
+def test_a_window_in_hours_is_shown_and_kept(open_page: Open, served: Served) -> None:
+    tribe = create(served, "Lately", HasEvent("video", hours=24))
+    page = open_page("developer")
+    page.goto(f"{PLACE}/tribe/{tribe}")
+
+    expect(page.get_by_label("Length of the window")).to_have_value("24")
+    expect(page.get_by_label("Unit of the window")).to_have_value("hour")
+    page.get_by_label("Length of the window").fill("2")
+    with page.expect_navigation():
+        page.get_by_role("button", name="Save").first.click()
+    assert rule_of(served, tribe) == HasEvent("video", hours=2)
+    rows = explain(page, tribe)
+    expect(rows.nth(0)).to_contain_text("at least 1 event video in 2 hours")
 
 
 @pytest.mark.usefixtures("watched")
