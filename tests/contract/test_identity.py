@@ -519,6 +519,13 @@ def test_previews_and_dry_runs_say_what_a_link_would_do(population: Population, 
     assert (real.added, real.removed, real.attributes) == (dry.added, dry.removed, dry.attributes)
 
 
+def test_a_preview_of_an_erasure_counts_known_people_only(population: Population) -> None:
+    apply(population, "add", user("u1", "a"))
+    record(population, event("m1", "u1", "v1"))
+
+    assert population.preview(ErasePerson(U1), {}).people == 1
+
+
 def test_a_preview_of_a_join_says_what_it_would_do(population: Population) -> None:
     apply(population, "add", user("u1", "a"), user("u2"))
     link(population, "v1", "u1")

@@ -176,12 +176,14 @@ def _live_path(dictionary: Dictionary, row: int) -> str | None:
 def _by_tag(view: View, after: ViewBitmaps, drafts: Sequence[Draft]) -> tuple[list[TagDiff], int]:
     """Returns the changed tags, the most changed first, and the number of people who change."""
     facts = set(view.dictionary.facts.values())
+    # An event, a new person with the same id and the erasure of a linked person are no changes of a known person.
+    others = {view.fact(name) for name in ("with_events", "superseded", "erased")}
     changed: list[TagDiff] = []
     everyone = BitMap()
     for draft in drafts:
         everyone |= BitMap.union(_NOBODY, *draft.attribute_people.values())
         for row, added, removed in draft.rows():
-            if row not in (view.fact("with_events"), view.fact("superseded")):
+            if row not in others:
                 everyone |= added
                 everyone |= removed
             if row not in facts:

@@ -17,6 +17,19 @@ export function watchLive(htmx) {
   }
 }
 
+// The finding about a rule names the filter that is broken. The fields of the others are valid again.
+export function watchFindings() {
+  document.addEventListener("htmx:afterSwap", (event) => {
+    if (event.detail.target?.id !== "finding") return;
+    const { broken } = document.getElementById("finding").dataset;
+    for (const field of document.querySelectorAll("#builder .filter input.input")) {
+      const isBroken = broken !== undefined && field.name.endsWith(`:${broken}`);
+      if (isBroken) field.setAttribute("aria-invalid", "true");
+      else field.removeAttribute("aria-invalid");
+    }
+  });
+}
+
 // A part with [data-refreshes] polls. It rests in a hidden tab, and what was opened in it stays open.
 export function watchRefreshes() {
   let open = [];
