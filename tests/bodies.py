@@ -16,7 +16,8 @@ class Line(NamedTuple):
 
     An unreadable line is one that the reader rejects; when the person could be read all the same, they are held.
     `end` says when what it gives ends (`expiry.Said`). `may_name` are those whom an unreadable line may be about.
-    `values` are names of attributes and their values; None removes a value.
+    `values` are names of attributes and their values; None removes a value. `start` is the moment at which the taggings
+    start.
     """
 
     person: Person | None
@@ -26,6 +27,7 @@ class Line(NamedTuple):
     expiry: int = 0
     may_name: Sequence[Person] | None = None
     values: Sequence[tuple[str, Any]] = ()
+    start: int = 0
 
 
 def user(id: str, *add: str, remove: Sequence[str] = (), **values: Any) -> Line:
@@ -63,6 +65,7 @@ def part(lines: Sequence[Line], *, first_line: int = 1) -> Part:
     held: list[bytes] = []
     doubts: list[Doubt] = []
     expiries: list[int] = []
+    starts: list[int] = []
     cells: list[tuple[int, str, Any]] = []
     for number, line in enumerate(lines, first_line):
         if line.is_unreadable:
@@ -79,6 +82,7 @@ def part(lines: Sequence[Line], *, first_line: int = 1) -> Part:
         numbers.append(number)
         keys.append(key_of(line.person))
         expiries.append(line.expiry)
+        starts.append(line.start)
     return Part(
         lines=np.array(numbers, np.int64),
         keys=pa.array(keys, pa.binary()),
@@ -91,6 +95,7 @@ def part(lines: Sequence[Line], *, first_line: int = 1) -> Part:
         expiries=np.array(expiries, np.int64) if any(expiries) else None,
         doubts=tuple(doubts),
         attributes=_cells(cells) if cells else None,
+        starts=np.array(starts, np.int64) if any(starts) else None,
     )
 
 

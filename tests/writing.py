@@ -37,9 +37,10 @@ def submit_parts(population: Population, parts: Iterable[Part], batch: Batch) ->
 
 
 def tag_members(population: Population, wanted: TagTribe, tribes: Mapping[str, Definition], batch: Batch) -> Receipt:
-    """Tags the members of a tribe, with the expiry of the batch."""
-    write = msgspec.structs.replace(wanted, tribes=tribes, expiry=batch.rules.expiry)
+    """Tags the members of a tribe, with the start and the expiry of the batch."""
+    write = msgspec.structs.replace(wanted, tribes=tribes, expiry=batch.rules.expiry, start=batch.rules.start)
     return population.write(write, batch.options)
 
 
 EXPIRY = WriteOptions(Origin("tagloom", "expiry"))
+START = WriteOptions(Origin("tagloom", "start"))

@@ -133,9 +133,9 @@ class Installation:
                     if held < self.settings.index_bytes_max and not self._is_closed:
                         held += self.population(environment).warm()
 
-    def list_expiring(self, moment: Moment) -> tuple[Environment, ...]:
-        """Returns the environments with something that expires at a moment or before it."""
-        return self.control.list_expiring(moment)
+    def list_with_due_taggings(self, moment: Moment) -> tuple[Environment, ...]:
+        """Returns the environments with something that starts or expires at a moment or before it."""
+        return self.control.list_with_due_taggings(moment)
 
     def list_with_event_blocks(self, count: int) -> tuple[Environment, ...]:
         """Returns the environments with at least `count` event blocks."""

@@ -95,8 +95,8 @@ class Installation(Protocol):
         """The folder for uploaded files that wait for their import."""
         ...
 
-    def list_expiring(self, moment: Moment) -> Sequence[Environment]:
-        """Returns the environments with a tagging or a tag that expires at a moment or before it."""
+    def list_with_due_taggings(self, moment: Moment) -> Sequence[Environment]:
+        """Returns the environments with a tagging or a tag that starts or expires at a moment or before it."""
         ...
 
     def list_with_event_blocks(self, count: int) -> Sequence[Environment]:
@@ -227,7 +227,7 @@ def make_services(installation: Installation, now: Callable[[], float] = time.ti
         sources=sources,
         alerting=alerting,
         runner=Runner(control, imports, alerting, sources, now),
-        sweeper=Sweeper(installation.list_expiring, installation.population, now),
+        sweeper=Sweeper(installation.list_with_due_taggings, installation.population, now),
         compactor=compactor,
         event_merger=EventMerger(installation.list_with_event_blocks, installation.population),
         retentions=Retentions(access, compactor),

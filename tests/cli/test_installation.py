@@ -142,7 +142,7 @@ def test_a_killed_process_leaves_files_that_the_next_one_takes_up(tmp_path: Path
         "from tagloom.cli.site import LocalSite\n"
         "from tagloom.words.people import Person\n"
         "site = LocalSite(open_installation(read_settings(Path(sys.argv[1]))), 'main', 'production')\n"
-        "site.change_tags(Person('user', 'u1'), 'add', ['a'], expires_at=None, ttl=None)\n"
+        "site.change_tags(Person('user', 'u1'), 'add', ['a'], starts_at=None, expires_at=None, ttl=None)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     killed = subprocess.run([sys.executable, "-c", code, data], check=False)

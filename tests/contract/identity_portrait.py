@@ -137,21 +137,23 @@ _cells = st.sampled_from(["plan", "plan", "age"]).flatmap(
 )
 
 
-def lines(expiries: st.SearchStrategy[int]) -> st.SearchStrategy[list[Line]]:
-    """Lines of users and visitors, with tags, values and expiries."""
-    one = st.tuples(_people, st.lists(_paths, max_size=3), expiries, st.lists(_cells, max_size=2))
+def lines(expiries: st.SearchStrategy[int], starts: st.SearchStrategy[int]) -> st.SearchStrategy[list[Line]]:
+    """Lines of users and visitors, with tags, values, expiries and starts."""
+    one = st.tuples(_people, st.lists(_paths, max_size=3), expiries, st.lists(_cells, max_size=2), starts)
     return st.lists(
-        one.map(lambda said: Line(said[0], said[1], expiry=said[2], values=said[3])), min_size=1, max_size=5
+        one.map(lambda said: Line(said[0], said[1], expiry=said[2], values=said[3], start=said[4])),
+        min_size=1,
+        max_size=5,
     )
 
 
-def small_writes(expiries: st.SearchStrategy[int]) -> st.SearchStrategy[Write]:
+def small_writes(expiries: st.SearchStrategy[int], starts: st.SearchStrategy[int]) -> st.SearchStrategy[Write]:
     """Links, and what meets them: lines of one person or some, and new people."""
 
     def tagging(said: list[Line]) -> Write:
         return Batch(mode="add", origin=ADA).of([part(said)])
 
-    tagged = lines(expiries).map(tagging)
+    tagged = lines(expiries, starts).map(tagging)
     return st.one_of(links, links, links, tagged, tagged, st.builds(PutPerson, _people))
 
 

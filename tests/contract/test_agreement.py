@@ -36,6 +36,7 @@ from tagloom.ports.writes import (
     PutPerson,
     PutTag,
     RecordEvents,
+    StartTaggings,
     TagTribe,
     Undo,
     WriteOptions,
@@ -48,7 +49,7 @@ from tagloom.words.tags import TagPath
 from tests.bodies import Line, part, parts, user
 from tests.contract.conftest import ADAPTERS, Clock, Subject, make_population
 from tests.contract.portrait import PEOPLE, TAGS, TRIBES, comparisons, current, earlier, outcome, portrait, sums
-from tests.writing import EXPIRY, Batch, submit_parts, tag_members, write_parts
+from tests.writing import EXPIRY, START, Batch, submit_parts, tag_members, write_parts
 
 people = st.sampled_from(PEOPLE)
 paths = st.sampled_from(TAGS)
@@ -58,13 +59,15 @@ texts = st.one_of(paths, paths, paths, paths, st.sampled_from(["A/b", "B", "a//b
 # What a line or a batch says of ends: mostly nothing, at times a ttl or one of the minutes of the first hour or so.
 BEGIN = int(Clock().now.timestamp()) // 60
 expiries = st.sampled_from([0, 0, 0, 0, -60, -600, -7_200, *(BEGIN + minute for minute in (1, 2, 3, 15, 90))])
+# The starts of taggings: mostly none, at times a minute of the first hour or so, which may have passed.
+starts = st.sampled_from([0, 0, 0, *(BEGIN + minute for minute in (1, 2, 3, 15, 90))])
 good = st.tuples(people, st.lists(paths, min_size=1, max_size=3)).map(lambda said: Line(*said))
 changing = st.tuples(people, st.lists(paths, max_size=2), st.lists(paths, max_size=2)).map(lambda said: Line(*said))
 doubtful = st.tuples(people, st.lists(texts, max_size=3), st.lists(paths, max_size=2)).map(lambda said: Line(*said))
 unreadable = (st.none() | people).map(lambda person: Line(person, is_unreadable=True))
 strange = st.lists(people, max_size=3).map(lambda named: Line(None, is_unreadable=True, may_name=named))
-ending = st.tuples(people, st.lists(paths, max_size=3), expiries).map(
-    lambda said: Line(said[0], said[1], expiry=said[2])
+ending = st.tuples(people, st.lists(paths, max_size=3), expiries, starts).map(
+    lambda said: Line(said[0], said[1], expiry=said[2], start=said[3])
 )
 good_bodies = st.lists(good, min_size=2, max_size=8)
 bodies = st.lists(st.one_of(good, good, ending, changing, doubtful, unreadable, strange), max_size=8)
@@ -153,15 +156,19 @@ class Agreement(RuleBasedStateMachine):
         lines=st.lists(ending, min_size=1, max_size=6),
         mode=st.sampled_from(["add", "add", "set", "mirror"]),
         expiry=expiries,
+        start=starts,
     )
-    def apply_ending(self, lines: Sequence[Line], mode: Mode, expiry: int) -> None:
-        request = Batch(mode=mode, origin=Origin("ada", "crm.csv"), expiry=expiry)
+    def apply_ending(self, lines: Sequence[Line], mode: Mode, expiry: int, start: int) -> None:
+        request = Batch(mode=mode, origin=Origin("ada", "crm.csv"), expiry=expiry, start=start)
         self._both(lambda population: write_parts(population, parts(lines, lines_per_part=3), request))
 
-    @rule(minutes=st.sampled_from([0, 0, 1, 2, 20, 200]))
-    def sweep(self, minutes: int) -> None:
+    @rule(minutes=st.sampled_from([0, 0, 1, 2, 20, 200]), dry_run=rarely)
+    def sweep(self, minutes: int, dry_run: bool) -> None:
         for each in self._each():
             each.clock.advance(timedelta(minutes=minutes))
+        if dry_run:
+            self._both(lambda population: population.preview(StartTaggings(), TRIBES))
+        self._both(lambda population: population.write(StartTaggings(), START))
         self._both(lambda population: population.write(Expire(), EXPIRY))
 
     @rule(lines=st.lists(changing, min_size=1, max_size=8))
@@ -185,6 +192,7 @@ class Agreement(RuleBasedStateMachine):
         rejected_max=st.sampled_from([1_000, 1_000, 1]),
         owner=st.sampled_from(["", "", "sync crm"]),
         expiry=expiries,
+        start=starts,
         allow_unreadable=st.booleans(),
     )
     def batch(
@@ -203,6 +211,7 @@ class Agreement(RuleBasedStateMachine):
         rejected_max: int,
         owner: str,
         expiry: int,
+        start: int,
         allow_unreadable: bool,
     ) -> None:
         body = lines if mode == "change" else [line._replace(remove=()) for line in lines]
@@ -218,6 +227,7 @@ class Agreement(RuleBasedStateMachine):
             rejected_max=rejected_max,
             owner=owner,
             expiry=expiry,
+            start=start,
             allow_unreadable=allow_unreadable,
         )
 
@@ -239,13 +249,28 @@ class Agreement(RuleBasedStateMachine):
         key=keys,
         is_previewed=st.booleans(),
         expiry=expiries,
+        start=starts,
     )
     def tag_tribe(
-        self, tribe: str, tag: TagPath, mode: TribeMode, dry_run: bool, key: str | None, is_previewed: bool, expiry: int
+        self,
+        tribe: str,
+        tag: TagPath,
+        mode: TribeMode,
+        dry_run: bool,
+        key: str | None,
+        is_previewed: bool,
+        expiry: int,
+        start: int,
     ) -> None:
         wanted = TagTribe(TRIBES[tribe], tag, mode, TRIBES)
         request = Batch(
-            mode="change", origin=Origin("ada"), dry_run=dry_run, idempotency_key=key, fingerprint="f", expiry=expiry
+            mode="change",
+            origin=Origin("ada"),
+            dry_run=dry_run,
+            idempotency_key=key,
+            fingerprint="f",
+            expiry=expiry,
+            start=start,
         )
         if is_previewed:
             self._both(lambda population: population.preview(wanted, TRIBES))

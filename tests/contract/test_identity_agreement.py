@@ -36,7 +36,7 @@ from tests.contract.identity_portrait import (
     small_writes,
 )
 from tests.contract.portrait import portrait, sums
-from tests.contract.test_agreement import Agreement, expiries, keys, origins, rarely
+from tests.contract.test_agreement import Agreement, expiries, keys, origins, rarely, starts
 from tests.writing import Batch, write_parts
 
 BOB = WriteOptions(Origin("bob"))
@@ -58,8 +58,8 @@ def _person(record: PersonRecord) -> Person:
 
 
 def _state(record: PersonRecord | None) -> Any:
-    """What an undo puts back. The record of an earlier version has no expiries."""
-    return None if record is None else structs.replace(record, version=0, expires_at={})
+    """What an undo puts back. The record of an earlier version has no expiries and no schedules."""
+    return None if record is None else structs.replace(record, version=0, expires_at={}, scheduled={})
 
 
 class IdentityAgreement(Agreement):
@@ -72,14 +72,14 @@ class IdentityAgreement(Agreement):
     apply_ending = change = record_events = preview_events = put_person = None
     move_tag = edit_tag = merge_tags = drop_alias = close_catalogue = undo_the_newest = None
 
-    @initialize(body=lines(expiries), said=event_bodies, first=st.lists(links, max_size=3))
+    @initialize(body=lines(expiries, starts), said=event_bodies, first=st.lists(links, max_size=3))
     def begin_with_links(self, body: Sequence[Line], said: Sequence[Event], first: Sequence[Write]) -> None:
         self.tag(body, "add", None, False)
         self.record(said, LinkRules(), Origin("ada", "crm.csv"), None, False, False)
         self.write_some(first)
 
     @rule(
-        body=lines(expiries),
+        body=lines(expiries, starts),
         mode=st.sampled_from(["add", "add", "set", "mirror", "remove"]),
         prefix=st.sampled_from([None, None, TagPath("a")]),
         is_previewed=rarely,
@@ -120,7 +120,7 @@ class IdentityAgreement(Agreement):
         else:
             self._both(lambda population: population.write(write, options))
 
-    @rule(writes=st.lists(small_writes(expiries), min_size=2, max_size=5))
+    @rule(writes=st.lists(small_writes(expiries, starts), min_size=2, max_size=5))
     def write_some(self, writes: Sequence[Write]) -> None:
         """Links, separates and tags some people in turn, so that there is much to undo."""
         for write in writes:

@@ -11,14 +11,14 @@ from msgspec.structs import replace
 from tagloom.bootstrap import Installation
 from tagloom.ports.imports import Import
 from tagloom.ports.population import Population
-from tagloom.ports.writes import Expire, PutTag, Undo, WriteOptions
+from tagloom.ports.writes import Expire, PutTag, StartTaggings, Undo, WriteOptions
 from tagloom.stores.memory import MemoryPopulation
 from tagloom.words.changes import Change, Origin
 from tagloom.words.receipts import Done, Receipt
 from tagloom.words.tags import TagPath, parse_tag
 from tagloom.words.tenants import Environment
 from tests.bodies import Line, part, user
-from tests.writing import EXPIRY, Batch, write_parts
+from tests.writing import EXPIRY, START, Batch, write_parts
 
 OWNER = "sync "
 
@@ -94,6 +94,8 @@ class Replay:
                 return self.oracle.write(Undo(tuple(undone)), WriteOptions(origin))
             case "expiry":
                 return self.oracle.write(Expire(), EXPIRY)
+            case "start":
+                return self.oracle.write(StartTaggings(), START)
             case _:
                 return write_parts(self.oracle, [part(self.fed[change.source])], Batch(mode="add", origin=origin))
 

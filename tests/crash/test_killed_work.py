@@ -104,7 +104,7 @@ class World:
 
     def has_ended(self) -> bool:
         """Whether something waits to be swept."""
-        return bool(self.installation.list_expiring(int(time.time()) // 60))
+        return bool(self.installation.list_with_due_taggings(int(time.time()) // 60))
 
 
 def kept(name: str, mapping: Mapping) -> SavedMapping:

@@ -1,11 +1,11 @@
-"""Servers killed while they sweep and others write: what ended is taken, each tagging once, and nothing is broken."""
+"""Servers killed while they sweep and others write: each tagging starts and ends once, and nothing is broken."""
 
 import random
 import signal
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,10 +26,11 @@ from tests.writing import Batch, write_parts
 
 KILLS = kills(6)
 ENDS_PER_ROUND = 120
-# A sweep takes one end here, so that a kill falls between the sweeps of what ended together, or into one.
+# A sweep takes one start and one end here, so that a kill falls between the sweeps of what ended together, or into one.
 HURRIED = (
     "from tagloom.tagging import limits; limits.SWEEP_SECONDS_BETWEEN_POLLS = 0.01; "
     "from tagloom.ports import limits; limits.EXPIRIES_PER_RUN_MAX = 1; "
+    "limits.STARTS_PER_RUN_MAX = 1; "
 )
 
 
@@ -40,8 +41,9 @@ class Place(NamedTuple):
     data: Path | None
     environ: dict[str, str] | None
 
-    def opened(self) -> Installation:
-        return open_installation(self.settings, create=True)
+    def opened(self, *, ago: timedelta = timedelta()) -> Installation:
+        """Opens the installation with a clock that is behind."""
+        return open_installation(self.settings, create=True, now=lambda: datetime.now(UTC) - ago)
 
 
 @pytest.fixture(scope="module")
@@ -79,13 +81,19 @@ def prepare(place: Place, round_number: int) -> dict[str, str]:
         population = installation.population(installation.control.get_environment("main", "production"))
         lines = [user(id, tag)._replace(expiry=now - n) for n, (id, tag) in enumerate(given.items())]
         write_parts(population, [part(lines)], Batch(mode="add", origin=Origin("prepared")))
+    # A start that has passed means now, so these are scheduled by a clock that is behind.
+    with closing(place.opened(ago=timedelta(hours=3))) as installation:
+        population = installation.population(installation.control.get_environment("main", "production"))
+        lines = [user(f"later{id}", tag)._replace(start=now - n) for n, (id, tag) in enumerate(given.items())]
+        receipt = write_parts(population, [part(lines)], Batch(mode="add", origin=Origin("prepared")))
+        assert receipt.scheduled == len(given)
     return given
 
 
 def until_swept(place: Place) -> None:
     with closing(place.opened()) as installation:
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while installation.list_expiring(int(time.time()) // 60):
+        while installation.list_with_due_taggings(int(time.time()) // 60):
             assert time.monotonic() < deadline, "what has ended is not taken"
             time.sleep(0.05)
 
@@ -111,7 +119,7 @@ def test_killed_sweeps_take_each_tagging_once_and_no_write_is_lost(place: Place)
         for writer in writers:
             acknowledged |= writer.acknowledged
         with closing(place.opened()) as installation:
-            swept_behind_kills += bool(installation.list_expiring(int(time.time()) // 60))
+            swept_behind_kills += bool(installation.list_with_due_taggings(int(time.time()) // 60))
     assert acknowledged
     assert swept_behind_kills, "no kill fell between sweeps"
 
@@ -126,15 +134,23 @@ def test_killed_sweeps_take_each_tagging_once_and_no_write_is_lost(place: Place)
 
 
 def hold_to_account(place: Place, given: dict[str, str], acknowledged: dict[str, Receipt]) -> None:
-    """What ended was taken, once; what was acknowledged stands, with its ends."""
+    """What ended was removed, and what started was added, once; what was acknowledged stands, with its ends."""
     with closing(place.opened()) as installation:
         assert list(check(installation)) == []
         population = installation.population(installation.control.get_environment("main", "production"))
         sweeps = population.list_changes(action="expiry", limit=100_000)
         assert sum(change.removed for change in sweeps) == len(given)
         assert {(change.actor, change.source, change.added) for change in sweeps} == {("tagloom", "expiry", 0)}
+        starts = population.list_changes(action="start", limit=100_000)
+        assert sum(change.added for change in starts) == len(given)
+        assert {(change.actor, change.source, change.removed) for change in starts} == {("tagloom", "start", 0)}
         # A person's history is a walk through that of all: some of them tell.
         for id, tag in list(given.items())[::11]:
+            later = population.find_person(Person("user", f"later{id}"))
+            assert later is not None
+            assert (later.tags, later.scheduled) == ((tag,), {})
+            (started,) = population.list_changes(person=Person("user", f"later{id}"), action="start", limit=10)
+            assert started.tags_added == (tag,)
             found = population.find_person(Person("user", id))
             assert found is not None
             assert found.tags == ()
@@ -165,7 +181,8 @@ def test_several_servers_that_sweep_one_environment_take_each_tagging_once(place
             given |= prepare(place, round_number)
         until_swept(place)
         with Tagloom(url, token) as client:
-            assert client.get_tag("trial/t1").users == 0
+            tag = client.get_tag("trial/t1")
+            assert (tag.users, tag.scheduled) == (len(given) // 5, 0)
     for writer in writers:
         writer.join()
 

@@ -14,12 +14,12 @@ from typing import Any, NamedTuple
 
 import httpx
 import pytest
+from tests.syncs.test_alerts import serving
 
 from tagloom_client import Tagloom
 from tests.cli.running import ask
 from tests.crash.between import HOP
 from tests.crash.test_kill import server
-from tests.syncs.test_alerts import serving
 
 KILLED = -signal.SIGKILL
 PROGRAM = Path(__file__).parent / "pipeline.py"

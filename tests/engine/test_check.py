@@ -21,9 +21,10 @@ from tests.writing import Batch, write_parts
 Spoil = Callable[[sqlite3.Connection], object]
 
 # The sound database: 1 import, 2 a tag given, 3 a tag taken, 4 a tag renamed, 5 a tag dropped, 6 another import,
-# 7 and 8 tags that end.
-VERSIONS = 8
+# 7 and 8 tags that expire, 9 and 10 tags that start later and then expire.
+VERSIONS = 10
 FIRST_END, SECOND_END = 40_000_000, 40_000_001
+FIRST_START, SECOND_START = 39_000_000, 39_000_001
 
 
 @pytest.fixture(scope="session")
@@ -46,6 +47,9 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     population = installation.population(installation.control.get_environment("main", "production"))
     for id, expiry in (("u5", FIRST_END), ("u6", SECOND_END)):
         write_parts(population, [part([user(id, "trial")])], Batch(mode="add", origin=Origin("test"), expiry=expiry))
+    for id, start in (("u7", FIRST_START), ("u8", SECOND_START)):
+        batch = Batch(mode="add", origin=Origin("test"), start=start, expiry=FIRST_END)
+        write_parts(population, [part([user(id, "trial")])], batch)
     installation.close()
     assert run("check", "--data", data).out == "ok\n"
     return (data / "tagloom.sqlite").read_bytes()
@@ -76,6 +80,11 @@ def row_of(db: sqlite3.Connection, path: str) -> int:
 def end_of(db: sqlite3.Connection, moment: int) -> str:
     """The path of the row of an end."""
     return f"{row_of(db, 'trial')}@{moment}"
+
+
+def start_of(db: sqlite3.Connection, moment: int) -> str:
+    """The path of the row of a start."""
+    return f"{row_of(db, 'trial')}@{moment}+{FIRST_END}"
 
 
 def change_chunk(db: sqlite3.Connection, path: str, change: Callable[[BitMap], BitMap]) -> None:
@@ -153,6 +162,31 @@ CASES: list[tuple[str, Spoil, str]] = [
         f"1 people have two expiries of the tag, one of them the end of 'trial' at minute {SECOND_END}",
     ),
     (
+        "a start of nobody",
+        lambda db: change_chunk(db, start_of(db, FIRST_START), lambda chunk: chunk | BitMap([50_000])),
+        f"the start of 'trial' at minute {FIRST_START} has 1 ordinals that belong to nobody",
+    ),
+    (
+        "two starts of one tagging",
+        lambda db: change_chunk(db, start_of(db, SECOND_START), lambda chunk: chunk | BitMap([7])),
+        f"1 people have two starts of the tag, one of them the start of 'trial' at minute {SECOND_START}",
+    ),
+    (
+        "a dead start with people",
+        lambda db: db.execute("UPDATE row SET is_live=0 WHERE path=?", (start_of(db, FIRST_START),)),
+        f"the start of 'trial' at minute {FIRST_START} is not live but has people",
+    ),
+    (
+        "a start of a tag that is gone",
+        lambda db: db.execute("UPDATE row SET tag=? WHERE path=?", (row_of(db, "gone"), start_of(db, FIRST_START))),
+        f"the start of 'gone' at minute {FIRST_START} belongs to no live tag",
+    ),
+    (
+        "a wrong count of the scheduled",
+        sql_text("UPDATE batch SET scheduled=7 WHERE environment=PRODUCTION AND version=9"),
+        "version 9 is stored with 7 scheduled taggings, but its changes have 1",
+    ),
+    (
         "a dead end with people",
         lambda db: db.execute("UPDATE row SET is_live=0 WHERE path=?", (end_of(db, FIRST_END),)),
         f"the end of 'trial' at minute {FIRST_END} is not live but has people",
@@ -219,7 +253,7 @@ CASES: list[tuple[str, Spoil, str]] = [
     (
         "a compaction that is further than its horizon",
         sql_text("UPDATE environment SET compacted=3, horizon=2 WHERE key=PRODUCTION"),
-        "history is compacted to version 3, but the horizon is 2 of 8",
+        "history is compacted to version 3, but the horizon is 2 of 10",
     ),
     (
         "a compaction that is over and goes on",

@@ -257,7 +257,7 @@ def test_ends_that_are_over_leave_the_dictionary(installation: Installation, clo
 
     def expiries() -> int:
         with installation.database.storage(environment.key).reading() as snapshot:
-            return len(snapshot.expiries())
+            return len(snapshot.period_rows())
 
     assert expiries() == 2
     compact_all(population, population.version())

@@ -34,7 +34,7 @@ def installation(tmp_path: Path) -> Iterator[Installation]:
 
 
 def sweeper_of(installation: Installation) -> Sweeper:
-    return Sweeper(installation.list_expiring, installation.population, lambda: CLOCK.now.timestamp())
+    return Sweeper(installation.list_with_due_taggings, installation.population, lambda: CLOCK.now.timestamp())
 
 
 def environments(installation: Installation) -> tuple[Environment, ...]:
@@ -64,6 +64,27 @@ def test_every_environment_in_which_something_ended_is_swept_and_no_other_one_op
     assert installation.population(staging).version() == 0
 
 
+def test_a_sweep_starts_what_is_scheduled_and_then_removes_what_expired(installation: Installation) -> None:
+    production = environments(installation)[-1]
+    minute = int(CLOCK.now.timestamp()) // 60
+    request = Batch(mode="add", origin=Origin("ada"), start=minute + 1, expiry=-60)
+    write_parts(installation.population(production), [part([user("u1", "b")])], request)
+    give(installation, production, "u2", ttl=60)
+    sweeper = sweeper_of(installation)
+    assert sweeper.sweep() == ()
+    CLOCK.advance(timedelta(minutes=1))
+
+    swept = [(receipt.added, receipt.removed) for _, receipt in sweeper.sweep()]
+
+    assert swept == [(1, 0), (0, 1)]
+    assert [change.action for change in installation.population(production).list_changes(after=2, limit=9)] == [
+        "start",
+        "expiry",
+    ]
+    CLOCK.advance(timedelta(minutes=1))
+    assert [receipt.removed for _, receipt in sweeper.sweep()] == [1]
+
+
 def test_much_that_ended_is_taken_in_batches_until_nothing_is_left(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -76,7 +97,7 @@ def test_much_that_ended_is_taken_in_batches_until_nothing_is_left(
     removed = [receipt.removed for _, receipt in sweeper_of(installation).sweep()]
 
     assert removed == [3, 3]
-    assert installation.list_expiring(10**9) == ()
+    assert installation.list_with_due_taggings(10**9) == ()
 
 
 def test_the_thread_takes_what_ends_while_it_runs_and_outlives_a_store_that_is_away(
@@ -87,13 +108,13 @@ def test_the_thread_takes_what_ends_while_it_runs_and_outlives_a_store_that_is_a
     give(installation, production, "u1", ttl=60)
     looks = threading.Semaphore(0)
 
-    def list_expiring(moment: int) -> tuple[Environment, ...]:
+    def list_with_due_taggings(moment: int) -> tuple[Environment, ...]:
         looks.release()
         if CLOCK.now == Clock().now:
             raise StoreUnavailable("The database is away.")
-        return installation.list_expiring(moment)
+        return installation.list_with_due_taggings(moment)
 
-    sweeper = Sweeper(list_expiring, installation.population, lambda: CLOCK.now.timestamp())
+    sweeper = Sweeper(list_with_due_taggings, installation.population, lambda: CLOCK.now.timestamp())
     sweeper.start()
     try:
         assert looks.acquire(timeout=10)
@@ -119,7 +140,7 @@ def test_an_environment_that_fails_does_not_keep_the_others_from_being_swept(ins
             raise StoreCorrupt("The page is damaged.")
         return installation.population(environment)
 
-    sweeper = Sweeper(installation.list_expiring, population_of, lambda: CLOCK.now.timestamp())
+    sweeper = Sweeper(installation.list_with_due_taggings, population_of, lambda: CLOCK.now.timestamp())
     with pytest.raises(StoreCorrupt):
         sweeper.sweep()
 

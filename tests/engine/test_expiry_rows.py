@@ -83,11 +83,11 @@ def watched(database: Database, asked: list[list[tuple[int, int]]]) -> Database:
             def bind_watched(key: int) -> Transaction:
                 transaction = bind(key)
 
-                def rows_of_expiries(expiries: Sequence[tuple[int, int]]) -> list[int]:
+                def rows_of_periods(expiries: Sequence[tuple[int, int]]) -> list[int]:
                     asked.append(list(expiries))
-                    return transaction.rows_of_expiries(expiries)
+                    return transaction.rows_of_periods(expiries)
 
-                return around(transaction, rows_of_expiries=rows_of_expiries)
+                return around(transaction, rows_of_periods=rows_of_periods)
 
             yield bind_watched
 
@@ -177,7 +177,7 @@ def test_an_end_that_comes_again_has_its_row_again(open_another: Callable[[], In
         give(population, user("u1", "a"), expiry=expiry)
 
     with population._environment.reading() as snapshot:
-        assert len(snapshot.expiries()) == 2
+        assert len(snapshot.period_rows()) == 2
 
 
 def test_writes_of_tags_without_ends_store_none(open_another: Callable[[], Installation]) -> None:
@@ -187,4 +187,4 @@ def test_writes_of_tags_without_ends_store_none(open_another: Callable[[], Insta
     give(population, user("u1", "b"), mode="change")
 
     with population._environment.reading() as snapshot:
-        assert [row.tag for row in snapshot.expiries()] == [population._environment.dictionary.live("a").id]  # type: ignore[union-attr]
+        assert [row.tag for row in snapshot.period_rows()] == [population._environment.dictionary.live("a").id]  # type: ignore[union-attr]

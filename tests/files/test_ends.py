@@ -1,4 +1,4 @@
-"""Lines that say when something ends: the fast reader of NDJSON agrees with the one that goes line by line."""
+"""Lines with a start or an expiry: the fast reader of NDJSON agrees with the one that goes line by line."""
 
 import json
 
@@ -13,25 +13,23 @@ texts = st.sampled_from(
 )
 fields = st.fixed_dictionaries(
     {
-        "user": st.sampled_from(["u1", "u2", "ttl", 'say "ttl":']),
+        "user": st.sampled_from(["u1", "u2", "ttl", 'say "ttl":', '"starts_at":']),
         "tags": st.lists(st.sampled_from(["a", '"ttl":', "b"]), max_size=2),
     },
-    optional={"ttl": st.one_of(texts, st.none(), st.integers(0, 3)), "expires_at": texts},
+    optional={
+        "ttl": st.one_of(texts, st.none(), st.integers(0, 3)),
+        "expires_at": texts,
+        "starts_at": st.one_of(texts, st.none()),
+    },
 )
 lines = st.lists(st.tuples(fields, st.booleans()), max_size=30)
 
 
 @given(lines)
-def test_ends_are_read_in_a_block_as_they_are_alone(said: list[tuple[dict[str, object], bool]]) -> None:
+def test_starts_and_expiries_are_read_in_a_block_as_they_are_alone(said: list[tuple[dict[str, object], bool]]) -> None:
     texts = [json.dumps(line, separators=(",", ":") if is_tight else None) for line, is_tight in said]
     together = list(read_parts(iter(["\n".join(texts).encode()]), "ndjson", now=NOW))
-    expiries = {
-        int(line): int(expiry)
-        for part in together
-        for line, expiry in zip(
-            part.lines, part.expiries if part.expiries is not None else [0] * len(part.lines), strict=True
-        )
-    }
+    periods = {int(line): period for part in together for line, period in zip(part.lines, part.periods(), strict=True)}
     rejected = {line.line: line.problem for part in together for line in part.rejected}
 
     for number, text in enumerate(texts, 1):
@@ -40,4 +38,4 @@ def test_ends_are_read_in_a_block_as_they_are_alone(said: list[tuple[dict[str, o
         if alone.rejected:
             assert rejected[number] == alone.rejected[0].problem
         else:
-            assert expiries[number] == (0 if alone.expiries is None else alone.expiries[0])
+            assert [periods[number]] == list(alone.periods())

@@ -74,9 +74,9 @@ class MemoryInstallation:
         """Nowhere: the oracle has no country file."""
         return None
 
-    def list_expiring(self, moment: int) -> tuple[Environment, ...]:
+    def list_with_due_taggings(self, moment: int) -> tuple[Environment, ...]:
         opened = list(self._populations.values())
-        return tuple(where for where, population in opened if population.expires_by(moment))
+        return tuple(where for where, population in opened if population.has_due(moment))
 
     def list_with_event_blocks(self, count: int) -> tuple[Environment, ...]:
         """None: the oracle has no blocks."""

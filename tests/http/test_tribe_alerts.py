@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from tagloom_client import Tagloom, problems, rules
-from tagloom_client.models import TribeAlertSettings
+from tagloom_client.alert_models import TribeAlertSettings
 
 
 def test_an_alert_is_set_read_listed_and_deleted(tagloom: Tagloom, http: httpx.Client) -> None:

@@ -1,6 +1,7 @@
 """A typed client of the Tagloom Platform API."""
 
 from tagloom_client import models, problems, rules
+from tagloom_client.alert_models import Cause, TribeAlert, TribeAlertSettings, TribeAlertState
 from tagloom_client.client import AsyncTagloom, Tagloom
 from tagloom_client.models import (
     Alias,
@@ -10,7 +11,6 @@ from tagloom_client.models import (
     AttributeOp,
     AttributeType,
     Because,
-    Cause,
     Change,
     Context,
     ContextOp,
@@ -56,9 +56,6 @@ from tagloom_client.models import (
     Tag,
     Token,
     Tribe,
-    TribeAlert,
-    TribeAlertSettings,
-    TribeAlertState,
     TribeMetrics,
     UnknownInRule,
     ValueCount,

@@ -44,12 +44,14 @@ def create_import(
     normalize: Literal["lowercase"] | None = None,
     share_removed_max: int | None = None,
     allow_empty: bool | None = None,
+    starts_at: str | None = None,
     expires_at: str | None = None,
     ttl: str | None = None,
     tag: str | None = None,
     idempotency_key: str | None = None,
 ) -> Ask[Import]:
-    """Uploads a file as a new import, to be planned or run. Its taggings expire at `expires_at` or after `ttl`.
+    """Uploads a file as a new import, to be planned or run. Its taggings start at `starts_at`, and expire at
+    `expires_at` or after `ttl`.
 
     A second request with the same idempotency key returns the same import.
     """
@@ -61,6 +63,7 @@ def create_import(
         normalize=normalize,
         share_removed_max=share_removed_max,
         allow_empty=allow_empty,
+        starts_at=starts_at,
         expires_at=expires_at,
         ttl=ttl,
         tag=tag,
@@ -91,6 +94,7 @@ def create_import_from_url(
     normalize: Literal["lowercase"] | None = None,
     share_removed_max: int | None = None,
     allow_empty: bool | None = None,
+    starts_at: str | None = None,
     expires_at: str | None = None,
     ttl: str | None = None,
     tag: str | None = None,
@@ -107,6 +111,7 @@ def create_import_from_url(
         normalize=normalize,
         share_removed_max=share_removed_max,
         allow_empty=allow_empty,
+        starts_at=starts_at,
         expires_at=expires_at,
         ttl=ttl,
         tag=tag,

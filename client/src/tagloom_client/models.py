@@ -24,8 +24,6 @@ Scope = Literal[
     "admin",
 ]
 ExportFormat = Literal["ndjson", "csv", "parquet"]
-AlertStatus = Literal["quiet", "firing"]
-Direction = Literal["up", "down", "both"]
 ListFormat = Literal["json", "ndjson", "csv"]
 ListMode = Literal["add", "remove", "replace"]
 UploadFormat = Literal["json", "ndjson", "csv", "parquet"]
@@ -79,10 +77,20 @@ class OpenLink(msgspec.Struct, frozen=True, kw_only=True):
     linked_on: str
     tags: tuple[str, ...] = ()
     attributes: dict[str, Any] = {}
+    scheduled: tuple[str, ...] = ()
+
+
+class Scheduled(msgspec.Struct, frozen=True):
+    """When a person gets a tag, and when it then expires; empty is never."""
+
+    starts_at: str
+    expires_at: str = ""
 
 
 class PersonRecord(msgspec.Struct, frozen=True):
     """A person with their tags as of `version`. `expires_at` has the tags that expire, with their time.
+
+    `scheduled` has the tags that the person gets later.
 
     `attributes` has values by name, and `identities` has the people who are linked to a user. A list of people has
     neither, and no `joined_at`. The record of a linked person is that of the user.
@@ -96,14 +104,16 @@ class PersonRecord(msgspec.Struct, frozen=True):
     attributes: dict[str, Any] = {}
     identities: tuple[Identity, ...] = ()
     joined_at: str | None = None
+    scheduled: dict[str, Scheduled] = {}
 
 
 class PersonTags(msgspec.Struct, frozen=True):
-    """The tags of a person. `expires_at` has the tags that expire, with their time."""
+    """The tags of a person. `expires_at` has the tags that expire, with their time; `scheduled` those for later."""
 
     tags: tuple[str, ...]
     version: int
     expires_at: dict[str, str] = {}
+    scheduled: dict[str, Scheduled] = {}
 
 
 class PersonTagging(msgspec.Struct, frozen=True):
@@ -151,6 +161,8 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     linked: int = 0
     erased: int = 0
     suppressed: int = 0
+    scheduled: int = 0
+    unscheduled: int = 0
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -238,7 +250,10 @@ class RejectedMessage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tag(msgspec.Struct, frozen=True, kw_only=True):
-    """A tag of the catalogue. Its taggings expire after `ttl`, and the tag at `expires_at`; empty is never."""
+    """A tag of the catalogue. Its taggings expire after `ttl`, and the tag at `expires_at`; empty is never.
+
+    `scheduled` counts the people who get the tag later.
+    """
 
     tag: str
     users: int
@@ -252,6 +267,7 @@ class Tag(msgspec.Struct, frozen=True, kw_only=True):
     owner: str = ""
     ttl: str = ""
     expires_at: str = ""
+    scheduled: int = 0
 
 
 class Alias(msgspec.Struct, frozen=True):
@@ -293,56 +309,6 @@ class ListReceipt(msgspec.Struct, frozen=True, kw_only=True):
     before: int
     after: int
     receipt: Receipt
-
-
-class TribeAlertSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """When an alert of a tribe fires, and who is told.
-
-    It fires if the size has changed by more than `share_percent` of the size `window_hours` ago, in the direction. A
-    tribe that had and has fewer than `people_min` members stays quiet.
-    """
-
-    share_percent: int = 20
-    direction: Direction = "both"
-    window_hours: int = 24
-    people_min: int = 100
-    webhook: str | None = None
-    emails: tuple[str, ...] = ()
-
-
-class Cause(msgspec.Struct, frozen=True, kw_only=True):
-    """The version that moved the size of a tribe most, by `moved` people. The other numbers count its taggings."""
-
-    version: int
-    action: str
-    source: str
-    added: int
-    removed: int
-    moved: int
-
-
-class TribeAlertState(msgspec.Struct, frozen=True, kw_only=True):
-    """The result of the last check of an alert: the sizes before and after, or the `problem` that prevented it.
-
-    While the alert is firing, `since` is when it fired, and the sizes are those of that moment.
-    """
-
-    status: AlertStatus = "quiet"
-    checked_at: str | None = None
-    since: str | None = None
-    before: int | None = None
-    after: int | None = None
-    version: int | None = None
-    cause: Cause | None = None
-    problem: str | None = None
-
-
-class TribeAlert(msgspec.Struct, frozen=True, kw_only=True):
-    """The alert of a tribe in one environment."""
-
-    tribe: str
-    settings: TribeAlertSettings
-    state: TribeAlertState
 
 
 class Count(msgspec.Struct, frozen=True):
@@ -544,6 +510,9 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     events: int = 0
     attributes: int = 0
     attribute_changes: tuple[AttributeChange, ...] = ()
+    scheduled: int = 0
+    tags_scheduled: tuple[str, ...] = ()
+    tags_unscheduled: tuple[str, ...] = ()
 
 
 class Organization(msgspec.Struct, frozen=True):

@@ -199,13 +199,17 @@ def set_tags_of(
     *,
     user: str | None = None,
     visitor: str | None = None,
+    starts_at: str | None = None,
     expires_at: str | None = None,
     ttl: str | None = None,
 ) -> Ask[Receipt]:
-    """Sets the tags of a person to exactly these. They expire at a time (RFC 3339) or after a ttl such as `14d`."""
+    """Sets the tags of a person to exactly these. They start and expire at times (RFC 3339), or expire after a ttl."""
     path = f"{person_path(place, user, visitor)}/tags"
     return Ask(
-        "PUT", path, reading(Receipt), body=json_body(without_none(tags=list(tags), expires_at=expires_at, ttl=ttl))
+        "PUT",
+        path,
+        reading(Receipt),
+        body=json_body(without_none(tags=list(tags), starts_at=starts_at, expires_at=expires_at, ttl=ttl)),
     )
 
 
@@ -215,11 +219,12 @@ def add_tag(
     *,
     user: str | None = None,
     visitor: str | None = None,
+    starts_at: str | None = None,
     expires_at: str | None = None,
     ttl: str | None = None,
 ) -> Ask[Receipt]:
-    """Adds or renews a tag of a person. It expires at a time (RFC 3339) or after a ttl such as `14d`."""
-    query = query_of(expires_at=expires_at, ttl=ttl)
+    """Adds or renews a tag of a person. It starts and expires at times (RFC 3339), or expires after a ttl."""
+    query = query_of(starts_at=starts_at, expires_at=expires_at, ttl=ttl)
     return Ask("PUT", f"{person_path(place, user, visitor)}/tags/{segment(tag)}", reading(Receipt), query=query)
 
 
@@ -247,14 +252,15 @@ def upload(
     visitor_column: str | None = None,
     tag_column: str | None = None,
     tag: str | None = None,
+    starts_at: str | None = None,
     expires_at: str | None = None,
     ttl: str | None = None,
     idempotency_key: str | None = None,
 ) -> Ask[Receipt]:
     """Sends a body as one batch, with an idempotency key, so that a retry never applies it twice.
 
-    Its taggings expire at `expires_at` or after `ttl`, unless a line has its own. With `tag`, the body has only ids,
-    and all of these people get the tag.
+    Its taggings start at `starts_at`, and expire at `expires_at` or after `ttl`, unless a line has its own. With `tag`,
+    the body has only ids, and all of these people get the tag.
     """
     query = query_of(
         mode=mode,
@@ -268,6 +274,7 @@ def upload(
         visitor_column=visitor_column,
         tag_column=tag_column,
         tag=tag,
+        starts_at=starts_at,
         expires_at=expires_at,
         ttl=ttl,
     )
@@ -292,14 +299,15 @@ def tag_people(
     allow_empty: bool | None = None,
     allow_unreadable: bool | None = None,
     source_name: str | None = None,
+    starts_at: str | None = None,
     expires_at: str | None = None,
     ttl: str | None = None,
     idempotency_key: str | None = None,
 ) -> Ask[Receipt]:
     """Sends lines such as `{"user": "u1", "tags": ["sports/golf"]}` as one batch, in chunks of a thousand.
 
-    Their taggings expire at `expires_at` or after `ttl`, unless a line has its own. A list can be sent again after a
-    failure; a generator cannot.
+    Their taggings start at `starts_at`, and expire at `expires_at` or after `ttl`, unless a line has its own. A list
+    can be sent again after a failure; a generator cannot.
     """
     whole = b"".join(line_chunks(lines)) if isinstance(lines, list | tuple) else line_chunks(lines)
     return upload(
@@ -313,6 +321,7 @@ def tag_people(
         allow_empty=allow_empty,
         allow_unreadable=allow_unreadable,
         source_name=source_name,
+        starts_at=starts_at,
         expires_at=expires_at,
         ttl=ttl,
         idempotency_key=idempotency_key,

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+from tagloom_client.alert_models import Direction, TribeAlert
 from tagloom_client.asking import Ask, Place, check, json_body, query_of, reading, segment, without_none
-from tagloom_client.models import Direction, Page, TribeAlert
+from tagloom_client.models import Page
 
 
 def list_tribe_alerts(place: Place, *, limit: int | None = None) -> Ask[Page[TribeAlert]]:

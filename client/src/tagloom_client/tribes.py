@@ -171,6 +171,7 @@ def tag_tribe(
     add: str | None = None,
     remove: str | None = None,
     snapshot: str | None = None,
+    starts_at: str | None = None,
     expires_at: str | None = None,
     ttl: str | None = None,
     dry_run: bool = False,
@@ -186,7 +187,9 @@ def tag_tribe(
         reading(Receipt),
         query=query_of(dry_run=dry_run),
         headers={"Idempotency-Key": idempotency_key or secrets.token_hex(16)},
-        body=json_body(without_none(add=add, remove=remove, snapshot=snapshot, expires_at=expires_at, ttl=ttl)),
+        body=json_body(
+            without_none(add=add, remove=remove, snapshot=snapshot, starts_at=starts_at, expires_at=expires_at, ttl=ttl)
+        ),
     )
 
 

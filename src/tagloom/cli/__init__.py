@@ -55,7 +55,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "open-links": ("identity", "List the links that wait for a decision: made with the policy ask."),
     "identity": ("identity", "Show or set how an environment links visitors to users."),
     "compact": ("retention", "Delete history that is older than its retention; a running server does this itself."),
-    "sweep": ("installation", "Remove every expired tagging; a running server does this itself."),
+    "sweep": ("installation", "Start and remove the taggings that are due; a running server does this itself."),
     "check": (
         "installation",
         "Check the stored data against every invariant; exit 1 and list the errors, if any.",

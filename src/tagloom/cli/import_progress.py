@@ -70,6 +70,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     share_removed_max: int | None = None
     # If True, only the plan is computed.
     is_dry_run: bool = False
+    starts_at: str | None = None
     expires_at: str | None = None
     ttl: str | None = None
     # The tag that all people in the file get. The file has no tags.
@@ -364,6 +365,7 @@ def _import_request(wanted: Wanted, path: Path | None) -> ImportRequest:
         share_removed_max=100 if wanted.share_removed_max is None else wanted.share_removed_max,
         mapping=mapping,
         saved_mapping=kept,
+        starts_at=wanted.starts_at,
         expires_at=wanted.expires_at,
         ttl=wanted.ttl,
     )

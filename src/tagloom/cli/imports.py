@@ -49,6 +49,7 @@ from tagloom.cli.options import (
     RejectedRowsOption,
     ShareRemovedOption,
     SpaceOption,
+    StartsAtOption,
     TagForAllOption,
     TokenOption,
     TtlOption,
@@ -109,6 +110,7 @@ def import_file(
     rejected_rows: RejectedRowsOption = None,
     ttl: TtlOption = None,
     expires_at: ExpiresAtOption = None,
+    starts_at: StartsAtOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Tag people from a file; exit 3 if lines were rejected."""
@@ -129,6 +131,7 @@ def import_file(
         encoding=_encoding(encoding),
         share_removed_max=share_removed_max,
         is_dry_run=dry_run or plan,
+        starts_at=starts_at,
         expires_at=expires_at,
         ttl=ttl,
     )

@@ -175,7 +175,7 @@ def check_installation(data: DataOption = None, as_json: JsonOption = False) -> 
 
 @app.command("sweep")
 def sweep_installation(data: DataOption = None, as_json: JsonOption = False) -> None:
-    """Remove every expired tagging; a running server does this itself."""
+    """Start and remove the taggings that are due; a running server does this itself."""
     with installed(data) as installation:
         swept = make_services(installation).sweeper.sweep()
     if as_json:
@@ -187,9 +187,14 @@ def sweep_installation(data: DataOption = None, as_json: JsonOption = False) -> 
         )
         return
     for where, receipt in swept:
-        tell(f"{where.space} / {where.name}: {plural(receipt.removed, 'tagging')} expired, version {receipt.version}.")
+        done = (
+            f"{plural(receipt.unscheduled, 'tagging')} started"
+            if receipt.unscheduled
+            else f"{plural(receipt.removed, 'tagging')} expired"
+        )
+        tell(f"{where.space} / {where.name}: {done}, version {receipt.version}.")
     if not swept:
-        tell("No tagging has expired.")
+        tell("No tagging starts or has expired.")
 
 
 @app.command("backup")

@@ -57,6 +57,10 @@ AsOfOption = Annotated[
 TtlOption = Annotated[
     str | None, typer.Option("--ttl", help="Added tags expire after this time, such as 14d (m, h, d, w or y).")
 ]
+StartsAtOption = Annotated[
+    str | None,
+    typer.Option("--starts-at", help="Added tags start at this time, such as 2026-12-01T09:00:00Z."),
+]
 ExpiresAtOption = Annotated[
     str | None,
     typer.Option("--expires-at", help="Added tags expire at this time, such as 2026-12-24T18:00:00Z."),

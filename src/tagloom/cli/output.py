@@ -196,6 +196,8 @@ def say_receipt(receipt: Mapping[str, Any], *, title: str, is_all_rejected: bool
     ]
     for label, field in (
         ("renewed", "renewed"),
+        ("scheduled", "scheduled"),
+        ("no longer scheduled", "unscheduled"),
         ("new tags", "new_tags"),
         ("skipped", "skipped"),
         ("people removed", "people_removed"),
@@ -209,6 +211,8 @@ def say_receipt(receipt: Mapping[str, Any], *, title: str, is_all_rejected: bool
         "added",
         "removed",
         "renewed",
+        "scheduled",
+        "unscheduled",
         "new_people",
         "new_tags",
         "people_removed",

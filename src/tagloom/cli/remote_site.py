@@ -134,14 +134,27 @@ class RemoteSite:
             yield from self._client.download_members(tribe, format=format, attributes=attributes)
 
     def change_tags(
-        self, person: Person, mode: Mode, tags: list[str], *, expires_at: str | None, ttl: str | None
+        self,
+        person: Person,
+        mode: Mode,
+        tags: list[str],
+        *,
+        starts_at: str | None,
+        expires_at: str | None,
+        ttl: str | None,
     ) -> Plain:
-        """Adds, removes or sets the tags of a person. `expires_at` and `ttl` are the expiry of added tags."""
+        """Adds, removes or sets the tags of a person, with the period of added tags."""
         # The body is JSON, because the history lists bodies of other formats as imports.
         body = msgspec.json.encode({"taggings": [{person.kind: person.id, "tags": tags}]})
         with problems_of_server():
             receipt = self._client.upload(
-                iter([body]), format="json", mode=mode, source_name="tag", expires_at=expires_at, ttl=ttl
+                iter([body]),
+                format="json",
+                mode=mode,
+                source_name="tag",
+                starts_at=starts_at,
+                expires_at=expires_at,
+                ttl=ttl,
             )
             return plain(receipt)
 
@@ -519,6 +532,7 @@ def _options(request: ImportRequest) -> dict[str, Any]:
         "normalize": "lowercase" if request.lowercase else None,
         "share_removed_max": request.share_removed_max,
         "allow_empty": request.allow_empty or None,
+        "starts_at": request.starts_at,
         "expires_at": request.expires_at,
         "ttl": request.ttl,
     }

@@ -37,10 +37,10 @@ from tagloom.tribes.definitions import Draft
 from tagloom.words.attributes import AttributeType, parse_attribute_name
 from tagloom.words.changes import Origin
 from tagloom.words.event_sources import EventSourceDraft
-from tagloom.words.expiry import expiry_of
 from tagloom.words.identity import IdentitySettings, LinkPolicy, SettlePolicy
 from tagloom.words.mappings import Mapping
 from tagloom.words.people import Kind, Person
+from tagloom.words.periods import period_of
 from tagloom.words.receipts import Mode, Rejected, TribeMode
 from tagloom.words.retention import retention_text
 from tagloom.words.rules import parse_rule
@@ -75,6 +75,7 @@ class ImportRequest(msgspec.Struct, frozen=True, kw_only=True):
     share_removed_max: int
     mapping: Mapping | None
     saved_mapping: str | None
+    starts_at: str | None
     expires_at: str | None
     ttl: str | None
 
@@ -199,7 +200,14 @@ class Site(ImportSite, EventSourceSite, AttributeSite, PeopleSite, IdentitySite,
     def export(self, kind: ExportKind, name: str, format: ExportFormat, *, as_of: str | None) -> Iterator[bytes]: ...
     def export_members(self, tribe: str, attributes: Sequence[str], format: ExportFormat) -> Iterator[bytes]: ...
     def change_tags(
-        self, person: Person, mode: Mode, tags: list[str], *, expires_at: str | None, ttl: str | None
+        self,
+        person: Person,
+        mode: Mode,
+        tags: list[str],
+        *,
+        starts_at: str | None,
+        expires_at: str | None,
+        ttl: str | None,
     ) -> Plain: ...
     def record_events(self, body: Path | BinaryIO, format: EventFormat, *, source: str, dry_run: bool) -> Plain: ...
     def list_events(self, person: Person, *, limit: int) -> list[Plain]: ...
@@ -272,6 +280,7 @@ class LocalSite:
             format=request.format,
             share_removed_max=request.share_removed_max,
             allow_empty=request.allow_empty,
+            starts_at=request.starts_at,
             expires_at=request.expires_at,
             ttl=request.ttl,
         )
@@ -360,12 +369,19 @@ class LocalSite:
         return exports.encode_members(found.chunks, found.types, format)
 
     def change_tags(
-        self, person: Person, mode: Mode, tags: list[str], *, expires_at: str | None, ttl: str | None
+        self,
+        person: Person,
+        mode: Mode,
+        tags: list[str],
+        *,
+        starts_at: str | None,
+        expires_at: str | None,
+        ttl: str | None,
     ) -> Plain:
-        """Adds, removes or sets the tags of a person. `expires_at` and `ttl` are the expiry of added tags."""
-        expiry = expiry_of(expires_at, ttl, self._services.now())
+        """Adds, removes or sets the tags of a person, with the period of added tags."""
+        period = period_of(starts_at, expires_at, ttl, now=self._services.now())
         origin, taggings = Origin(_ACTOR, "tag"), self._services.taggings
-        return plain(taggings.submit_tags(self._environment, person, tags, mode, origin, expiry).result())
+        return plain(taggings.submit_tags(self._environment, person, tags, mode, origin, period).result())
 
     def set_attributes(self, person: Person, values: Plain, *, is_replacing: bool, dry_run: bool) -> Plain:
         """Sets attributes of a person. If `is_replacing`, removes all others."""

@@ -14,6 +14,7 @@ from tagloom.cli.options import (
     ExpiresAtOption,
     JsonOption,
     SpaceOption,
+    StartsAtOption,
     TokenOption,
     TtlOption,
     UrlOption,
@@ -43,14 +44,17 @@ def tag_person(
     remove: Annotated[bool, typer.Option("--remove", help="Remove the tags instead of adding them.")] = False,
     ttl: TtlOption = None,
     expires_at: ExpiresAtOption = None,
+    starts_at: StartsAtOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Add tags to a person, or remove them."""
     mode: Mode = "remove" if remove else "add"
-    if remove and (ttl or expires_at):
-        raise ParameterInvalid("--ttl and --expires-at are only for added tags.")
+    if remove and (ttl or expires_at or starts_at):
+        raise ParameterInvalid("--ttl, --expires-at and --starts-at are only for added tags.")
     with at_site(data, url, token, space, environment) as site:
-        receipt = site.change_tags(person_of(person, is_visitor=visitor), mode, tags, expires_at=expires_at, ttl=ttl)
+        receipt = site.change_tags(
+            person_of(person, is_visitor=visitor), mode, tags, starts_at=starts_at, expires_at=expires_at, ttl=ttl
+        )
     if as_json:
         say_json(receipt)
     else:
@@ -121,9 +125,16 @@ def _undone(change: Mapping[str, Any]) -> str:
 def signed(change: Mapping[str, Any]) -> str:
     """Returns the changes of a person in one version as a text.
 
-    Tags are `+added -removed ~renewed`. Attributes follow, such as `, plan: "free" -> none`, if the value was removed.
+    Tags are `+added -removed ~renewed`, and `>scheduled` or `<unscheduled` for later. Attributes follow, such as `,
+    plan: "free" -> none`, if the value was removed.
     """
-    signs = ("+", "tags_added"), ("-", "tags_removed"), ("~", "tags_renewed")
+    signs = (
+        ("+", "tags_added"),
+        ("-", "tags_removed"),
+        ("~", "tags_renewed"),
+        (">", "tags_scheduled"),
+        ("<", "tags_unscheduled"),
+    )
     tags = [f"{sign}{name}" for sign, field in signs for name in change[field]]
     values = [
         f"{each['attribute']}: {_shown_or_none(each['before'])} -> {_shown_or_none(each['after'])}"

@@ -68,6 +68,12 @@ def show_person(
     expiries = found["expires_at"]
     shown = [f"{tag} (until {expiries[tag]})" if tag in expiries else tag for tag in found["tags"]]
     tell("tags    " + (", ".join(shown) or "none"))
+    later = [
+        f"{tag} (from {each['starts_at']}{' until ' + each['expires_at'] if each['expires_at'] else ''})"
+        for tag, each in found["scheduled"].items()
+    ]
+    if later:
+        tell("later   " + ", ".join(later))
     if found["attributes"]:
         tell("attributes")
         for name, value in found["attributes"].items():

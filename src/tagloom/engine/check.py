@@ -38,7 +38,7 @@ from tagloom.words.tags import branches_above, parse_tag
 
 def broken_invariants(snapshot: Snapshot) -> Iterator[str]:
     """Yields a sentence for each broken invariant of an environment. Reads the whole environment once."""
-    rows = {row.id: row for row in (*snapshot.rows(), *snapshot.expiries())}
+    rows = {row.id: row for row in (*snapshot.rows(), *snapshot.period_rows())}
     facts = {row.path: row.id for row in rows.values() if row.kind == "fact"}
     missing = set(FACTS) - facts.keys()
     if missing:
@@ -51,7 +51,7 @@ def broken_invariants(snapshot: Snapshot) -> Iterator[str]:
     yield from _dictionary_is_the_fold_of_its_entries(snapshot, rows)
     whole = {row: _whole(snapshot, row) for row in facts.values()}
     yield from _everyone_is_users_and_visitors(snapshot, rows, facts, whole)
-    yield from _expiry_rows_have_their_tag(snapshot, rows)
+    yield from _period_rows_have_their_tag(snapshot, rows, whole[facts["everyone"]])
     yield from _exclusive_branches_allow_one_tag(snapshot, rows)
     yield from _bits_belong_to_values(snapshot, rows, whole[facts["everyone"]])
     yield from _links_are_a_star(snapshot, rows, {name: whole[row] for name, row in facts.items()})
@@ -129,6 +129,7 @@ def _footprints_match_their_changes(snapshot: Snapshot) -> Iterator[str]:
 
 def _batches_count_their_changes(snapshot: Snapshot, rows: dict[int, Row], facts: dict[str, int]) -> Iterator[str]:
     tags = {row.id for row in rows.values() if row.kind == "tag"}
+    start_rows = {row.id for row in rows.values() if row.starts_at}
     version = totals_count = 0
     newest, horizon = snapshot.state().version, snapshot.state().horizon
     compacted = snapshot.compacted().version
@@ -137,7 +138,7 @@ def _batches_count_their_changes(snapshot: Snapshot, rows: dict[int, Row], facts
             if batch.version != version + 1:
                 yield f"version {version + 1} is missing"
             version = batch.version
-            added = removed = new_people = 0
+            added = removed = new_people = scheduled = 0
             values: dict[int, BitMap] = {}
             totals: dict[int, RowTotal] = {}
             for change in snapshot.changes(version):
@@ -151,6 +152,8 @@ def _batches_count_their_changes(snapshot: Snapshot, rows: dict[int, Row], facts
                     removed += minus
                 elif change.row == facts["everyone"]:
                     new_people += len(from_bytes(change.added))
+                elif change.row in start_rows:
+                    scheduled += len(from_bytes(change.added))
                 elif (attribute := sliced_row_of(rows.get(change.row))) is not None and rows[
                     attribute
                 ].kind == "attribute":
@@ -160,6 +163,7 @@ def _batches_count_their_changes(snapshot: Snapshot, rows: dict[int, Row], facts
                 ("added", added, batch.added),
                 ("removed", removed, batch.removed),
                 ("new people", new_people, batch.new_people),
+                ("scheduled taggings", scheduled, batch.scheduled),
                 ("attribute values", sum(map(len, values.values())), batch.attributes),
             ):
                 # Up to the horizon the batches keep their original counts, but the changes contain only what stays.
@@ -229,13 +233,15 @@ def _everyone_is_users_and_visitors(
             yield f"the tag '{row.path}' has {len(strangers)} ordinals that belong to nobody"
 
 
-def _expiry_rows_have_their_tag(snapshot: Snapshot, rows: dict[int, Row]) -> Iterator[str]:
-    expiring: dict[int, BitMap] = {}
+def _period_rows_have_their_tag(snapshot: Snapshot, rows: dict[int, Row], everyone: BitMap) -> Iterator[str]:
+    seen: dict[tuple[int, bool], BitMap] = {}
     for row in rows.values():
         if row.kind != "end":
             continue
         people = _whole(snapshot, row.id)
         where = f"the end of {_name(rows, row.tag)} at minute {row.expires_at}"
+        if row.starts_at:
+            where = f"the start of {_name(rows, row.tag)} at minute {row.starts_at}"
         if bool(people) != row.is_live:
             yield f"{where} {'is live but has no people' if row.is_live else 'is not live but has people'}"
         if not people:
@@ -243,11 +249,14 @@ def _expiry_rows_have_their_tag(snapshot: Snapshot, rows: dict[int, Row]) -> Ite
         tag = rows.get(row.tag)
         if tag is None or tag.kind != "tag" or not tag.is_live:
             yield f"{where} belongs to no live tag"
-        elif strangers := people - _whole(snapshot, row.tag):
+        elif row.starts_at and (strangers := people - everyone):
+            yield f"{where} has {len(strangers)} ordinals that belong to nobody"
+        elif not row.starts_at and (strangers := people - _whole(snapshot, row.tag)):
             yield f"{where} has {len(strangers)} people without the tag"
-        known = expiring.setdefault(row.tag, BitMap())
+        known = seen.setdefault((row.tag, bool(row.starts_at)), BitMap())
         if twice := known & people:
-            yield f"{len(twice)} people have two expiries of the tag, one of them {where}"
+            what = "starts" if row.starts_at else "expiries"
+            yield f"{len(twice)} people have two {what} of the tag, one of them {where}"
         known |= people
 
 

@@ -26,7 +26,7 @@ from tagloom.engine.read.open_links import list_open_links
 from tagloom.engine.read.tribe_metrics import MetricsReader
 from tagloom.engine.state.environment import EnvironmentState
 from tagloom.engine.storage import Replay, Span
-from tagloom.engine.write import catalogue, expire, import_steps
+from tagloom.engine.write import catalogue, expire, import_steps, start
 from tagloom.engine.write.aggregate import Aggregator, Lookups, ResolvedBatch
 from tagloom.engine.write.aggregate_few import aggregate_few, are_few
 from tagloom.engine.write.committer import Committer, Job, Together
@@ -63,6 +63,7 @@ from tagloom.ports.writes import (
     RecordEvents,
     Separate,
     SettleLink,
+    StartTaggings,
     TagTribe,
     Undo,
     Write,
@@ -213,11 +214,13 @@ class BitmapPopulation:
                 return catalogue.delete_attribute_everywhere(name, view, origin, at)
             case RecordEvents():
                 return self._record_events([_event_write(write, origin)], view)[0]
+            case StartTaggings():
+                return start.start(view, self._now(), origin)
             case Expire():
                 return expire.expire(view, self._now(), origin)
-            case TagTribe(expiry=expiry):
-                batch = resolved_batch_of(write, view)
-                return self._record(batch, BatchRules(mode="change", expiry=expiry), "tag tribe", origin, view)
+            case TagTribe(expiry=expiry, start=starts):
+                rules = BatchRules(mode="change", expiry=expiry, start=starts)
+                return self._record(resolved_batch_of(write, view), rules, "tag tribe", origin, view)
             case LinkVisitor() | JoinUsers() | SettleLink() | Separate():
                 return link(write, view, self._environment.key_hash, origin, self._now())
             case Undo(versions, override):

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
 from tagloom.engine.limits import ORDINALS_PER_CHUNK
+from tagloom.words.periods import Term
 
 
 class Moved(Exception):
@@ -48,12 +49,14 @@ class State(NamedTuple):
 
 
 class Row(NamedTuple):
-    """An entry of the dictionary: a tag, a fact such as `everyone`, an expiry, an attribute or a bit of an attribute.
+    """An entry of the dictionary: a tag, a fact such as `everyone`, a period, an attribute or a bit of an attribute.
 
     A deleted tag or attribute stays, but is not live.
 
-    The people of an expiry row are those whose taggings of `tag`, a row, expire at `expires_at`, in minutes since 1970.
-    An expiry row is live while it has people. A tag itself may have an `expires_at` and a `ttl_seconds`; 0 for none.
+    A period row has the kind `end`. It is live while it has people. If its `starts_at` is 0, it is an expiry row: its
+    people are those whose taggings of `tag`, a row, expire at `expires_at`, in minutes since 1970. Otherwise it is a
+    start row: its people are those whose taggings start at `starts_at`, and then expire at `expires_at`; 0 for never. A
+    tag itself may have an `expires_at` and a `ttl_seconds`; 0 for none.
 
     The people of an attribute are those who have a value, of its `type`. The path is its name. The people of a bit row
     are those whose value has the bit, see `engine.attributes.codes`. Its path is `TAG#BIT`, where `tag` is the row of
@@ -71,6 +74,17 @@ class Row(NamedTuple):
     expires_at: int = 0
     tag: int = 0
     type: str = ""
+    starts_at: int = 0
+
+    @property
+    def term(self) -> Term:
+        """The term of the taggings of a period row."""
+        return Term(self.starts_at, self.expires_at)
+
+
+def period_path(tag: int, term: Term) -> str:
+    """Returns the path of a period row."""
+    return f"{tag}@{term.start}+{term.expires}" if term.start else f"{tag}@{term.expires}"
 
 
 class Run(NamedTuple):
@@ -148,6 +162,7 @@ class BatchRecord(NamedTuple):
     undoes_count: int = 0
     events: int = 0
     attributes: int = 0
+    scheduled: int = 0
 
 
 class RowTotal(NamedTuple):
@@ -260,19 +275,19 @@ SEVERAL = -1
 
 
 class DictionaryReads(Protocol):
-    """The reads of the tag dictionary: rows, aliases and expiry rows."""
+    """The reads of the tag dictionary: rows, aliases and period rows."""
 
     def rows(self) -> list[Row]:
-        """Returns all rows except expiry rows that are not live."""
+        """Returns all rows except period rows that are not live."""
 
-    def expiries(self) -> list[Row]:
-        """Returns all expiry rows, including those that are not live."""
+    def period_rows(self) -> list[Row]:
+        """Returns all period rows, including those that are not live."""
 
-    def expiries_of_ids(self, ids: Sequence[int]) -> list[Row]:
-        """Returns the expiry rows among these rows, live or not."""
+    def period_rows_of_ids(self, ids: Sequence[int]) -> list[Row]:
+        """Returns the period rows among these rows, live or not."""
 
-    def expiries_changed(self, tags: Sequence[int], buckets: Sequence[int], since: int) -> list[Row]:
-        """Returns the expiry rows of these tags, live or not, that were changed in one of the buckets.
+    def period_rows_changed(self, tags: Sequence[int], buckets: Sequence[int], since: int) -> list[Row]:
+        """Returns the period rows of these tags, live or not, that were changed in one of the buckets.
 
         The change must be by the version `since` or a later one.
         """
@@ -489,15 +504,15 @@ class DictionaryWrites(Protocol):
     def add_row(self, kind: str, path: str, *, type: str = "", parent: int = 0) -> int:
         """Adds a live row. `parent` is its `tag`."""
 
-    def rows_of_expiries(self, expiries: Sequence[tuple[int, int]]) -> list[int]:
-        """Returns the row of each (tag, moment), live or not. Adds missing rows, not live. Costs one query for all."""
+    def rows_of_periods(self, periods: Sequence[tuple[int, Term]]) -> list[int]:
+        """Returns the row of each (tag, term), live or not. Adds missing rows, not live. Costs one query for all."""
 
     def put_rows(self, rows: Iterable[Row]) -> None: ...
 
     def put_alias(self, path: str, target: str | None) -> None: ...
 
-    def delete_expiries(self) -> None:
-        """Deletes the expiry rows that are not live and have no change left."""
+    def delete_period_rows(self) -> None:
+        """Deletes the period rows that are not live and have no change left."""
 
 
 class ChunkWrites(Protocol):

@@ -19,6 +19,7 @@ from tagloom.files.prefetch import read_ahead
 from tagloom.ports.writes import Part
 from tagloom.words.mappings import Encoding, Mapping, TagColumn
 from tagloom.words.people import Kind
+from tagloom.words.periods import NO_PERIOD, Period
 
 Format: TypeAlias = Literal["json", "ndjson", "csv", "parquet"]
 Text: TypeAlias = Literal["json", "ndjson", "csv"]
@@ -33,6 +34,7 @@ def read_parts(
     tag_column: str = "tag",
     allow_change: bool = False,
     allow_attributes: bool = True,
+    period: Period = NO_PERIOD,
     now: float | None = None,
     compression: str | None = None,
     encoding: Encoding = "utf-8",
@@ -43,7 +45,8 @@ def read_parts(
     From the third part on, a thread reads ahead. Close the iterator before you close the resource that `source` reads
     from. A bad line is rejected alone. With `allow_change`, lines have `add` and `remove` instead of `tags`. Without
     `allow_attributes`, a line with `attributes` is rejected. The column names are used only for CSV and Parquet.
-    `now`, in Unix seconds, is the time from which relative expiries count; by default, the time of the call.
+    `now`, in Unix seconds, is the time from which relative expiries count; by default, the time of the call. A line is
+    rejected if it would expire before it starts; `period` has what it does not name itself.
     `compression` and `encoding` are the ones that the sender declares. They are used if the text itself does not show
     them. `remark` is called with a sentence for each step that was taken to decode a text.
 
@@ -57,7 +60,7 @@ def read_parts(
             "Mode 'change' needs lines with 'add' and 'remove', which only JSON and NDJSON have.", rule="JSON or NDJSON"
         )
     text = opened(source, encoding=encoding, compression=compression, remark=remark)
-    reader = LineReader(allow_change=allow_change, allow_attributes=allow_attributes, now=now)
+    reader = LineReader(allow_change=allow_change, allow_attributes=allow_attributes, now=now, period=period)
     match format:
         case "json":
             return read_json(text, reader)

@@ -27,9 +27,10 @@ from tagloom.files.json_values import (
 )
 from tagloom.files.part_columns import Line, LineFault, key_of
 from tagloom.words import limits as words_limits
-from tagloom.words.expiry import Expiry, ExpiryInvalid, expiry_of
+from tagloom.words.expiry import ExpiryInvalid
 from tagloom.words.mappings import REASON_FIELD
 from tagloom.words.people import Kind
+from tagloom.words.periods import NO_PERIOD, Period, StartInvalid, period_of
 from tagloom.words.problems import LineInvalid, LineTooLong, PersonIdInvalid, TagProblem
 from tagloom.words.tags import nearest, parse_tag
 
@@ -39,7 +40,7 @@ HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _PERSON = re.compile(rb'"(user|visitor)"\s*:\s*("(?:[^"\\]|\\.)*")', re.DOTALL)
 _KINDS: tuple[Kind, Kind] = ("user", "visitor")
-_EXPIRY_FIELDS = ("expires_at", "ttl")
+_PERIOD_FIELDS = ("starts_at", "expires_at", "ttl")
 _ATTRIBUTES = "attributes"
 # The errors of msgspec for a line that it cannot decode.
 DECODE_ERRORS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
@@ -58,6 +59,7 @@ class Tagged(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     user: Id = UNSET
     visitor: Id = UNSET
     tag: str | UnsetType = UNSET
+    starts_at: Text = UNSET
     expires_at: Text = UNSET
     ttl: Text = UNSET
     attributes: Attributes = UNSET
@@ -72,6 +74,7 @@ class Changed(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     visitor: Id = UNSET
     add: list[str] | UnsetType = UNSET
     remove: list[str] | UnsetType = UNSET
+    starts_at: Text = UNSET
     expires_at: Text = UNSET
     ttl: Text = UNSET
     attributes: Attributes = UNSET
@@ -84,14 +87,17 @@ Decoded: TypeAlias = Tagged | Changed
 class LineReader:
     """A reader of the lines of one body. `allow_change` selects mode `change`. `now` is in Unix seconds.
 
-    Without `allow_attributes`, a line with attributes is rejected.
+    Without `allow_attributes`, a line with attributes is rejected. `period` is the period of the whole body.
     """
 
-    def __init__(self, *, allow_change: bool, now: float, allow_attributes: bool = True) -> None:
+    def __init__(
+        self, *, allow_change: bool, now: float, allow_attributes: bool = True, period: Period = NO_PERIOD
+    ) -> None:
         self._now = now
+        self._otherwise = period
         self._allow_attributes = allow_attributes
         self._lists = ("add", "remove") if allow_change else ("tags",)
-        self._known = (*_KINDS, *self._lists, *(() if allow_change else ("tag",)), *_EXPIRY_FIELDS, _ATTRIBUTES)
+        self._known = (*_KINDS, *self._lists, *(() if allow_change else ("tag",)), *_PERIOD_FIELDS, _ATTRIBUTES)
         form: Any = Changed if allow_change else Tagged
         self.decoder: msgspec.json.Decoder[Decoded] = msgspec.json.Decoder(form)
 
@@ -115,15 +121,15 @@ class LineReader:
         if any(len(each) > limits.TAGS_PER_LINE_MAX for each in lists):
             return self._slow_line(text, number)
         key = _key("user", user) if isinstance(user, str) else _key("visitor", str(visitor))
-        expiry = self._expiry(decoded.expires_at, decoded.ttl, key)
+        period = self._period(decoded.starts_at, decoded.expires_at, decoded.ttl, key=key)
         removed = lists[1] if len(lists) > 1 else ()
         if not isinstance(decoded.attributes, dict):
-            return Line(number, key, lists[0], removed, expiry)
+            return Line(number, key, lists[0], removed, period)
         try:
             attributes = attributes_of(decoded.attributes)
         except Unfit:
             return self._slow_line(text, number)
-        return Line(number, key, lists[0], removed, expiry, attributes)
+        return Line(number, key, lists[0], removed, period, attributes)
 
     def _slow_line(self, text: bytes, number: int) -> Line:
         """Reads a line with the slower reader. Raises: LineFault."""
@@ -132,24 +138,25 @@ class LineReader:
         tags: list[list[str]] = [fields.get(name) or [] for name in self._lists]  # type: ignore[misc]  # Just checked.
         if "tag" in fields:
             tags = [[str(fields["tag"])]]
-        expires_at, ttl = (said if isinstance(said := fields.get(name), str) else None for name in _EXPIRY_FIELDS)
-        removed, expiry = tags[1] if len(tags) > 1 else (), self._expiry(expires_at, ttl, key)
-        return Line(number, key, tags[0], removed, expiry, checked.attributes(allowed=self._allow_attributes))
+        starts_at, expires_at, ttl = (
+            said if isinstance(said := fields.get(name), str) else None for name in _PERIOD_FIELDS
+        )
+        removed, period = tags[1] if len(tags) > 1 else (), self._period(starts_at, expires_at, ttl, key=key)
+        return Line(number, key, tags[0], removed, period, checked.attributes(allowed=self._allow_attributes))
 
-    def _expiry(self, expires_at: Text, ttl: Text, key: bytes) -> Expiry:
-        """Returns the expiry of the tags that a line adds. Raises: LineFault."""
+    def _period(self, starts_at: Text, expires_at: Text, ttl: Text, *, key: bytes) -> Period:
+        """Returns the period of the tags that a line adds. Raises: LineFault."""
         try:
-            return self.expiry(expires_at, ttl)
-        except ExpiryInvalid as problem:
+            return self.period(starts_at, expires_at, ttl)
+        except (ExpiryInvalid, StartInvalid) as problem:
             raise LineFault(problem, str(problem.members.get("value", ttl)), [key]) from problem
 
-    def expiry(self, expires_at: Text, ttl: Text) -> Expiry:
-        """Returns the expiry that a line has, or 0 for none. Raises: ExpiryInvalid."""
-        if not isinstance(expires_at, str) and not isinstance(ttl, str):
-            return 0
-        return expiry_of(
-            expires_at if isinstance(expires_at, str) else None, ttl if isinstance(ttl, str) else None, self._now
-        )
+    def period(self, starts_at: Text, expires_at: Text, ttl: Text) -> Period:
+        """Returns the period that a line has. Raises: ExpiryInvalid, StartInvalid."""
+        start, expiry, span = (text if isinstance(text, str) else None for text in (starts_at, expires_at, ttl))
+        if start is None and expiry is None and span is None:
+            return NO_PERIOD
+        return period_of(start, expiry, span, now=self._now, otherwise=self._otherwise)
 
     def _checked(self, text: bytes, number: int) -> "_Said":
         """Checks a line and returns its fields. Raises: LineFault."""
@@ -172,7 +179,7 @@ class LineReader:
         if not any(name in fields for name in ("tag", *self._lists)) and fields.get(_ATTRIBUTES) is None:
             raise said.fault("lacks " + " and ".join(f"'{name}'" for name in self._lists), None)
         said.key()
-        for name in _EXPIRY_FIELDS:
+        for name in _PERIOD_FIELDS:
             if not isinstance(fields.get(name), str | None):
                 raise said.fault(f"has '{name}' that is no text", fields[name])
         if "tag" in fields:
@@ -363,7 +370,7 @@ def _lists(decoded: Decoded) -> list[list[str]]:
 
 def _fields(decoded: Decoded) -> int:
     """Counts the fields of a line and of its attributes, without the reason of an earlier rejection."""
-    common = (decoded.user, decoded.visitor, decoded.expires_at, decoded.ttl, decoded.attributes)
+    common = (decoded.user, decoded.visitor, decoded.starts_at, decoded.expires_at, decoded.ttl, decoded.attributes)
     lists = (decoded.tags, decoded.tag) if isinstance(decoded, Tagged) else (decoded.add, decoded.remove)
     inner = fields_and_levels(decoded.attributes)[0] if isinstance(decoded.attributes, dict) else 0
     return inner + sum(each is not UNSET for each in (*common, *lists))

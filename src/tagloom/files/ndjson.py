@@ -22,6 +22,7 @@ from tagloom.files.sliding_buffer import Stream
 from tagloom.ports.writes import Part
 from tagloom.words import limits as words_limits
 from tagloom.words.expiry import ExpiryInvalid
+from tagloom.words.periods import StartInvalid
 
 # Decoded lines are Python objects of ten times their bytes, so parts of lines are smaller than parts of columns.
 _WINDOWS_PER_PART = 4
@@ -101,7 +102,7 @@ def _read_lines(stream: Stream, lines: _Lines, reader: LineReader, first_line: i
     building = Building()
     decoded: list[Decoded] = []
     numbers: list[Positions] = []
-    has_expiries = False
+    has_periods = False
     start, count = 0, len(lines.begin)
     while start < count and not building.is_full:
         stop = max(start + 1, int(np.searchsorted(lines.end, lines.begin[start] + _BLOCK_BYTES)))
@@ -109,7 +110,7 @@ def _read_lines(stream: Stream, lines: _Lines, reader: LineReader, first_line: i
         found = _decoded(stream.buffer, lines.begin[block], lines.end[block], reader)
         if found is not None:
             good, is_blank = found.lines, found.is_blank
-            has_expiries |= found.has_expiries
+            has_periods |= found.has_periods
             decoded += good
             numbers.append(np.flatnonzero(~is_blank) + start)
         else:
@@ -117,8 +118,8 @@ def _read_lines(stream: Stream, lines: _Lines, reader: LineReader, first_line: i
                 _read_line(stream.buffer, lines, at, reader, first_line, building)
         start = stop
     places = np.concatenate([*numbers, np.empty(0, np.int64)])
-    expiries = _expiries(decoded, reader) if has_expiries else None
-    part, odd = _columns(decoded, places + first_line, expiries)
+    periods = _periods(decoded, reader) if has_periods else None
+    part, odd = _columns(decoded, places + first_line, periods)
     doubtful = Building()
     for at in places[odd].tolist():
         _read_line(stream.buffer, lines, at, reader, first_line, doubtful)
@@ -143,12 +144,12 @@ def _read_line(
 class _Block(NamedTuple):
     """The decoded lines of a block.
 
-    `is_blank` marks the blank lines, and `has_expiries` is True if a line may have an expiry.
+    `is_blank` marks the blank lines, and `has_periods` is True if a line may have a start or an expiry.
     """
 
     lines: list[Decoded]
     is_blank: Mask
-    has_expiries: bool
+    has_periods: bool
 
 
 def _decoded(buffer: bytearray, begin: Positions, end: Positions, reader: LineReader) -> _Block | None:
@@ -173,32 +174,34 @@ def _decoded(buffer: bytearray, begin: Positions, end: Positions, reader: LineRe
         return None
     if any(space in text and space + b":" in text for space in (b" ", b"\t", b"\r")):
         return None
-    has_expiries = b'"ttl":' in text or b'"expires_at":' in text
-    fields = _field_count(decoded) + (_expiry_count(decoded) if has_expiries else 0)
-    return _Block(decoded, is_blank, has_expiries) if text.count(b'":') == fields else None
+    has_periods = any(name in text for name in (b'"ttl":', b'"expires_at":', b'"starts_at":'))
+    fields = _field_count(decoded) + (_period_count(decoded) if has_periods else 0)
+    return _Block(decoded, is_blank, has_periods) if text.count(b'":') == fields else None
 
 
-def _expiry_count(decoded: Sequence[Decoded]) -> int:
-    """Returns the number of fields that have an expiry."""
+def _period_count(decoded: Sequence[Decoded]) -> int:
+    """Returns the number of fields that have a start or an expiry."""
     absent = [each.expires_at for each in decoded].count(UNSET) + [each.ttl for each in decoded].count(UNSET)
-    return 2 * len(decoded) - absent
+    absent += [each.starts_at for each in decoded].count(UNSET)
+    return 3 * len(decoded) - absent
 
 
-def _expiries(decoded: Sequence[Decoded], reader: LineReader) -> NDArray[np.int64]:
-    """Returns the expiry of each line, or _FAULTY for a line that the slow reader must read."""
-    known: dict[tuple[Text, Text], int] = {}
+def _periods(decoded: Sequence[Decoded], reader: LineReader) -> NDArray[np.int64]:
+    """Returns the start and the expiry of each line, or _FAULTY for a line that the slow reader must read."""
+    known: dict[tuple[Text, Text, Text], tuple[int, int]] = {}
     for each in decoded:
-        asked = each.expires_at, each.ttl
+        asked = each.starts_at, each.expires_at, each.ttl
         if asked not in known:
             try:
-                known[asked] = reader.expiry(*asked)
-            except ExpiryInvalid:
-                known[asked] = _FAULTY
-    return np.fromiter((known[each.expires_at, each.ttl] for each in decoded), np.int64, len(decoded))
+                known[asked] = reader.period(*asked)
+            except (ExpiryInvalid, StartInvalid):
+                known[asked] = _FAULTY, _FAULTY
+    found = (known[each.starts_at, each.expires_at, each.ttl] for each in decoded)
+    return np.array(list(found), np.int64).reshape(-1, 2)
 
 
 def _field_count(decoded: Sequence[Decoded]) -> int:
-    """Returns the number of fields that these lines have, without the fields that have an expiry."""
+    """Returns the number of fields that these lines have, without those that have a start or an expiry."""
     absent = [each.user for each in decoded].count(UNSET) + [each.visitor for each in decoded].count(UNSET)
     if not decoded or isinstance(decoded[0], Tagged):
         tagged = [each for each in decoded if isinstance(each, Tagged)]
@@ -209,7 +212,7 @@ def _field_count(decoded: Sequence[Decoded]) -> int:
     return 4 * len(decoded) - absent
 
 
-def _columns(decoded: list[Decoded], lines: Positions, expiries: NDArray[np.int64] | None) -> tuple[Part, Positions]:
+def _columns(decoded: list[Decoded], lines: Positions, periods: NDArray[np.int64] | None) -> tuple[Part, Positions]:
     """Returns the part of all lines that are certainly good, and the places of the others."""
     users, visitors = _ids([each.user for each in decoded]), _ids([each.visitor for each in decoded])
     added, removed = _tags(decoded)
@@ -231,8 +234,8 @@ def _columns(decoded: list[Decoded], lines: Positions, expiries: NDArray[np.int6
         is_odd |= _counts(removed) > limits.TAGS_PER_LINE_MAX
         # Only the slow reader finds out which lists are present.
         is_odd |= (counts == 0) & (_counts(removed) == 0)
-    if expiries is not None:
-        is_odd |= expiries == _FAULTY
+    if periods is not None:
+        is_odd |= periods[:, 0] == _FAULTY
     odd = np.flatnonzero(is_odd)
     if len(odd):
         kept = np.flatnonzero(~is_odd)
@@ -240,9 +243,12 @@ def _columns(decoded: list[Decoded], lines: Positions, expiries: NDArray[np.int6
         removed = [removed[at] for at in kept.tolist()] if removed is not None else None
         id_column, lines = id_column.take(pa.array(kept)), lines[kept]
         is_user = is_user if isinstance(is_user, bool) else is_user[kept]
-        expiries = None if expiries is None else expiries[kept]
+        periods = None if periods is None else periods[kept]
     part = _part(lines, keys_of(id_column, is_user), added, removed)
-    return part if expiries is None or not expiries.any() else replace(part, expiries=expiries), odd
+    if periods is not None:
+        starts, expiries = (column if column.any() else None for column in periods.T)
+        part = replace(part, starts=starts, expiries=expiries)
+    return part, odd
 
 
 def _ids(found: list[Id]) -> list[str | UnsetType]:

@@ -14,8 +14,8 @@ from tagloom.base.text import printable
 from tagloom.files.attribute_columns import CellsBuilding, merged_cells
 from tagloom.ports.writes import Doubt, Part
 from tagloom.words import limits
-from tagloom.words.expiry import Expiry
 from tagloom.words.people import Kind
+from tagloom.words.periods import NO_PERIOD, Period
 from tagloom.words.person_ids import parse_id
 from tagloom.words.receipts import Rejected
 
@@ -33,7 +33,7 @@ KEYS_LISTED_MAX = 64  # Up to this many keys are looked up one by one, more keys
 class Line(NamedTuple):
     """A good line: its number, the key of its person, the tags to add, and the tags to remove.
 
-    `expiry` is the expiry of the tags that the line adds. `attributes` has the values of attributes by name, in the
+    `period` is the period of the tags that the line adds. `attributes` has the values of attributes by name, in the
     form of `AttributeCells`.
     """
 
@@ -41,7 +41,7 @@ class Line(NamedTuple):
     key: bytes
     add: Sequence[str] = ()
     remove: Sequence[str] = ()
-    expiry: Expiry = 0
+    period: Period = NO_PERIOD
     attributes: Mapping[str, Any] = {}
 
 
@@ -96,7 +96,7 @@ class Building:
         self._held: list[bytes] = []
         self._doubts: list[Doubt] = []
         self._suspects = 0
-        self._expiries: list[Expiry] = []
+        self._periods: list[Period] = []
         self._attributes = CellsBuilding()
 
     def __len__(self) -> int:
@@ -127,7 +127,7 @@ class Building:
             self._attributes.add(len(self._lines), line.attributes)
         self._lines.append(line.number)
         self._keys.append(line.key)
-        self._expiries.append(line.expiry)
+        self._periods.append(line.period)
 
     def reject(self, line: int, fault: LineFault) -> None:
         """Adds a rejected line."""
@@ -167,8 +167,9 @@ class Building:
             rejected=tuple(self._rejected),
             held=tuple(self._held),
             doubts=tuple(self._doubts),
-            expiries=np.array(self._expiries, np.int64) if any(self._expiries) else None,
+            expiries=_moments([period.expiry for period in self._periods]),
             attributes=self._attributes.cells(),
+            starts=_moments([period.start for period in self._periods]),
         )
 
 
@@ -189,9 +190,10 @@ def merged(one: Part, other: Part) -> Part:
     removal = None
     if one.is_removal is not None or other.is_removal is not None:
         removal = np.concatenate([_removals(one), _removals(other)])[tagging_order]
-    expiries = None
-    if one.expiries is not None or other.expiries is not None:
-        expiries = np.concatenate([_expiries(one), _expiries(other)])[order]
+    expiries, starts = (
+        None if a is None and b is None else np.concatenate([_filled(a, one), _filled(b, other)])[order]
+        for a, b in ((one.expiries, other.expiries), (one.starts, other.starts))
+    )
     return Part(
         lines=lines[order],
         keys=pa.concat_arrays([one.key_column(), other.key_column()]).take(pa.array(order)),
@@ -204,11 +206,16 @@ def merged(one: Part, other: Part) -> Part:
         expiries=expiries,
         doubts=doubts,
         attributes=merged_cells(one.attributes, other.attributes, place, len(one.lines)),
+        starts=starts,
     )
 
 
-def _expiries(part: Part) -> NDArray[np.int64]:
-    return part.expiries if part.expiries is not None else np.zeros(len(part.lines), np.int64)
+def _moments(values: list[int]) -> NDArray[np.int64] | None:
+    return np.array(values, np.int64) if any(values) else None
+
+
+def _filled(moments: NDArray[np.int64] | None, part: Part) -> NDArray[np.int64]:
+    return moments if moments is not None else np.zeros(len(part.lines), np.int64)
 
 
 def _removals(part: Part) -> Mask:

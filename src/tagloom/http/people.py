@@ -13,8 +13,8 @@ from tagloom.http.framework.person_schemas import AttributesBody, PersonBody
 from tagloom.http.framework.schemas import PeoplePage, PersonTags, TagsBody
 from tagloom.people.records import with_joined_at
 from tagloom.words.catalogue import Match
-from tagloom.words.expiry import Expiry
 from tagloom.words.people import Kind, Person, PersonRecord
+from tagloom.words.periods import Period
 from tagloom.words.receipts import Mode, Receipt
 from tagloom.words.rejections import check_single
 
@@ -80,14 +80,17 @@ class PeopleHandlers:
     async def get_tags(self, call: Call) -> Answer:
         """Returns the tags of the person."""
         record = await self._record(call)
-        return Answer(PersonTags(tags=record.tags, version=record.version, expires_at=record.expires_at))
+        tags = PersonTags(
+            tags=record.tags, version=record.version, expires_at=record.expires_at, scheduled=record.scheduled
+        )
+        return Answer(tags)
 
     async def put_tags(self, call: Call) -> Answer:
         """Replaces the tags of the person."""
         person = call.person(self.kind)
         body = await read_json(call, TagsBody)
-        expiry = body.expiry(call.state.now())
-        return Answer(await self._changed(call, person, body.tags, "set", expiry))
+        period = body.period(call.state.now())
+        return Answer(await self._changed(call, person, body.tags, "set", period))
 
     async def put_tag(self, call: Call) -> Answer:
         """Adds one tag."""
@@ -98,14 +101,14 @@ class PeopleHandlers:
         return Answer(await self._change_one(call, "remove"))
 
     async def _change_one(self, call: Call, mode: Mode) -> Receipt:
-        return await self._changed(call, call.person(self.kind), (call.tag(),), mode, call.expiry())
+        return await self._changed(call, call.person(self.kind), (call.tag(),), mode, call.period())
 
-    async def _changed(self, call: Call, person: Person, tags: Sequence[str], mode: Mode, expiry: Expiry) -> Receipt:
+    async def _changed(self, call: Call, person: Person, tags: Sequence[str], mode: Mode, period: Period) -> Receipt:
         """Writes, and returns the receipt. A thread makes the lookups, but no thread waits for the commit."""
         environment, origin, taggings = call.environment, call.origin, call.services.taggings
         future = await call.state.submit(
             environment.key,
-            lambda: taggings.submit_tags(environment, person, tags, mode, origin, expiry),
+            lambda: taggings.submit_tags(environment, person, tags, mode, origin, period),
             organization=call.principal.organization,
         )
         return check_single(await call.written(future))

@@ -38,6 +38,7 @@ def _order(call: Call) -> Order:
         user_column=call.text("user_column"),
         visitor_column=call.text("visitor_column"),
         tag_column=call.text("tag_column"),
+        starts_at=call.find_text("starts_at"),
         expires_at=call.find_text("expires_at"),
         ttl=call.find_text("ttl"),
         tag=call.find_tag("tag"),

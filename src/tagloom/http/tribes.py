@@ -211,7 +211,7 @@ async def tag_members(call: Call) -> Answer:
     environment, tribe = call.environment, call.values["tribe"]
     body = await read_json(call, TribeTagBody)
     asked = msgspec.to_builtins(body)
-    expiry_fields = {name: asked.pop(name, None) for name in ("expires_at", "ttl")}
+    period = {name: asked.pop(name, None) for name in ("starts_at", "expires_at", "ttl")}
     if len(asked) != 1:
         raise BodyInvalid("Set exactly one of add, remove and snapshot.", field="$")
     ((name, text),) = asked.items()
@@ -227,7 +227,7 @@ async def tag_members(call: Call) -> Answer:
                 origin,
                 dry_run=dry_run,
                 idempotency_key=key,
-                **expiry_fields,
+                **period,
             )
         )
     )

@@ -166,6 +166,7 @@ def _how(call: Call, options: ImportOptions, named: str | None, mapping: Mapping
         format=options.format,
         share_removed_max=options.share_removed_max,
         allow_empty=options.allow_empty,
+        starts_at=options.starts_at,
         expires_at=options.expires_at,
         ttl=options.ttl,
         key=call.idempotency_key(),

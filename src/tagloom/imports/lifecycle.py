@@ -38,8 +38,8 @@ from tagloom.ports.problems import IdempotencyKeyReused, ImportChanged, ImportNo
 from tagloom.ports.writes import Undo, WriteOptions
 from tagloom.tagging.undo import undone_by
 from tagloom.words.changes import Origin, Version
-from tagloom.words.expiry import expiry_texts
 from tagloom.words.mappings import Mapping, check_mapping, check_mode
+from tagloom.words.periods import PeriodTexts, period_texts
 from tagloom.words.receipts import Done, Mode, Rejected
 from tagloom.words.source_addresses import Remote
 from tagloom.words.tags import parse_tag
@@ -71,6 +71,7 @@ class How(TypedDict, total=False):
     share_removed_max: float | None
     owner: str
     allow_empty: bool
+    starts_at: str | None
     expires_at: str | None
     ttl: str | None
     key: str | None
@@ -116,7 +117,7 @@ class Imports:
             BodyInvalid: the file is empty, or has no known format.
             BodyTooLarge, TooManyImports, IdempotencyKeyReused.
             MappingInvalid, TagProblem, ContentTypeUnsupported: the mapping, the prefix or the mode is wrong.
-            ExpiryInvalid.
+            StartInvalid, ExpiryInvalid.
         """
         try:
             draft = self._draft(environment, how)
@@ -151,7 +152,9 @@ class Imports:
     def _draft(self, environment: Environment, how: How) -> Import:
         """Returns an import without a file. Raises: the errors of `create_import`."""
         name = how["name"]
-        expires_at, lasts = expiry_texts(how.get("expires_at"), how.get("ttl"), self._now())
+        starts_at, expires_at, lasts = period_texts(
+            how.get("starts_at"), how.get("expires_at"), how.get("ttl"), self._now()
+        )
         draft = Import(
             id="",
             space=environment.space,
@@ -172,6 +175,7 @@ class Imports:
             allows_empty=how.get("allow_empty", False),
             expires_at=expires_at,
             ttl=lasts,
+            starts_at=starts_at,
         )
         _check(draft)
         return draft
@@ -271,17 +275,17 @@ class Imports:
         prefix: str = "",
         lowercase: bool = False,
         share_removed_max: float | None = ports_limits.IMPORT_SHARE_REMOVED_DEFAULT,
-        expiry: tuple[str, str] | None = None,
+        period: PeriodTexts | None = None,
     ) -> Import:
         """Changes how the file will be applied, before any step of the import is applied.
 
-        `expiry` is the expiry of added tags in the form of `expiry_texts`; None keeps the stored expiry.
+        `period` is the period of added tags; None keeps the stored one.
 
         Raises: ImportStateWrong, and the errors of `create_import`.
         """
 
         def changed(run: Import) -> Import:
-            expires_at, ttl = (run.expires_at, run.ttl) if expiry is None else expiry
+            stored = PeriodTexts(run.starts_at, run.expires_at, run.ttl) if period is None else period
             put = replace(
                 _to(run, "waiting"),
                 mapping=mapping,
@@ -290,8 +294,9 @@ class Imports:
                 prefix=prefix,
                 lowercase=lowercase,
                 share_removed_max=share_removed_max,
-                expires_at=expires_at,
-                ttl=ttl,
+                starts_at=stored.starts_at,
+                expires_at=stored.expires_at,
+                ttl=stored.ttl,
                 plan=None,
                 is_approved=False,
             )
@@ -578,11 +583,11 @@ def _keyed_id(environment: Environment, key: str) -> str:
 def _fingerprint(draft: Import, how: How, digest: str) -> str:
     """Returns a hash of a file and its settings, without the time and the sender of the import.
 
-    The expiry is hashed as it was written, because its rounding depends on the time.
+    Start and expiry are hashed as they were written, because their rounding depends on the time.
     """
-    said = how.get("expires_at")
-    settings = replace(draft, created_at="", by="", mapping_name=None, expires_at=rfc3339_of(said) if said else "")
-    return hashlib.blake2b(msgspec.json.encode(settings) + digest.encode(), digest_size=16).hexdigest()
+    starts_at, expires_at = (rfc3339_of(said) if said else "" for said in (how.get("starts_at"), how.get("expires_at")))
+    written = replace(draft, created_at="", by="", mapping_name=None, starts_at=starts_at, expires_at=expires_at)
+    return hashlib.blake2b(msgspec.json.encode(written) + digest.encode(), digest_size=16).hexdigest()
 
 
 def check_file(run: Import) -> None:
@@ -604,6 +609,8 @@ def tally_of(done: Iterable[Done]) -> Tally:
         removed=sum(each.removed for each in receipts),
         unchanged=sum(each.unchanged for each in receipts),
         renewed=sum(each.renewed for each in receipts),
+        scheduled=sum(each.scheduled for each in receipts),
+        unscheduled=sum(each.unscheduled for each in receipts),
         new_people=sum(each.new_people for each in receipts),
         new_tags=sum(each.new_tags for each in receipts),
         normalized=sum(each.normalized for each in receipts),

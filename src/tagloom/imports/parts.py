@@ -12,6 +12,7 @@ from tagloom.files.mapped import read_mapped
 from tagloom.imports.problems import ImportFileGone
 from tagloom.ports.imports import Import
 from tagloom.ports.writes import Part
+from tagloom.words.periods import PeriodTexts, period_of_texts
 
 
 def parts_of(path: Path, run: Import, remark: Remark | None = None) -> Generator[Part, None, None]:
@@ -37,6 +38,7 @@ def parts_of(path: Path, run: Import, remark: Remark | None = None) -> Generator
             run.format,
             allow_change=run.mode == "change",
             allow_attributes=run.mode != "remove",
+            period=period_of_texts(PeriodTexts(run.starts_at, run.expires_at, run.ttl)),
             now=now,
             remark=remark,
         )

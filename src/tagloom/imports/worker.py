@@ -42,7 +42,7 @@ from tagloom.ports.writes import Apply, BatchRules, Part, Step, WriteOptions
 from tagloom.tagging.preview import Previews
 from tagloom.words import rejections
 from tagloom.words.changes import Origin
-from tagloom.words.expiry import expiry_of_texts
+from tagloom.words.periods import PeriodTexts, period_of_texts
 from tagloom.words.problems import MirrorEmpty
 from tagloom.words.receipts import Mode, Preview, Receipt
 from tagloom.words.rejections import MirrorUnreadable
@@ -374,6 +374,7 @@ def _empty_mirror_detail(run: Import) -> str:
 
 
 def _rules(run: Import, rejected_max: int) -> BatchRules:
+    start, expiry = period_of_texts(PeriodTexts(run.starts_at, run.expires_at, run.ttl))
     return BatchRules(
         mode=run.mode,
         prefix=parse_tag(run.prefix) if run.prefix else None,
@@ -382,7 +383,8 @@ def _rules(run: Import, rejected_max: int) -> BatchRules:
         allow_unreadable=run.is_approved,
         rejected_max=rejected_max,
         owner=run.owner,
-        expiry=expiry_of_texts(run.expires_at, run.ttl),
+        expiry=expiry,
+        start=start,
     )
 
 
@@ -419,6 +421,7 @@ def _sliced(part: Part, first: int, rejected: tuple[object, ...]) -> Part:
         tagging_text=part.tagging_text[is_kept],
         is_removal=None if part.is_removal is None else part.is_removal[is_kept],
         expiries=None if part.expiries is None else part.expiries[first:],
+        starts=None if part.starts is None else part.starts[first:],
         attributes=cells_from(part.attributes, first),
         rejected=rejected,
         # Only modes with a single step protect the people of rejected lines from losing tags.

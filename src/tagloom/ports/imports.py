@@ -71,6 +71,8 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
     renewed: int = 0
     attributes: int = 0
     new_attributes: int = 0
+    scheduled: int = 0
+    unscheduled: int = 0
 
 
 class Import(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,11 +83,12 @@ class Import(msgspec.Struct, frozen=True, kw_only=True):
     below the prefix is held. If that is None, no run is held for this reason. With `is_approved`, the next run is not
     held. With `allows_empty`, a mirror may remove all tags. `rows_total` is known after the file was read once.
     `began_at` is the time at which the import was started last. `revision` counts the saves. The import can write to
-    the branches of its `owner` and to branches without an owner. Taggings expire at the rounded `expires_at`, or after
-    `ttl`, unless their lines have an expiry. If both are empty, taggings do not expire. `remote` is the address from
-    which the file is fetched, or None for a file that was sent. During the fetch, `size_bytes` counts the bytes so far.
-    `fingerprint` is a hash of the file and its options, to compare requests with the same idempotency key. `digest` is
-    a hash of the file's bytes, which is verified before the import is planned or run.
+    the branches of its `owner` and to branches without an owner. Taggings start at the rounded `starts_at`, and expire
+    at the rounded `expires_at` or after `ttl`, unless their lines have a start or an expiry. Empty texts are none.
+    `remote` is the address from which the file is fetched, or None for a file that was sent. During the fetch,
+    `size_bytes` counts the bytes so far. `fingerprint` is a hash of the file and its options, to compare requests with
+    the same idempotency key. `digest` is a hash of the file's bytes, which is verified before the import is planned or
+    run.
     """
 
     id: str
@@ -125,6 +128,7 @@ class Import(msgspec.Struct, frozen=True, kw_only=True):
     remote: Remote | None = None
     fingerprint: str = ""
     digest: str = ""
+    starts_at: str = ""
 
 
 class SavedMapping(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,6 +3,7 @@
 TRIBES_PER_SPACE_MAX = 5_000  # Every decision evaluates all tribes of the space.
 TAGS_PER_ENVIRONMENT_MAX = 1_000_000  # The catalogue is in memory. A tag takes about 600 bytes.
 EXPIRIES_PER_RUN_MAX = 10_000  # Expiries that one batch removes. Other writers wait a few hundred milliseconds.
+STARTS_PER_RUN_MAX = 10_000  # Starts of taggings that one batch carries out, for the same reason.
 REJECTED_PER_RECEIPT_MAX = 1_000  # Lines that a receipt lists. rejected_count is always exact.
 TAGS_PREVIEWED_MAX = 100  # Tags that a preview lists. The number of all changed tags is exact.
 VERSIONS_NAMED_MAX = 100  # Versions that a receipt lists as the cause of conflicts.

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
+from itertools import repeat, starmap
 from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
@@ -14,9 +15,10 @@ from tagloom.words import limits as words_limits
 from tagloom.words.attributes import AttributeName, AttributeType
 from tagloom.words.changes import Origin, Version
 from tagloom.words.events import Event
-from tagloom.words.expiry import Expiry
+from tagloom.words.expiry import Expiry, Moment
 from tagloom.words.identity import LinkPolicy, LinkRules, SettlePolicy
 from tagloom.words.people import Person
+from tagloom.words.periods import NO_PERIOD, Period
 from tagloom.words.receipts import Done, Mode, Preview, Receipt, Rejected, TribeMode
 from tagloom.words.rules import Definition
 from tagloom.words.tags import TagPath
@@ -57,6 +59,7 @@ class Part(msgspec.Struct, frozen=True):
     Tagging `j` belongs to line `lines[tagging_line[j]]` and names `texts[tagging_text[j]]`. `tagging_line` does not
     descend. `is_removal[j]` is True if mode `change` removes the tag. `is_removal` is None if no line removes a tag.
     `expiries[i]` is the `Expiry` of the tags that line `lines[i]` adds. `expiries` is None if no line has an expiry.
+    `starts[i]` is the `Moment` at which the taggings of the line start, or 0. It is None if no line has a start.
     `attributes` has the values of attributes, or is None if no line has one.
 
     `rejected` has the lines that the reader could not read. `held` has the keys of the people in these lines, as far as
@@ -75,6 +78,21 @@ class Part(msgspec.Struct, frozen=True):
     expiries: NDArray[np.int64] | None = None
     doubts: Sequence[Doubt] = ()
     attributes: AttributeCells | None = None
+    starts: NDArray[np.int64] | None = None
+
+    @property
+    def has_periods(self) -> bool:
+        """Whether a line may have a start or an expiry."""
+        return self.starts is not None or self.expiries is not None
+
+    def periods(self) -> Iterable[Period]:
+        """Returns the period of each line."""
+        if not self.has_periods:
+            return repeat(NO_PERIOD, len(self.lines))
+        return starmap(Period, zip(*(self._column(each) for each in (self.starts, self.expiries)), strict=True))
+
+    def _column(self, moments: NDArray[np.int64] | None) -> Sequence[int]:
+        return [0] * len(self.lines) if moments is None else moments.tolist()
 
     def key_list(self) -> Sequence[bytes]:
         """Returns the keys one by one."""
@@ -130,6 +148,12 @@ class BatchRules(msgspec.Struct, frozen=True, kw_only=True):
     `expiry` is the expiry of the taggings that the batch adds, unless their lines have an expiry. The last line that
     adds a tagging decides its expiry. Without an expiry, the tagging expires after the ttl of its tag, if the tag has
     a ttl.
+
+    `start` is the moment at which the taggings start, unless their lines have a start. If it is later than now, the
+    taggings are scheduled: people do not get the tags, and keep them if they have them. `StartTaggings` carries out the
+    schedule. A person has one schedule for each tag: a later one replaces it. It is removed by a write that names the
+    tagging without a start, or removes it; so does a mirror or set that leaves out the tagging. A ttl counts from the
+    start.
     """
 
     mode: Mode
@@ -143,6 +167,12 @@ class BatchRules(msgspec.Struct, frozen=True, kw_only=True):
     owner: str = ""
     expiry: Expiry = 0
     replaces_attributes: bool = False
+    start: Moment = 0
+
+    @property
+    def period(self) -> Period:
+        """The period of the taggings whose lines have none."""
+        return Period(self.start, self.expiry)
 
 
 class WriteOptions(msgspec.Struct, frozen=True):
@@ -279,7 +309,8 @@ class MergeTags(msgspec.Struct, frozen=True):
 
     The old paths become aliases. Tags below `tag` that do not exist below `into` are moved. If `into` does not exist,
     `tag` is renamed to `into`; if `tag` is an implied branch, `into` is created. Taggings keep their expiry. A person
-    with both tags keeps the later expiry. No expiry counts as the latest expiry.
+    with both tags keeps the later expiry. No expiry counts as the latest expiry. Schedules are moved to `into`. A
+    person with a schedule for both tags keeps the one that starts earlier.
 
     Raises:
         TagNotFound, TagIsAlias.
@@ -323,7 +354,8 @@ class TagTribe(msgspec.Struct, frozen=True):
     """Adds a tag to the members of a tribe, or removes it. Mode "snapshot" also removes the tag from all other people.
 
     The members are computed in the transaction of the write. `tribes` has the definitions that the rule refers to.
-    The effect is that of an Apply with one line for each member. For a tribe without members, no tag is created.
+    The effect is that of an Apply with one line for each member. For a tribe without members, no tag is created. Mode
+    "snapshot" also removes the schedules of all other people.
 
     Raises: UnknownTag, TagOwned, TooManyTags.
     """
@@ -333,6 +365,7 @@ class TagTribe(msgspec.Struct, frozen=True):
     mode: TribeMode = "add"
     tribes: Mapping[str, Definition] = {}
     expiry: Expiry = 0
+    start: Moment = 0
 
 
 class Undo(msgspec.Struct, frozen=True):
@@ -342,8 +375,9 @@ class Undo(msgspec.Struct, frozen=True):
     version changed since then is `skipped`, and that version is one of the `conflicts`. With `override`, such taggings
     are undone, too. People whom the versions created are removed, unless they have tags after the undo. Entries of the
     catalogue are restored as far as the changes of the versions follow each other. An entry that was changed since then
-    is a conflict. Taggings get their expiry back. Taggings that had expired return without an expiry. The value of an
-    attribute of a person is undone like a tagging.
+    is a conflict. Taggings get their expiry and their schedule back. Taggings that had expired return without an
+    expiry, and those that a sweep started are not scheduled again. The value of an attribute of a person is undone like
+    a tagging.
 
     The link of a person is undone like a value, too. Tags and attributes of people who are linked after the undo are
     skipped. A person who is not linked any more is known again if they were known before the undone versions, or have
@@ -365,6 +399,7 @@ class LinkVisitor(msgspec.Struct, frozen=True):
     The visitor is no longer known as a person of its own: it loses its tags and attributes, and every read and write
     that names it means the user. With the policy "take", the user gets each of these tags, with its expiry, and each of
     these values, unless the user has the tag, another tag of the same exclusive branch, or a value of the attribute.
+    The same is true for schedules, and a schedule of the user for one of these tags stays, too.
     The events of the visitor, earlier and later, count for the user, but keep their visitor. Owners of branches do not
     matter. With the policy "ask", the user gets nothing, and if the visitor lost something, the link is open until
     `SettleLink`.
@@ -453,8 +488,19 @@ class RecordEvents(msgspec.Struct, frozen=True):
         return words_limits.EVENT_TYPES_MAX if self.types_max is None else self.types_max
 
 
+class StartTaggings(msgspec.Struct, frozen=True):
+    """Adds the scheduled taggings that start now or earlier, with their expiry, and removes their schedules.
+
+    The rule of exclusive branches applies: the last of these taggings counts, ordered by start and then by tag, and
+    removes the older tag. A tagging that would have expired by now is not added.
+
+    At most STARTS_PER_RUN_MAX starts are carried out at once, the earliest first. Repeat this write until it makes no
+    version.
+    """
+
+
 class Expire(msgspec.Struct, frozen=True):
-    """Removes expired taggings, and expired tags with all tags below them.
+    """Removes expired taggings, and expired tags with all tags below them and their schedules.
 
     At most EXPIRIES_PER_RUN_MAX expiries are removed at once, the earliest first. Repeat this write until it makes no
     version.
@@ -480,6 +526,7 @@ Write = (
     | JoinUsers
     | Separate
     | SettleLink
+    | StartTaggings
     | Expire
 )
 

@@ -17,7 +17,7 @@ _BATCH_COLUMNS = (
     "UNION ALL SELECT max(undone.by) FROM undone "
     "WHERE undone.environment = batch.environment AND undone.version = batch.version) AS undoing), is_final, "
     "(SELECT count(*) FROM undone WHERE undone.environment = batch.environment AND undone.by = batch.version), events, "
-    "attributes"
+    "attributes, scheduled"
 )
 
 

@@ -197,7 +197,7 @@ tribe_change = sql.Table(
 sql.Index("tribe_change_of_space", tribe_change.c.space, tribe_change.c.id)
 sql.Index("tribe_change_of_tribe", tribe_change.c.space, tribe_change.c.tribe, tribe_change.c.id)
 
-# The dictionary: tags, facts such as `everyone`, expiry rows, which belong to a `tag` and a minute, `expires_at`, and
+# The dictionary: tags, facts such as `everyone`, period rows, which belong to a `tag` and two minutes, and
 # attributes, which have a `type`, with the rows of their bits, whose `tag` is the attribute. Ids are never used again.
 row = sql.Table(
     "row",
@@ -214,6 +214,7 @@ row = sql.Table(
     sql.Column("expires_at", sql.Integer, nullable=False, server_default="0"),
     sql.Column("tag", sql.Integer, nullable=False, server_default="0"),
     sql.Column("type", sql.Text, nullable=False, server_default=""),
+    sql.Column("starts_at", sql.Integer, nullable=False, server_default="0"),
     sqlite_autoincrement=True,
 )
 sql.Index(
@@ -225,15 +226,17 @@ sql.Index(
     sqlite_where=row.c.is_live,
     postgresql_where=row.c.is_live,
 )
-_is_expiry, _is_expiring = sql.text("kind = 'end'"), sql.text("is_live AND expires_at > 0")
+_is_period, _is_expiring = sql.text("kind = 'end'"), sql.text("is_live AND expires_at > 0")
+_is_starting = sql.text("is_live AND starts_at > 0")
 sql.Index(
     "row_end",
     row.c.environment,
     row.c.tag,
     row.c.expires_at,
+    row.c.starts_at,
     unique=True,
-    sqlite_where=_is_expiry,
-    postgresql_where=_is_expiry,
+    sqlite_where=_is_period,
+    postgresql_where=_is_period,
 )
 # Finds what expires next in all environments.
 sql.Index(
@@ -242,6 +245,14 @@ sql.Index(
     row.c.environment,
     sqlite_where=_is_expiring,
     postgresql_where=_is_expiring,
+)
+# Finds what starts next in all environments.
+sql.Index(
+    "row_starting",
+    row.c.starts_at,
+    row.c.environment,
+    sqlite_where=_is_starting,
+    postgresql_where=_is_starting,
 )
 
 alias = sql.Table(
@@ -288,6 +299,7 @@ batch = sql.Table(
     sql.Column("change_count", sql.Integer, nullable=False),
     sql.Column("events", sql.BigInteger, nullable=False, server_default="0"),
     sql.Column("attributes", sql.BigInteger, nullable=False, server_default="0"),
+    sql.Column("scheduled", sql.BigInteger, nullable=False, server_default="0"),
     sqlite_with_rowid=False,
 )
 

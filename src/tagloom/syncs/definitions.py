@@ -23,8 +23,8 @@ from tagloom.syncs.schedules import check_schedule, next_after
 from tagloom.syncs.sources import check_source, invalid
 from tagloom.words.accounts import AuditEntry
 from tagloom.words.changes import Origin
-from tagloom.words.expiry import expiry_of
 from tagloom.words.mappings import check_mode
+from tagloom.words.periods import period_of
 from tagloom.words.problems import MappingInvalid
 from tagloom.words.syncs import PushSource, SqlSource, Sync, SyncDraft, SyncRun, owner_name
 from tagloom.words.tags import TagPath, is_at_or_below, parse_tag
@@ -68,8 +68,8 @@ class Syncs:
     def create_sync(self, environment: Environment, sync: str, draft: SyncDraft, *, by: str) -> Sync:
         """Creates a sync. If the draft has a prefix and `owns`, the sync becomes the owner of that branch.
 
-        Raises: BodyInvalid: the id is invalid; SyncInvalid, ExpiryInvalid, ExpiryPast, MappingNotFound, TagProblem,
-        TagOwned, SyncExists, TooManySyncs.
+        Raises: BodyInvalid: the id is invalid; SyncInvalid, StartInvalid, ExpiryInvalid, ExpiryPast, MappingNotFound,
+        TagProblem, TagOwned, SyncExists, TooManySyncs.
         """
         self._check(environment, draft)
         created = Sync(id=parse_slug(sync), draft=draft, next_run_at=self._next(draft))
@@ -83,7 +83,8 @@ class Syncs:
         An incremental source continues at its cursor, unless the column of the cursor changed. Pausing and resuming
         work even if the mapping was deleted or the expiry has passed.
 
-        Raises: SyncChanged, SyncInvalid, ExpiryInvalid, ExpiryPast, MappingNotFound, TagProblem, TagOwned.
+        Raises: SyncChanged, SyncInvalid, StartInvalid, ExpiryInvalid, ExpiryPast, MappingNotFound, TagProblem,
+        TagOwned.
         """
         stored = self.get_sync(environment, sync)
         is_paused_only = draft == replace(stored.draft, is_paused=not stored.draft.is_paused)
@@ -206,7 +207,7 @@ class Syncs:
             )
         if not 0 <= draft.share_removed_max <= 100:
             raise invalid("A share is a percentage from 0 to 100.", field="$.share_removed_max")
-        expiry_of(draft.expires_at or None, draft.ttl or None, self._now())
+        period_of(draft.starts_at or None, draft.expires_at or None, draft.ttl or None, now=self._now())
         if draft.schedule is not None:
             check_schedule(draft.schedule)
         check_source(draft.source)

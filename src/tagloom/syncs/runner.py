@@ -231,6 +231,7 @@ class Runner:
             format=format,
             share_removed_max=draft.share_removed_max,
             owner=owner_name(sync.id),
+            starts_at=draft.starts_at or None,
             expires_at=draft.expires_at or None,
             ttl=draft.ttl or None,
         )

@@ -16,9 +16,9 @@ from tagloom.ports.population import Population
 from tagloom.ports.writes import Apply, BatchRules, Part, TagTribe, WriteOptions
 from tagloom.tribes.definitions import Tribes
 from tagloom.words.changes import Origin, Version
-from tagloom.words.expiry import Expiry, expiry_of
 from tagloom.words.mappings import Encoding
 from tagloom.words.people import Kind, Person
+from tagloom.words.periods import NO_PERIOD, Period, period_of
 from tagloom.words.receipts import Mode, Receipt, TribeMode
 from tagloom.words.tags import TagPath
 from tagloom.words.tenants import Environment
@@ -31,15 +31,15 @@ FORMAT_OF_CONTENT_TYPE: dict[str, Format] = {
 }
 
 
-_CAME_LATER = ("expires_at", "ttl", "allow_unreadable", "tag", "compression", "encoding", "kind")
+_CAME_LATER = ("starts_at", "expires_at", "ttl", "allow_unreadable", "tag", "compression", "encoding", "kind")
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
     """The options of a bulk write: how its body is read and applied. The columns are used only for CSV and Parquet.
 
-    Taggings expire at `expires_at` or after `ttl`, unless their lines have an expiry. With `tag`, the body has only
-    people, and the tag is added to all of them. If the body has only ids, they are of this `kind`. `compression` and
-    `encoding` are the ones that the sender declares.
+    Taggings start at `starts_at`, and expire at `expires_at` or after `ttl`, unless their lines have a start or an
+    expiry. With `tag`, the body has only people, and the tag is added to all of them. If the body has only ids, they
+    are of this `kind`. `compression` and `encoding` are the ones that the sender declares.
     """
 
     format: Format
@@ -61,20 +61,23 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     compression: str | None = None
     encoding: Encoding = "utf-8"
     kind: Kind = "user"
+    starts_at: str | None = None
 
     def rules(self, now: float) -> BatchRules:
         """Returns the rules by which the lines are applied. `now` is in Unix seconds.
 
-        Raises: ExpiryInvalid, ExpiryPast.
+        Raises: StartInvalid, ExpiryInvalid, ExpiryPast.
         """
+        start, expiry = period_of(self.starts_at, self.expires_at, self.ttl, now=now)
         return BatchRules(
             mode=self.mode,
             prefix=self.prefix,
             lowercase=self.lowercase,
             allow_empty=self.allow_empty,
             rejected_max=self.rejected_max,
-            expiry=expiry_of(self.expires_at, self.ttl, now),
+            expiry=expiry,
             allow_unreadable=self.allow_unreadable,
+            start=start,
         )
 
     def digest(self) -> bytes:
@@ -109,8 +112,8 @@ class Taggings:
         Memory is bounded, because the body is read part by part. With an idempotency key, the body is first copied to
         a temporary file, because its fingerprint must be known before the batch begins.
 
-        Raises: BodyInvalid, ColumnsInvalid, ExpiryInvalid, ExpiryPast, ContentTypeUnsupported, and the errors of `body`
-        and `Apply`.
+        Raises: BodyInvalid, ColumnsInvalid, StartInvalid, ExpiryInvalid, ExpiryPast, ContentTypeUnsupported, and the
+        errors of `body` and `Apply`.
         """
         population = self._population_of(environment)
         if order.idempotency_key is None:
@@ -131,11 +134,11 @@ class Taggings:
         tags: Sequence[str],
         mode: Mode,
         origin: Origin,
-        expiry: Expiry = 0,
+        period: Period = NO_PERIOD,
     ) -> "Future[Receipt]":
         """Submits the tags of one person as a batch of one line. Batches that wait share a commit."""
         part = lines_part([Line(1, key_of(person.kind, person.id), tags)])
-        write = Apply([part], BatchRules(mode=mode, expiry=expiry))
+        write = Apply([part], BatchRules(mode=mode, expiry=period.expiry, start=period.start))
         return self._population_of(environment).submit(write, WriteOptions(origin))
 
     def tag_tribe(
@@ -148,19 +151,23 @@ class Taggings:
         *,
         dry_run: bool = False,
         idempotency_key: str | None = None,
+        starts_at: str | None = None,
         expires_at: str | None = None,
         ttl: str | None = None,
     ) -> Receipt:
         """Adds a tag to the members of a tribe, removes it, or takes a snapshot: then nobody else has the tag.
 
         It is one batch, and the caller never gets the ids of the members. The source of the batch is the tribe. Added
-        taggings expire at `expires_at`, which must be in the future, or after `ttl`.
+        taggings start at `starts_at`, and expire at `expires_at`, which must be in the future, or after `ttl`.
 
-        Raises: TribeNotFound, TribeNeedsContext, ExpiryInvalid, ExpiryPast, and what `TagTribe` raises.
+        Raises: TribeNotFound, TribeNeedsContext, StartInvalid, ExpiryInvalid, ExpiryPast, and what `TagTribe` raises.
         """
         wanted, definitions = self._tribes.get_countable(environment.space, tribe)
-        write = TagTribe(wanted, tag, mode, definitions, expiry_of(expires_at, ttl, self._now()))
-        asked = hashlib.blake2b(msgspec.json.encode([tribe, tag, mode, origin, expires_at, ttl]), digest_size=32)
+        start, expiry = period_of(starts_at, expires_at, ttl, now=self._now())
+        write = TagTribe(wanted, tag, mode, definitions, expiry, start)
+        # Without a start, the fingerprint is that of the releases that knew no start.
+        said = [tribe, tag, mode, origin, expires_at, ttl, *([] if starts_at is None else [starts_at])]
+        asked = hashlib.blake2b(msgspec.json.encode(said), digest_size=32)
         options = WriteOptions(Origin(origin.actor, f"tribe {tribe}"), dry_run, idempotency_key, asked.hexdigest())
         return self._population_of(environment).write(write, options)
 
@@ -180,6 +187,7 @@ def _applied(population: Population, body: Iterator[bytes], order: Order, finger
             tag_column=order.tag_column,
             allow_change=order.mode == "change",
             allow_attributes=order.mode != "remove",
+            period=rules.period,
             now=now,
             compression=order.compression,
             encoding=order.encoding,

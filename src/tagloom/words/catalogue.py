@@ -15,7 +15,8 @@ class Tag(msgspec.Struct, frozen=True, kw_only=True):
 
     Only the `owner`, such as `sync crm`, can add and remove the tag and the tags below it. If `owner` is empty, every
     writer can. Taggings that are added from now on expire after `ttl`, such as `14d`. At `expires_at`, the tag and all
-    tags below it are removed from all people. `ttl` and `expires_at` are empty if there is no expiry.
+    tags below it are removed from all people. `ttl` and `expires_at` are empty if there is no expiry. `scheduled`
+    counts the people who get the tag later.
     """
 
     tag: TagPath
@@ -28,6 +29,7 @@ class Tag(msgspec.Struct, frozen=True, kw_only=True):
     owner: str = ""
     ttl: str = ""
     expires_at: str = ""
+    scheduled: int = 0
 
 
 class Branch(msgspec.Struct, frozen=True):

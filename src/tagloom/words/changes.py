@@ -27,6 +27,11 @@ SETTLE = "settle link"
 SEPARATE = "separate"
 """The action of versions that removed one link."""
 
+EXPIRY = "expiry"
+"""The action of versions that removed expired taggings."""
+
+START = "start"
+"""The action of versions that added scheduled taggings at their start."""
 
 DELETE_PEOPLE = "delete people"
 """The action of versions that erased several people."""
@@ -42,7 +47,9 @@ class Origin(msgspec.Struct, frozen=True):
 class Change(msgspec.Struct, frozen=True, kw_only=True):
     """One version: its action, actor and effect. In a list for one person, `tags_*` are the tags of this person.
 
-    `tags_renewed` are tags that the person had before and after, with a new expiry. `undoes` is the version that this
+    `tags_renewed` are tags that the person had before and after, with a new expiry. `tags_scheduled` are tags that the
+    person gets later, and `tags_unscheduled` those that the person no longer gets. `scheduled` counts the taggings that
+    were scheduled. `undoes` is the version that this
     version undid. If it undid several versions, `undoes_count` is their number. A compacted version cannot be undone.
     It lists only the tags that somebody still had at the horizon, and no attributes. `events` counts the recorded
     events. `attributes` counts the values of attributes that changed, and `attribute_changes` has those of the person
@@ -67,6 +74,9 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     events: int = 0
     attributes: int = 0
     attribute_changes: tuple[AttributeChange, ...] = ()
+    scheduled: int = 0
+    tags_scheduled: tuple[str, ...] = ()
+    tags_unscheduled: tuple[str, ...] = ()
 
 
 class Horizon(msgspec.Struct, frozen=True, kw_only=True):

@@ -87,6 +87,11 @@ def parse_expires_at(text: str, now: float) -> Moment:
         raise ExpiryInvalid(
             f"'{printable(text)}' is more than {limits.TTL_DAYS_MAX} days ahead.", value=printable(text)
         )
+    return rounded_moment(seconds, now)
+
+
+def rounded_moment(seconds: float, now: float) -> Moment:
+    """Returns the moment of a later time, rounded up: to a minute within a day, else to a quarter of an hour."""
     return _rounded_up(seconds, MINUTE if seconds - now <= DAY else _FAR_STEP)
 
 

@@ -5,6 +5,8 @@ from typing import Any, Literal, NewType
 import msgspec
 
 from tagloom.words.changes import Version
+from tagloom.words.expiry import moment_text
+from tagloom.words.periods import Term
 from tagloom.words.tags import TagPath
 
 Kind = Literal["user", "visitor"]
@@ -46,7 +48,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
 class OpenLink(msgspec.Struct, frozen=True, kw_only=True):
     """A link about which a teammate must decide, with the tags and attributes that the person had.
 
-    Both are empty if the history of the link is compacted.
+    `scheduled` are the tags that the person was to get later. All are empty if the history of the link is compacted.
     """
 
     person: Person
@@ -54,12 +56,26 @@ class OpenLink(msgspec.Struct, frozen=True, kw_only=True):
     linked_on: str
     tags: tuple[TagPath, ...] = ()
     attributes: dict[str, Any] = {}
+    scheduled: tuple[TagPath, ...] = ()
+
+
+class Scheduled(msgspec.Struct, frozen=True, kw_only=True):
+    """When a tagging starts, and when it then expires; empty for never. Times are RFC 3339 UTC."""
+
+    starts_at: str
+    expires_at: str = ""
+
+
+def scheduled_from(term: Term) -> Scheduled:
+    """Returns the times of a term."""
+    return Scheduled(starts_at=moment_text(term.start), expires_at=moment_text(term.expires) if term.expires else "")
 
 
 class PersonRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A person with their tags and attributes in alphabetical order, as of `version`.
 
-    `expires_at` has the expiry of the taggings that have one. It is empty for an earlier version. `attributes` has
+    `expires_at` has the expiry of the taggings that have one, and `scheduled` the tags that the person gets later. Both
+    are empty for an earlier version. `attributes` has
     plain JSON values by name. `identities` has the people who are linked to a user, by kind and id. A list of people
     has neither. `joined_at` is the attribute of this name, for the record of one person. The record of a linked person
     is that of the user.
@@ -73,3 +89,4 @@ class PersonRecord(msgspec.Struct, frozen=True, kw_only=True):
     attributes: dict[str, Any] = {}
     identities: tuple[Identity, ...] = ()
     joined_at: str | None = None
+    scheduled: dict[TagPath, Scheduled] = {}

@@ -35,7 +35,9 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     attributes that recorded events could not set, and the visitors that they could not link, with the place of the
     event as the line. `linked` counts the people whose link changed. `erased` counts the people who were erased.
     `suppressed` counts the people who were added to the suppression list or removed from it. For events, it counts
-    those that were not recorded because their person is on the list.
+    those that were not recorded because their person is on the list. `scheduled` counts the taggings that start later
+    by this batch. `unscheduled` counts those that are scheduled no longer, because they started, or because the batch
+    added the tag at once or removed it.
     """
 
     version: Version
@@ -63,6 +65,8 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     linked: int = 0
     erased: int = 0
     suppressed: int = 0
+    scheduled: int = 0
+    unscheduled: int = 0
 
 
 class Done(msgspec.Struct, frozen=True, kw_only=True):

@@ -83,7 +83,8 @@ class SyncDraft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     `mapping` is the name of a saved mapping of the space. All its tags are at or below `prefix`. With `owns`, only the
     sync can write to that branch. A run that would remove more than `share_removed_max` percent of the taggings there
     waits for approval. With a `ttl`, a tagging expires this long after the last run that added it. With `expires_at`, a
-    tagging expires at that time, and later runs fail. Only one of `ttl` and `expires_at` can be set.
+    tagging expires at that time, and later runs fail. Only one of `ttl` and `expires_at` can be set. With `starts_at`,
+    runs before that time schedule the taggings.
     """
 
     source: SyncSource
@@ -97,6 +98,7 @@ class SyncDraft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     owns: bool = True
     ttl: str = ""
     expires_at: str = ""
+    starts_at: str = ""
 
 
 class Sync(msgspec.Struct, frozen=True, kw_only=True):

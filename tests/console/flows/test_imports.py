@@ -13,6 +13,7 @@ from tagloom.console import limits as console_limits
 from tagloom.imports import limits
 from tagloom.words.changes import Origin
 from tagloom.words.people import Person
+from tagloom.words.tags import TagPath
 from tests.bodies import Line, part
 from tests.console.conftest import Open
 from tests.console.flows.seen import tags_of, toast, upload
@@ -43,7 +44,7 @@ def test_a_file_is_uploaded_mapped_previewed_applied_corrected_and_undone(
     page.get_by_role("button", name="Read the first rows").click()
     expect(page.locator("tr", has_text="new-1")).to_contain_text("crm/score/up-to-5")
     expect(page.locator("tr", has_text="is neither yes nor no")).to_be_visible()
-    page.get_by_text("More: expiry").click()
+    page.get_by_text("More: start and expiry").click()
     page.get_by_label("Save this mapping as").fill("customers")
     page.get_by_role("button", name="Preview").click()
 
@@ -150,7 +151,7 @@ def test_what_a_file_gives_can_end_by_itself(open_page: Open, served: Served, tm
     page = open_page("developer")
     upload(page, file)
     lasts, until = page.get_by_label("Taggings expire after"), page.get_by_label("Or expire at (UTC)")
-    page.get_by_text("More: expiry").click()
+    page.get_by_text("More: start and expiry").click()
     lasts.fill("a while")
     page.get_by_role("button", name="Preview").click()
     expect(page.get_by_text("'a while' is not a ttl")).to_be_visible()
@@ -168,6 +169,28 @@ def test_what_a_file_gives_can_end_by_itself(open_page: Open, served: Served, tm
     found = served.installation.population(environment).find_person(Person("user", "new-1"))
     assert found is not None
     assert set(found.expires_at) == {"trial"}
+
+
+def test_the_taggings_of_a_file_can_start_later(open_page: Open, served: Served, tmp_path: Path) -> None:
+    file = tmp_path / "contract.csv"
+    file.write_text("user,tag\nlater-1,contract\n")
+    page = open_page("developer")
+    upload(page, file)
+    page.get_by_text("More: start and expiry").click()
+    start = page.get_by_label("Taggings start at (UTC)")
+    start.fill("soon")
+    page.get_by_role("button", name="Preview").click()
+    expect(page.get_by_text("is not a time such as")).to_be_visible()
+    start.fill("1 Jan 2030, 09:00")
+    page.get_by_role("button", name="Preview").click()
+    expect(page.get_by_text("Its taggings start on 1 Jan 2030, 09:00 UTC.")).to_be_visible()
+    expect(page.locator(".totals")).to_contain_text("Scheduled")
+    page.get_by_role("button", name="Apply to production").click()
+    expect(page.get_by_role("heading", name=re.compile("Applied as version"))).to_be_visible()
+    environment = served.installation.control.get_environment("main", "production")
+    found = served.installation.population(environment).find_person(Person("user", "later-1"))
+    assert found is not None
+    assert (found.tags, found.scheduled[TagPath("contract")].starts_at) == ((), "2030-01-01T09:00:00Z")
 
 
 def test_a_file_that_takes_much_asks_before_it_does(open_page: Open, served: Served, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Converts between the draft of a sync and the fields of a form. An expiry that nobody edited stays the same."""
+"""Converts between the draft of a sync and the fields of a form. A time that nobody edited stays the same."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -13,6 +13,7 @@ from tagloom.ports.problems import MappingNotFound, SyncExists
 from tagloom.syncs.problems import SyncInvalid
 from tagloom.syncs.sources import TooManyBeginnings
 from tagloom.words.expiry import ExpiryInvalid, ExpiryPast
+from tagloom.words.periods import StartInvalid
 from tagloom.words.problems import EmailInvalid, MappingInvalid, TagOwned, TagProblem
 from tagloom.words.receipts import Mode
 from tagloom.words.source_addresses import AddressRefused, ExtraMissing
@@ -38,6 +39,7 @@ PLACES: dict[type[Problem], str] = {
     EmailInvalid: "emails",
     ExpiryPast: "expires_at",
     ExpiryInvalid: "ttl",
+    StartInvalid: "starts_at",
     MappingNotFound: "mapping",
     MappingInvalid: "columns",
     SourceUnreadable: "source",
@@ -72,6 +74,7 @@ class DraftFields(msgspec.Struct, frozen=True, kw_only=True):
     late_minutes: str = "60"
     ttl: str = ""
     expires_at: str = ""
+    starts_at: str = ""
 
 
 def shown_draft(draft: SyncDraft) -> DraftFields:
@@ -90,7 +93,8 @@ def shown_draft(draft: SyncDraft) -> DraftFields:
         emails=", ".join(alerts.emails),
         late_minutes=str(alerts.late_minutes),
         ttl=draft.ttl,
-        expires_at=_shown_expiry(draft),
+        expires_at=_shown_time(draft.expires_at),
+        starts_at=_shown_time(draft.starts_at),
     )
 
 
@@ -119,17 +123,15 @@ def _shown_source(source: SyncSource) -> dict[str, str]:
             assert_never(source)
 
 
-def _shown_expiry(draft: SyncDraft) -> str:
-    """Returns the expiry for a field of the form, in UTC without a zone."""
-    if not draft.expires_at:
-        return ""
-    return datetime.fromisoformat(draft.expires_at).astimezone(UTC).strftime("%Y-%m-%dT%H:%M")
+def _shown_time(stored: str) -> str:
+    """Returns a time for a field of the form, in UTC without a zone; empty for none."""
+    return datetime.fromisoformat(stored).astimezone(UTC).strftime("%Y-%m-%dT%H:%M") if stored else ""
 
 
 def read_draft(text: Callable[[str], str]) -> DraftFields:
     """Reads the fields as they were typed."""
     typed = {name: text(name).strip() for name in DraftFields.__struct_fields__}
-    return DraftFields(**typed | {"expires_at": read_moment(typed["expires_at"])})
+    return DraftFields(**typed | {name: read_moment(typed[name]) for name in ("starts_at", "expires_at")})
 
 
 def source_of(fields: DraftFields) -> SyncSource:
@@ -173,13 +175,14 @@ def draft_of(fields: DraftFields, mapping: str, base: SyncDraft | None) -> SyncD
         is_paused=base is not None and base.is_paused,
         owns=fields.owns == "yes",
         ttl=fields.ttl,
-        expires_at=_expiry(fields.expires_at, base),
+        expires_at=_time(fields.expires_at, "" if base is None else base.expires_at),
+        starts_at=_time(fields.starts_at, "" if base is None else base.starts_at),
     )
 
 
-def _expiry(typed: str, base: SyncDraft | None) -> str:
-    if base is not None and typed == _shown_expiry(base):
-        return base.expires_at
+def _time(typed: str, stored: str) -> str:
+    if typed == _shown_time(stored):
+        return stored
     return f"{typed}Z" if typed else ""
 
 

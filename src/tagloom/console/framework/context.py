@@ -214,5 +214,6 @@ def place_address(space: str, environment: str, page: str, **query: str | int | 
 def toast_of(receipt: Receipt, text: str) -> Toast:
     """Returns a toast about a write. It has an Undo if the write changed something."""
     counts = (receipt.added, receipt.removed, receipt.new_people, receipt.new_tags, receipt.renewed)
-    has_effect = any(counts) or bool(receipt.attributes or receipt.new_attributes)
+    more = receipt.attributes, receipt.new_attributes, receipt.scheduled, receipt.unscheduled
+    has_effect = any((*counts, *more))
     return Toast(text, receipt.version if has_effect else None)

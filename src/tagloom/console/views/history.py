@@ -7,7 +7,7 @@ from tagloom.base.text import plural
 from tagloom.console.framework.context import Answer, Html, PageRequest, Redirect, toast_of
 from tagloom.ports.problems import UndoConflict
 from tagloom.ports.writes import Undo
-from tagloom.words.changes import DELETE_PEOPLE, EVENTS, Change
+from tagloom.words.changes import DELETE_PEOPLE, EVENTS, START, Change
 from tagloom.words.problems import TagProblem
 from tagloom.words.receipts import Receipt
 from tagloom.words.tags import parse_tag
@@ -32,6 +32,7 @@ ACTIONS = (
     "erase",
     DELETE_PEOPLE,
     "expiry",
+    START,
     EVENTS,
 )
 # An undo of up to so many taggings is previewed with its page, at 0.15 us a tagging. A page requests a larger preview

@@ -21,8 +21,9 @@ from tagloom.ports.problems import UndoConflict
 from tagloom.ports.writes import Undo
 from tagloom.server.body_reader import media_type
 from tagloom.server.multipart import MULTIPART, boundary_of, kept_form
-from tagloom.words.expiry import ExpiryInvalid, expiry_texts
+from tagloom.words.expiry import ExpiryInvalid
 from tagloom.words.mappings import Encoding, Mapping, check_mapping
+from tagloom.words.periods import PeriodTexts, StartInvalid, period_texts
 from tagloom.words.problems import MappingInvalid, TagProblem
 from tagloom.words.receipts import Mode
 from tagloom.words.source_addresses import Remote
@@ -203,7 +204,7 @@ def _context(request: PageRequest, run: Import) -> dict[str, Any]:
         "modes": MODES,
         "holds": HOLDS,
         "pace": _pace(request, run),
-        "expiry": _expiry(run),
+        "period": _period(run),
         "rejected": rejected,
         "rejected_count": receipt.rejected_count,
         "names": {each.id: each.name for each in request.services.tribes.list_tribes(request.space.id)},
@@ -238,13 +239,14 @@ def plan(request: PageRequest) -> Answer:
         prefix=request.text("mirror_prefix").strip(),
         share_removed_max=float(request.integer("share")) if request.text("share") else None,
     )
-    typed = {"ttl": request.text("ttl").strip(), "expires_at": read_moment(request.text("expires_at").strip())}
+    typed = {"ttl": request.text("ttl").strip()}
+    typed |= {name: read_moment(request.text(name).strip()) for name in ("starts_at", "expires_at")}
     try:
-        # An expiry that did not change is not compared with the clock again.
-        is_new = typed != _expiry(found)
-        expiry = (
-            expiry_texts(request.moment("expires_at"), typed["ttl"] or None, request.services.now()) if is_new else None
-        )
+        # A period that did not change is not compared with the clock again.
+        starts_at, expires_at = request.moment("starts_at"), request.moment("expires_at")
+        period = None
+        if typed != _period(found):
+            period = period_texts(starts_at, expires_at, typed["ttl"] or None, request.services.now())
         mapping = check_mapping(
             mapping_of(
                 fields,
@@ -256,7 +258,7 @@ def plan(request: PageRequest) -> Answer:
         )
         rows_read(beginning, mapping)
         if request.text("then") != "rows":
-            _plan(request, wanted, mapping, expiry)
+            _plan(request, wanted, mapping, period)
             return Redirect(request.to(f"import/{found.id}"))
     except (
         BodyInvalid,
@@ -264,17 +266,18 @@ def plan(request: PageRequest) -> Answer:
         TagProblem,
         ParameterInvalid,
         ExpiryInvalid,
+        StartInvalid,
     ) as problem:
         # The form keeps the typed values, with the problem.
         shown = {
             **_meaning(request, beginning, base),
             "columns": fields,
             "read": (),
-            "expiry": typed,
+            "period": typed,
             "problem": problem,
         }
         return Html("import.html", _context(request, wanted) | shown, status=problem.status)
-    return Html("import.html", _context(request, wanted) | _meaning(request, beginning, mapping) | {"expiry": typed})
+    return Html("import.html", _context(request, wanted) | _meaning(request, beginning, mapping) | {"period": typed})
 
 
 def _tags(request: PageRequest) -> tuple[str, ...]:
@@ -287,12 +290,12 @@ def _encoding(request: PageRequest) -> Encoding | None:
     return next((each for each in ENCODINGS if each == request.text("encoding")), None)
 
 
-def _expiry(run: Import) -> dict[str, str]:
-    """Returns the expiry of an import as the form shows it."""
-    return {"ttl": run.ttl, "expires_at": run.expires_at[:16]}
+def _period(run: Import) -> dict[str, str]:
+    """Returns the start and the expiry of an import as the form shows them."""
+    return {"ttl": run.ttl, "starts_at": run.starts_at[:16], "expires_at": run.expires_at[:16]}
 
 
-def _plan(request: PageRequest, wanted: Import, mapping: Mapping, expiry: tuple[str, str] | None) -> None:
+def _plan(request: PageRequest, wanted: Import, mapping: Mapping, period: PeriodTexts | None) -> None:
     if wanted.prefix:
         parse_tag(wanted.prefix)
     named = None
@@ -307,7 +310,7 @@ def _plan(request: PageRequest, wanted: Import, mapping: Mapping, expiry: tuple[
         mode=wanted.mode,
         prefix=wanted.prefix,
         share_removed_max=wanted.share_removed_max,
-        expiry=expiry,
+        period=period,
     )
     request.services.imports.plan(request.environment, wanted.id)
 

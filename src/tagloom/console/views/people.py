@@ -9,14 +9,16 @@ from tagloom.base.problems import ParameterInvalid, Problem
 from tagloom.console.forms.attribute_values import TYPES, typed_value, written
 from tagloom.console.forms.times import read_moment
 from tagloom.console.framework.context import Answer, Download, Html, PageRequest, Redirect, Toast, toast_of
+from tagloom.console.framework.rendering import moment
 from tagloom.console.views.attributes import chosen_type, types_of
 from tagloom.ports.problems import PersonNotFound, TagNotFound
 from tagloom.words.attributes import AttributeType, parse_attribute_name, parse_value
 from tagloom.words.builtin_attributes import type_of_new
 from tagloom.words.changes import Change, Horizon
 from tagloom.words.decisions import Decision
-from tagloom.words.expiry import Expiry, ExpiryInvalid, expiry_of
+from tagloom.words.expiry import ExpiryInvalid, moment_text
 from tagloom.words.people import Kind, Person, PersonRecord
+from tagloom.words.periods import NO_PERIOD, Period, StartInvalid, period_of
 from tagloom.words.person_ids import parse_id
 from tagloom.words.problems import (
     AttributeNameInvalid,
@@ -168,6 +170,7 @@ def panel_context(request: PageRequest, person: Person | None, **more: Any) -> d
         "spans": SPANS,
         "span": "",
         "last_day": "",
+        "starts_at": "",
         "is_written": False,
         "attribute_form": AttributeForm(),
         "types": TYPES,
@@ -238,17 +241,22 @@ def change_tags(request: PageRequest) -> Answer:
     """Adds or removes one tag of a person."""
     person, typed, is_removal = required_person(request), request.text("tag").strip(), _is_removal(request)
     try:
-        tag, expiry = parse_tag(typed), 0 if is_removal else _chosen_expiry(request)
+        tag, period = parse_tag(typed), NO_PERIOD if is_removal else _chosen_period(request)
         receipt = check_single(
             request.services.taggings.submit_tags(
-                request.environment, person, [tag], "remove" if is_removal else "add", request.origin, expiry
+                request.environment, person, [tag], "remove" if is_removal else "add", request.origin, period
             ).result()
         )
-    except (TagProblem, UnknownTag, LineInvalid, ExpiryInvalid, PersonSuppressed) as problem:
+    except (TagProblem, UnknownTag, LineInvalid, ExpiryInvalid, StartInvalid, PersonSuppressed) as problem:
         entered: dict[str, Any] = {"entry": typed, "span": request.text("span"), "last_day": request.text("last-day")}
+        entered["starts_at"] = read_moment(request.text("starts_at").strip())
         return panel_answer(request, person, **entered, entry_problem=problem, is_written=True)
     done = receipt.removed if is_removal else receipt.added
-    if receipt.renewed:
+    if receipt.scheduled:
+        text = f"{tag} of {person.id} starts on {moment(moment_text(period.start))}."
+    elif receipt.unscheduled and not done:
+        text = f"{tag} of {person.id} is no longer scheduled."
+    elif receipt.renewed:
         text = f"{tag} of {person.id} now expires at another time."
     elif not done:
         text = f"{person.id} {'did not have' if is_removal else 'already has'} {tag}."
@@ -260,17 +268,17 @@ def change_tags(request: PageRequest) -> Answer:
     return panel_answer(request, person, toast, is_written=True)
 
 
-def _chosen_expiry(request: PageRequest) -> Expiry:
-    """Returns the chosen expiry of the tag. Raises: ExpiryInvalid, ExpiryPast."""
-    span = request.text("span")
+def _chosen_period(request: PageRequest) -> Period:
+    """Returns the chosen start and expiry of the tag. Raises: StartInvalid, ExpiryInvalid, ExpiryPast."""
+    span, starts_at, now = request.text("span"), request.moment("starts_at"), request.services.now()
     if span != "date":
-        return expiry_of(None, span or None, request.services.now())
+        return period_of(starts_at, None, span or None, now=now)
     last_day = request.text("last-day").strip()
     try:
         expiry = date.fromisoformat(read_moment(last_day)[:10]) + timedelta(days=1)
     except (ValueError, OverflowError) as error:
         raise ExpiryInvalid("Choose the last day on which the person has the tag.", value=last_day) from error
-    return expiry_of(f"{expiry.isoformat()}T00:00:00Z", None, request.services.now())
+    return period_of(starts_at, f"{expiry.isoformat()}T00:00:00Z", None, now=now)
 
 
 def _form_of_attribute(request: PageRequest, person: Person) -> AttributeForm:

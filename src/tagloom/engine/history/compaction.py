@@ -118,7 +118,7 @@ def step(tx: Transaction) -> Freed:
     while at.version < state.horizon and read < limits.COMPACTION_CHANGES_MAX:
         since = Span(0, after=at.version, before=state.horizon + 1)
         if at.bucket >= state.buckets:
-            tx.delete_expiries()
+            tx.delete_period_rows()
             at = Compacted(state.horizon)
         elif at.row == AFTER_ROWS:
             seen, at = _rewrite_footprints(tx, at, state.horizon)

@@ -1,7 +1,7 @@
 """The log: versions, the history of a person and of a tag, and the batch that added a tag."""
 
 import itertools
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -108,24 +108,36 @@ def _changes_of_person(
     wanted, horizon = None if tag is None else _rows_ever(environment, tag), snapshot.state().horizon
     changes = changes_of_person(environment.snapshot(), ordinal, span)
     for version, group in itertools.groupby(changes, lambda change: change.version):
-        added, removed, is_changed, expiries = set[int](), set[int](), False, set[int]()
+        added, removed, is_changed, periods = set[int](), set[int](), False, dict[int, bool]()
         for change in group:
             if change.row not in rows:
-                expiries.add(change.row)
+                periods[change.row] = holds(change.added, ordinal)
             elif (sliced := sliced_row_of(rows[change.row])) is not None:
                 is_changed |= wanted is None and version > horizon and rows[sliced].kind != SEEN
             elif wanted is None or change.row in wanted:
                 is_changed = True
                 if rows[change.row].kind == "tag":
                     (added if holds(change.added, ordinal) else removed).add(change.row)
-        # A row that is not in the dictionary is an expiry row, which a person entered or left.
-        known = {expiry.tag for expiry in snapshot.expiries_of_ids(sorted(expiries))} if expiries else set[int]()
-        renewed = (known if wanted is None else known & wanted) - added - removed
-        batch = snapshot.batch(version) if is_changed or renewed else None
+        renewed, scheduled, unscheduled = _period_changes(snapshot, periods, wanted)
+        renewed, unscheduled = renewed - added - removed, unscheduled - added - removed
+        batch = snapshot.batch(version) if is_changed or renewed or scheduled or unscheduled else None
         if batch is not None and _is_wanted(batch, span):
-            yield _change(
-                batch, horizon, *(sorted(rows[row].path for row in found) for found in (added, removed, renewed))
-            )
+            every = added, removed, renewed, scheduled, unscheduled
+            yield _change(batch, horizon, *(sorted(rows[row].path for row in found) for found in every))
+
+
+def _period_changes(
+    snapshot: Snapshot, periods: Mapping[int, bool], wanted: Collection[int] | None
+) -> tuple[set[int], set[int], set[int]]:
+    """Returns the tags with another expiry, those that are scheduled, and those that are scheduled no longer.
+
+    `periods` has the period rows that a person entered, or else left. They are the rows that are not in the dictionary.
+    """
+    renewed, entered, left = set[int](), set[int](), set[int]()
+    for row in snapshot.period_rows_of_ids(sorted(periods)) if periods else ():
+        if wanted is None or row.tag in wanted:
+            (renewed if not row.starts_at else entered if periods[row.id] else left).add(row.tag)
+    return renewed, entered, left - entered
 
 
 def _with_attributes(environment: EnvironmentState, person: Person, changes: tuple[Change, ...]) -> tuple[Change, ...]:
@@ -217,6 +229,8 @@ def _change(
     tags_added: Sequence[str] = (),
     tags_removed: Sequence[str] = (),
     tags_renewed: Sequence[str] = (),
+    tags_scheduled: Sequence[str] = (),
+    tags_unscheduled: Sequence[str] = (),
 ) -> Change:
     return Change(
         version=batch.version,
@@ -236,4 +250,7 @@ def _change(
         is_compacted=batch.version <= horizon,
         events=batch.events,
         attributes=batch.attributes,
+        scheduled=batch.scheduled,
+        tags_scheduled=tuple(tags_scheduled),
+        tags_unscheduled=tuple(tags_unscheduled),
     )

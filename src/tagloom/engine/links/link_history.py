@@ -10,6 +10,7 @@ from tagloom.engine.history.log import changes_of_person
 from tagloom.engine.links.codes import user_of
 from tagloom.engine.state.dictionary import Dictionary
 from tagloom.engine.storage import Snapshot, Span
+from tagloom.words.periods import Term
 
 
 class LinkStep(NamedTuple):
@@ -69,11 +70,13 @@ def versions_of_user(snapshot: Snapshot, steps: Sequence[LinkStep]) -> list[int]
 class Lost(NamedTuple):
     """What a person lost when they were linked: the rows of tags with the moment of expiry, and rows of attributes.
 
-    0 stands for no expiry. `rows` has those of attributes and of the bits of their values.
+    0 stands for no expiry. `rows` has those of attributes and of the bits of their values. `starts` has the rows of
+    tags that the person was to get later, with their terms.
     """
 
     tags: dict[int, int]
     rows: frozenset[int]
+    starts: dict[int, Term]
 
 
 def lost_by_link(snapshot: Snapshot, dictionary: Dictionary, person: int, steps: Sequence[LinkStep]) -> Lost:
@@ -85,8 +88,11 @@ def lost_by_link(snapshot: Snapshot, dictionary: Dictionary, person: int, steps:
     changes = changes_of_person(snapshot, person, Span(0, after=version - 1, before=version + 1))
     rows = {change.row for change in changes if holds(change.removed, person)}
     tags = {row: 0 for row in rows & known.keys() if known[row].kind == "tag"}
-    for expiry in snapshot.expiries_of_ids(sorted(rows - known.keys())):
-        if expiry.tag in tags:
-            tags[expiry.tag] = expiry.expires_at
+    starts = dict[int, Term]()
+    for period in snapshot.period_rows_of_ids(sorted(rows - known.keys())):
+        if period.starts_at:
+            starts[period.tag] = period.term
+        elif period.tag in tags:
+            tags[period.tag] = period.expires_at
     of_attributes = (row for row in rows & known.keys() if dictionary.attribute_of(row) is not None)
-    return Lost(tags, frozenset(of_attributes))
+    return Lost(tags, frozenset(of_attributes), starts)

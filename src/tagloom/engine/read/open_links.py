@@ -27,14 +27,17 @@ def _open_link(environment: EnvironmentState, person: int) -> OpenLink:
     code = environment.links.find(person)
     assert code is not None, "somebody with an open link is linked"
     dictionary, snapshot = environment.dictionary, environment.snapshot()
-    tags, attributes = list[TagPath](), {}
+    tags, scheduled, attributes = list[TagPath](), list[TagPath](), {}
     try:
         lost = lost_by_link(snapshot, dictionary, person, steps_of_link(snapshot, dictionary, person, code))
     except HistoryCompacted:
         # The teammate can still decide, without knowing what the person had.
         pass
     else:
-        tags = sorted(TagPath(dictionary.rows[row].path) for row in lost.tags if dictionary.rows[row].is_live)
+        tags, scheduled = (
+            sorted(TagPath(dictionary.rows[row].path) for row in rows if dictionary.rows[row].is_live)
+            for rows in (lost.tags, lost.starts)
+        )
         for name, row in dictionary.attributes.items():
             if (value := environment.value_in(row, lost.rows)) is not None:
                 attributes[AttributeName(name)] = value
@@ -44,4 +47,5 @@ def _open_link(environment: EnvironmentState, person: int) -> OpenLink:
         linked_on=date_of(code),
         tags=tuple(tags),
         attributes=plain_attributes(attributes),
+        scheduled=tuple(scheduled),
     )

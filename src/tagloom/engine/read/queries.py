@@ -23,7 +23,7 @@ from tagloom.words.attributes import plain_attributes
 from tagloom.words.catalogue import Branch, Match, Tag
 from tagloom.words.changes import Version
 from tagloom.words.expiry import moment_text, span_text
-from tagloom.words.people import KINDS, Identity, Kind, Ordinal, Person, PersonRecord
+from tagloom.words.people import KINDS, Identity, Kind, Ordinal, Person, PersonRecord, Scheduled, scheduled_from
 from tagloom.words.rules import Definition
 from tagloom.words.tags import TagPath, is_at_or_below
 from tagloom.words.tribes import Count, Difference, MakeUp, OverlapRegion, TagShare
@@ -66,6 +66,18 @@ def expiries_among(environment: EnvironmentState, people: BitMap) -> dict[int, d
     return expiries
 
 
+def schedules_among(environment: EnvironmentState, people: BitMap) -> dict[int, dict[TagPath, Scheduled]]:
+    """Returns the tags that each ordinal gets later, in alphabetical order. Cost: one look-up per start row."""
+    found: dict[int, dict[TagPath, Scheduled]] = {ordinal: {} for ordinal in people}
+    rows = environment.dictionary.rows
+    terms = {row: (tag, term) for tag, known in environment.dictionary.starts.items() for term, row in known.items()}
+    for row, scheduled in environment.near([*terms], people) if terms else ():
+        tag, term = terms[row]
+        for ordinal in scheduled & people:
+            found[ordinal][TagPath(rows[tag].path)] = scheduled_from(term)
+    return {ordinal: dict(sorted(tags.items())) for ordinal, tags in found.items()}
+
+
 def find_person(environment: EnvironmentState, person: Person) -> PersonRecord | None:
     """Returns one person with their tags."""
     ordinal = find_ordinal(environment, person)
@@ -81,6 +93,7 @@ def find_person(environment: EnvironmentState, person: Person) -> PersonRecord |
         expires_at=expiries_among(environment, alone)[ordinal],
         attributes=plain_attributes(environment.attributes_of(ordinal)),
         identities=identities_of(environment, environment.links.linked_to(ordinal)),
+        scheduled=schedules_among(environment, alone)[ordinal],
     )
 
 
@@ -144,6 +157,7 @@ def list_people(
     shown = found[:limit]
     people_shown = BitMap([ordinal for ordinal, _ in shown])
     tags, expiries = tags_of(environment, people_shown), expiries_among(environment, people_shown)
+    schedules = schedules_among(environment, people_shown)
     items = tuple(
         PersonRecord(
             kind=person_of(key).kind,
@@ -151,6 +165,7 @@ def list_people(
             tags=tuple(tags[ordinal]),
             version=environment.stamp.version,
             expires_at=expiries[ordinal],
+            scheduled=schedules[ordinal],
         )
         for ordinal, key in shown
     )
@@ -225,7 +240,7 @@ def get_tag(environment: EnvironmentState, tag: TagPath) -> Tag:
 def _tag(environment: EnvironmentState, path: TagPath) -> Tag:
     row = environment.dictionary.live(path)
     rows = environment.dictionary.subtree(path)
-    below = [environment.row(each.id) for each in rows]
+    below, starts = [environment.row(each.id) for each in rows], environment.dictionary.starts
     return Tag(
         tag=path,
         users=0 if row is None else len(environment.row(row.id)),
@@ -236,6 +251,7 @@ def _tag(environment: EnvironmentState, path: TagPath) -> Tag:
         owner="" if row is None else row.owner,
         ttl="" if row is None else span_text(row.ttl_seconds),
         expires_at="" if row is None or not row.expires_at else moment_text(row.expires_at),
+        scheduled=0 if row is None else sum(map(len, map(environment.row, starts.get(row.id, {}).values()))),
     )
 
 

@@ -2,11 +2,14 @@
 
 from bisect import bisect_left, insort
 from collections.abc import Collection, Iterable, Iterator
-from typing import cast
+from typing import TypeVar, cast
 
 from tagloom.engine.storage import Row
 from tagloom.words.attributes import AttributeType
+from tagloom.words.periods import Term
 from tagloom.words.tags import TagPath, branches_above, is_at_or_below, nearest, resolve
+
+PeriodKey = TypeVar("PeriodKey", int, Term)
 
 FACTS = ("everyone", "users", "visitors", "erased", "with_events", "superseded")
 """The sets of people beside tags. The people in `superseded` have an id that means a newer person."""
@@ -39,13 +42,26 @@ def bit_of(row: Row) -> int:
     return int(row.path.partition("#")[2])
 
 
+def _put_period_row(rows: dict[int, dict[PeriodKey, int]], key: PeriodKey, row: Row) -> None:
+    """Adds a period row to those of its tag, or removes it if it is not live."""
+    known = rows.setdefault(row.tag, {})
+    if row.is_live:
+        known[key] = row.id
+    else:
+        known.pop(key, None)
+        if not known:
+            del rows[row.tag]
+
+
 class Dictionary:
     """The live tags by path, and all rows by id. It is not thread-safe: its owner holds a lock around each use."""
 
     def __init__(self, rows: Iterable[Row], aliases: Iterable[tuple[str, str]]) -> None:
         self.rows: dict[int, Row] = {}
         self.facts: dict[str, int] = {}
+        # The live period rows of each tag: expiry rows by their moment, and start rows by their term.
         self.expiries: dict[int, dict[int, int]] = {}
+        self.starts: dict[int, dict[Term, int]] = {}
         self.expiring: set[int] = set()
         # The rows of live attributes by name, of all attributes by name, and of the bits of each attribute by number.
         self.attributes: dict[str, int] = {}
@@ -71,10 +87,8 @@ class Dictionary:
         """Returns a copy with these rows and aliases; None deletes an alias. Cost: about 0.1 us per tag."""
         later = Dictionary((), ())
         later.rows, later.facts, later.aliases = dict(self.rows), dict(self.facts), dict(self.aliases)
-        later.expiries, later.expiring = (
-            {tag: dict(expiries) for tag, expiries in self.expiries.items()},
-            set(self.expiring),
-        )
+        later.expiries = {tag: dict(expiries) for tag, expiries in self.expiries.items()}
+        later.starts, later.expiring = {tag: dict(rows) for tag, rows in self.starts.items()}, set(self.expiring)
         later._live, later._deleted, later._below = dict(self._live), dict(self._deleted), dict(self._below)
         later.attributes = dict(self.attributes)
         later.attributes_ever = {name: set(rows) for name, rows in self.attributes_ever.items()}
@@ -97,20 +111,17 @@ class Dictionary:
         for row in rows:
             self._take(row, in_order=True)
 
-    def put_expiries(self, expiries: Iterable[Row]) -> None:
-        """Replaces expiry rows. Live ones are found by their tag and moment."""
-        for row in expiries:
-            known = self.expiries.setdefault(row.tag, {})
-            if row.is_live:
-                known[row.expires_at] = row.id
+    def put_period_rows(self, rows: Iterable[Row]) -> None:
+        """Replaces period rows. Live ones are found by their tag and moment, or term."""
+        for row in rows:
+            if row.starts_at:
+                _put_period_row(self.starts, row.term, row)
             else:
-                known.pop(row.expires_at, None)
-                if not known:
-                    del self.expiries[row.tag]
+                _put_period_row(self.expiries, row.expires_at, row)
 
     def _take(self, row: Row, *, in_order: bool) -> None:
         if row.kind == "end":
-            self.put_expiries([row])
+            self.put_period_rows([row])
             return
         self.rows[row.id] = row
         path = TagPath(row.path)

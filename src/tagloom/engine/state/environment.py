@@ -223,9 +223,9 @@ class EnvironmentState:
                 changed: dict[int, BitMap] = {}
                 for change in snapshot.changes_after(before.version):
                     self._change(change.row, from_bytes(change.added), from_bytes(change.removed), changed)
-                # A row that is not in the dictionary is an expiry row, which may have become live or not live.
-                if expiries := changed.keys() - self.dictionary.rows.keys():
-                    self.dictionary.put_expiries(snapshot.expiries_of_ids(sorted(expiries)))
+                # A row that is not in the dictionary is a period row, which may have become live or not live.
+                if periods := changed.keys() - self.dictionary.rows.keys():
+                    self.dictionary.put_period_rows(snapshot.period_rows_of_ids(sorted(periods)))
                 changed[EVENTS] = self.event_log.catch_up(snapshot, before.version, self.links)
                 if self.dictionary.facts["superseded"] in changed:
                     self.links.relinked_at = now.version
@@ -652,7 +652,7 @@ class EnvironmentState:
                 self._clear_leaves()
             self.dictionary.put(view.rows.values())
             self.dictionary.put(view.attribute_rows.values())
-            self.dictionary.put_expiries(view.expiries.values())
+            self.dictionary.put_period_rows(view.periods.changed.values())
             for path, target in view.aliases.items():
                 self.dictionary.put_alias(path, target)
             if view.growth is not None:
@@ -661,7 +661,7 @@ class EnvironmentState:
                 self.directory.generation = -1
             changed: dict[int, BitMap] = {}
             for draft in view.drafts:
-                for row_id, added, removed in (*draft.rows(), *draft.expiry_shifts(), *draft.attribute_shifts()):
+                for row_id, added, removed in (*draft.rows(), *draft.period_shifts(), *draft.attribute_shifts()):
                     self._change(row_id, added, removed, changed)
             changed[EVENTS] = self.event_log.add(view.recorded, self.links) if view.recorded else BitMap()
             if self.dictionary.facts["superseded"] in changed:

@@ -7,7 +7,7 @@ assigns the final ones (`engine/write/diff.py`).
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
+from itertools import islice, starmap
 from typing import Final, NamedTuple, Protocol
 
 import numpy as np
@@ -29,7 +29,7 @@ from tagloom.engine.write.attribute_cells import (
 )
 from tagloom.ports.writes import BatchRules, Doubt, Part
 from tagloom.words import rejections
-from tagloom.words.expiry import Expiry
+from tagloom.words.periods import Period
 from tagloom.words.problems import FAULTS_OF_A_TEXT, TagProblem
 from tagloom.words.receipts import Rejected
 from tagloom.words.tags import TagPath, is_at_or_below, lowercased, parse_tag
@@ -73,7 +73,7 @@ NO_DOUBT = Doubtful(Hashed(np.empty(0, np.uint64), np.empty(0, np.uint32)))
 class ResolvedBatch(NamedTuple):
     """A body with its tags and people looked up. Bitmaps have ordinals, provisional ones for newcomers.
 
-    `bare` are people without tags. `expiries` are those of added taggings, for people whose last line for the tag
+    `bare` are people without tags. `periods` are those of added taggings, for people whose last line for the tag
     has one. `meanings` are the meanings of all written paths, or the error of one without. `begun` is the state of the
     population before the first look-up; None when all look-ups were made in the transaction that applies the batch.
     `attribute_meanings` has the meaning of each attribute that was named. `suppressed` is the suppression list with
@@ -90,7 +90,7 @@ class ResolvedBatch(NamedTuple):
     rejected_count: int
     normalized: int
     aliases: dict[str, str]
-    expiries: Mapping[TagPath, Mapping[Expiry, BitMap]]
+    periods: Mapping[TagPath, Mapping[Period, BitMap]]
     meanings: "Mapping[TagPath, Meaning | str]"
     begun: State | None
     doubtful: Doubtful = NO_DOUBT
@@ -216,9 +216,9 @@ class Aggregator:
         self._deferred: list[_Columns] = []
         self._contradicting = _NOBODY
         self._cells = Cells(lookups)
-        # From the first part with expiries on, taggings are kept as columns.
-        self._expiries: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
-        self._expiring: list[_Columns] = []
+        # From the first part with periods on, taggings are kept as columns, and lines with their starts and expiries.
+        self._periods: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]] = []
+        self._with_periods: list[_Columns] = []
         self._accepted_lines = 0
         self._rejected: list[Rejected] = []
         self._rejected_count = 0
@@ -227,9 +227,11 @@ class Aggregator:
         """Aggregates one part."""
         assert part.attributes is None or self._rules.mode != "remove", "lines of mode remove have no attributes"
         self._reject(part.rejected)
-        if self._rules.mode != "remove" and (part.expiries is not None or self._expiries):
-            line_expiries = np.zeros(len(part.lines), np.int64) if part.expiries is None else part.expiries
-            self._expiries.append((part.lines, line_expiries))
+        if self._rules.mode != "remove" and (part.has_periods or self._periods):
+            starts, expiries = (
+                np.zeros(len(part.lines), np.int64) if each is None else each for each in (part.starts, part.expiries)
+            )
+            self._periods.append((part.lines, starts, expiries))
         if self._holds:
             self._held_keys.extend(part.held)
             if part.doubts:
@@ -401,8 +403,8 @@ class Aggregator:
     # Taggings that wait to become bitmaps.
 
     def _wait(self, columns: "_Columns") -> None:
-        if self._expiries:
-            self._expiring.append(columns)
+        if self._periods:
+            self._with_periods.append(columns)
         self._waiting.append((columns.number, columns.ordinal))
         self._waiting_count += len(columns.number)
         if self._waiting_count >= _TAGGINGS_PER_FOLD:
@@ -450,27 +452,28 @@ class Aggregator:
         for number, bitmap in per_tag(removals.number, removals.ordinal):
             self._removed[number] |= bitmap
 
-    def _last_ends(self) -> dict[TagPath, dict[Expiry, BitMap]]:
-        """Returns the expiries of the taggings, each from the last line of the tagging, if that line has one."""
-        found: dict[TagPath, dict[Expiry, BitMap]] = {}
-        if not self._expiring:
+    def _last_periods(self) -> dict[TagPath, dict[Period, BitMap]]:
+        """Returns the periods of the taggings, each from the last line of the tagging, if that line has one."""
+        found: dict[TagPath, dict[Period, BitMap]] = {}
+        if not self._with_periods:
             return found
-        columns = _Columns.joined([each._replace(removal=None) for each in self._expiring])
-        lines, line_expiries = (np.concatenate(each) for each in zip(*self._expiries, strict=True))
+        columns = _Columns.joined([each._replace(removal=None) for each in self._with_periods])
+        lines, starts, expiries = (np.concatenate(each) for each in zip(*self._periods, strict=True))
         order = np.lexsort((columns.line, columns.ordinal, columns.number))
         number, ordinal = columns.number[order], columns.ordinal[order]
         is_last = np.ones(len(order), np.bool_)
         is_last[:-1] = (number[1:] != number[:-1]) | (ordinal[1:] != ordinal[:-1])
-        # A part before the first one with expiries has no line in `lines`, so its taggings have no expiry.
+        # A part before the first one with periods has no line in `lines`, so its taggings have no period.
         line = columns.line[order]
         place = np.minimum(np.searchsorted(lines, line), len(lines) - 1)
-        expiry = np.where(lines[place] == line, line_expiries[place], 0)
-        is_wanted = is_last & (expiry != 0)
-        number, ordinal, expiry = number[is_wanted], ordinal[is_wanted], expiry[is_wanted]
-        for each in np.unique(expiry).tolist():
-            some = expiry == each
+        is_known = lines[place] == line
+        start, expiry = np.where(is_known, starts[place], 0), np.where(is_known, expiries[place], 0)
+        is_wanted = is_last & ((start != 0) | (expiry != 0))
+        number, ordinal, start, expiry = (each[is_wanted] for each in (number, ordinal, start, expiry))
+        for period in starmap(Period, np.unique(np.stack([start, expiry], axis=1), axis=0).tolist()):
+            some = (start == period.start) & (expiry == period.expiry)
             for tag, people in per_tag(number[some], ordinal[some]):
-                found.setdefault(self._texts.paths[tag], {})[each] = people
+                found.setdefault(self._texts.paths[tag], {})[period] = people
         return found
 
     def finish(self) -> ResolvedBatch:
@@ -493,7 +496,7 @@ class Aggregator:
             rejected_count=self._rejected_count,
             normalized=len(self._texts.lowered),
             aliases=self._texts.aliases,
-            expiries=self._last_ends(),
+            periods=self._last_periods(),
             meanings=self._texts.meanings,
             begun=self._begun,
             doubtful=self._doubtful(),

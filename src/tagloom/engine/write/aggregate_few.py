@@ -21,7 +21,7 @@ from tagloom.engine.write.aggregate import (
 )
 from tagloom.ports.writes import BatchRules, Part
 from tagloom.words import rejections
-from tagloom.words.expiry import Expiry
+from tagloom.words.periods import NO_PERIOD, Period
 from tagloom.words.receipts import Rejected
 from tagloom.words.tags import TagPath
 
@@ -39,7 +39,7 @@ class _Line(NamedTuple):
     number: int
     key: bytes
     taggings: list[tuple[str, bool]]
-    expiry: Expiry
+    period: Period
 
 
 def are_few(parts: Sequence[Part]) -> bool:
@@ -58,7 +58,7 @@ def aggregate_few(parts: Sequence[Part], rules: BatchRules, lookups: KeyLookups)
     rejected = [line for part in parts for line in part.rejected]
     held: list[bytes] = [key for part in parts for key in part.held]
     good: dict[int, list[tuple[int, int, bool]]] = {}
-    line_expiries: dict[int, Expiry] = {}
+    line_periods: dict[int, Period] = {}
     bare = BitMap()
     accepted = suppressed_lines = 0
     suppressed = lookups.suppressed()
@@ -76,8 +76,8 @@ def aggregate_few(parts: Sequence[Part], rules: BatchRules, lookups: KeyLookups)
             held.append(line.key)
         elif meant:
             good[line.number] = meant
-            if line.expiry:
-                line_expiries[line.number] = line.expiry
+            if any(line.period):
+                line_periods[line.number] = line.period
         else:
             bare.add(ordinal)
             accepted += 1
@@ -90,7 +90,7 @@ def aggregate_few(parts: Sequence[Part], rules: BatchRules, lookups: KeyLookups)
     for taggings in good.values():
         for ordinal, number, is_removal in taggings:
             (removed if is_removal else added)[texts.paths[number]].add(ordinal)
-    expiries = _last_ends(good, line_expiries, texts.paths) if line_expiries and rules.mode != "remove" else {}
+    periods = _last_periods(good, line_periods, texts.paths) if line_periods and rules.mode != "remove" else {}
     is_whole = rules.mode in ("set", "mirror")
     known, doubtful = _doubted(parts, lookups, begun.next_ordinal) if is_whole else (BitMap(), NO_DOUBT)
     rejected.sort(key=_line_number)
@@ -105,7 +105,7 @@ def aggregate_few(parts: Sequence[Part], rules: BatchRules, lookups: KeyLookups)
         rejected_count=len(rejected),
         normalized=len(texts.lowered),
         aliases=texts.aliases,
-        expiries=expiries,
+        periods=periods,
         meanings=texts.meanings,
         begun=begun,
         doubtful=doubtful,
@@ -130,21 +130,21 @@ def _doubted(parts: Sequence[Part], lookups: KeyLookups, base: int) -> tuple[Bit
     return known, Doubtful(hashes, len(unknown_lines), min(unknown_lines, default=0))
 
 
-def _last_ends(
-    good: Mapping[int, Sequence[tuple[int, int, bool]]], line_expiries: Mapping[int, Expiry], paths: Sequence[TagPath]
-) -> dict[TagPath, dict[Expiry, BitMap]]:
-    """Returns the expiries of the taggings, each from the last line of the tagging, if that line has one."""
-    last: dict[tuple[int, int], Expiry] = {}
+def _last_periods(
+    good: Mapping[int, Sequence[tuple[int, int, bool]]], line_periods: Mapping[int, Period], paths: Sequence[TagPath]
+) -> dict[TagPath, dict[Period, BitMap]]:
+    """Returns the periods of the taggings, each from the last line of the tagging, if that line has one."""
+    last: dict[tuple[int, int], Period] = {}
     for line in sorted(good):
         last |= {
-            (number, ordinal): line_expiries.get(line, 0)
+            (number, ordinal): line_periods.get(line, NO_PERIOD)
             for ordinal, number, is_removal in good[line]
             if not is_removal
         }
-    found: dict[TagPath, dict[Expiry, BitMap]] = {}
-    for (number, ordinal), expiry in last.items():
-        if expiry:
-            found.setdefault(paths[number], {}).setdefault(expiry, BitMap()).add(ordinal)
+    found: dict[TagPath, dict[Period, BitMap]] = {}
+    for (number, ordinal), period in last.items():
+        if any(period):
+            found.setdefault(paths[number], {}).setdefault(period, BitMap()).add(ordinal)
     return found
 
 
@@ -154,9 +154,9 @@ def _line_number(line: Rejected) -> int:
 
 def _lines(part: Part, rules: BatchRules) -> list[_Line]:
     keys = part.key_list()
-    expiries = [0] * len(keys) if part.expiries is None else part.expiries.tolist()
     lines = [
-        _Line(number, key, [], expiry) for number, key, expiry in zip(part.lines.tolist(), keys, expiries, strict=True)
+        _Line(number, key, [], period)
+        for number, key, period in zip(part.lines.tolist(), keys, part.periods(), strict=True)
     ]
     always = rules.mode == "remove"
     is_removal = part.is_removal.tolist() if part.is_removal is not None and rules.mode == "change" else None

@@ -8,7 +8,8 @@ from tagloom.engine.attributes.conditions import decoded_bits
 from tagloom.engine.bitmaps import BitMap, from_bytes
 from tagloom.engine.state.dictionary import sliced_row_of
 from tagloom.engine.storage import ChunkChange, Row
-from tagloom.engine.write.draft import Draft, Shift, View
+from tagloom.engine.write.draft import Draft, View
+from tagloom.engine.write.shifts import Shift
 
 _NOBODY = BitMap()
 

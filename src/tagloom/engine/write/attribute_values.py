@@ -10,7 +10,8 @@ from tagloom.engine.attributes.codes import Codes, bits_in, is_textual
 from tagloom.engine.bitmaps import BitMap, bitmap_of
 from tagloom.engine.storage import SEVERAL, Row
 from tagloom.engine.write.attribute_cells import ResolvedAttribute
-from tagloom.engine.write.draft import Draft, Shift, View
+from tagloom.engine.write.draft import Draft, View
+from tagloom.engine.write.shifts import Shift
 from tagloom.ports.problems import AttributeExists, AttributeNotFound
 from tagloom.words.attributes import AttributeName, AttributeType
 from tagloom.words.builtin_attributes import check_deletable, check_new, check_settable, description_of_new

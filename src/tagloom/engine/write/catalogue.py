@@ -23,6 +23,7 @@ from tagloom.engine.write.erasure import (
 )
 from tagloom.engine.write.exclusive_branches import refuse_several
 from tagloom.engine.write.expiry_rows import merge_expiries, settle
+from tagloom.engine.write.start_rows import merge_starts, unschedule_all
 from tagloom.ports.problems import TagExists, TagMoveInvalid, TagNotFound
 from tagloom.ports.writes import DeletePeople, PutAttribute
 from tagloom.words import limits, rejections
@@ -121,6 +122,7 @@ def merge(tag: TagPath, into: TagPath, view: View, origin: Origin, at: str) -> R
         else:
             people = BitMap(view.whole(row.id))
             merge_expiries(people, row.id, target.id, view, draft)
+            merge_starts(row.id, target.id, view, draft)
             draft.add(target.id, people - view.near(target.id, people))
             draft.remove(row.id, people)
             view.put_row(row._replace(is_live=False), draft)
@@ -138,6 +140,7 @@ def delete(tag: TagPath, view: View, origin: Origin, at: str) -> Receipt:
     _refuse_owned(tag, view)
     for row in rows:
         draft.remove(row.id, BitMap(view.whole(row.id)))
+        unschedule_all(row.id, view, draft)
         view.put_row(row._replace(is_live=False), draft)
     return _done(draft, view, origin, "delete tag", at)
 

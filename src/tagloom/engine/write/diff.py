@@ -1,5 +1,6 @@
 """The diff of a bulk write: what it changes, as a draft, in each of the five modes."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -7,13 +8,14 @@ from numpy.typing import NDArray
 
 from tagloom.engine.bitmaps import BitMap, bitmap_of, ordinals_of
 from tagloom.engine.keys.hashing import visitors_among
-from tagloom.engine.write import expiry_rows
+from tagloom.engine.write import expiry_rows, start_rows
 from tagloom.engine.write.aggregate import Newcomers, ResolvedBatch
 from tagloom.engine.write.attribute_values import set_attributes
 from tagloom.engine.write.draft import Draft, View
+from tagloom.engine.write.shifts import scheduled_counts
 from tagloom.ports.writes import BatchRules
 from tagloom.words.changes import Origin
-from tagloom.words.expiry import Expiry, expiry_moment
+from tagloom.words.periods import Period, Term, term_of
 from tagloom.words.receipts import Receipt
 from tagloom.words.tags import TagPath
 
@@ -44,6 +46,7 @@ def receipt_of(diff: Diff, version: int, batch: ResolvedBatch | None = None, **m
             "aliases": batch.aliases,
         }
     )
+    schedules = scheduled_counts(diff.draft.starts)
     return Receipt(
         version=version,
         added=diff.added,
@@ -54,6 +57,8 @@ def receipt_of(diff: Diff, version: int, batch: ResolvedBatch | None = None, **m
         new_tags=diff.new_tags,
         skipped=diff.skipped,
         conflicts=diff.conflicts,
+        scheduled=schedules.scheduled,
+        unscheduled=schedules.unscheduled,
         renewed=expiry_rows.renewed_count(diff.draft) if diff.draft.expiries else 0,
         attributes=diff.draft.attributes_changed,
         linked=len(diff.draft.links),
@@ -83,17 +88,18 @@ def diff_of(batch: ResolvedBatch, rules: BatchRules, view: View, now: float) -> 
     draft = Draft()
     places = _places(batch, rules, view)
     is_adding = rules.mode != "remove"
-    gains: dict[int, BitMap] = {}
-    own_expiries: dict[int, dict[Expiry, BitMap]] = {}
+    # The people for whom the batch adds a tag, and among them those who get it now.
+    named: dict[int, BitMap] = {}
+    own_periods: dict[int, dict[Period, BitMap]] = {}
     losses: dict[int, BitMap] = {}
     unchanged = 0
     for path, people in batch.added.items():
         row = view.tag_row(view.dictionary.resolve(path), draft)
         moved = places.final(people)
-        gains[row.id] = gains[row.id] | moved if row.id in gains else moved
-        for expiry, some in batch.expiries.get(path, {}).items():
-            earlier = own_expiries.setdefault(row.id, {})
-            earlier[expiry] = earlier.get(expiry, BitMap()) | places.final(some)
+        named[row.id] = named[row.id] | moved if row.id in named else moved
+        for period, some in batch.periods.get(path, {}).items():
+            earlier = own_periods.setdefault(row.id, {})
+            earlier[period] = earlier.get(period, BitMap()) | places.final(some)
     for path, people in batch.removed.items():
         known = view.live(view.dictionary.resolve(path))
         if known is None:
@@ -101,26 +107,35 @@ def diff_of(batch: ResolvedBatch, rules: BatchRules, view: View, now: float) -> 
             continue
         moved = places.final(people)
         lost = view.near(known.id, moved) & moved
-        unchanged += len(people) - len(lost)
+        unscheduled = start_rows.scheduled_among(known.id, moved, view)
+        unchanged += len(people) - len(lost | unscheduled)
+        start_rows.unschedule(known.id, unscheduled - named.get(known.id, BitMap()), view, draft)
         losses[known.id] = losses[known.id] | lost if known.id in losses else lost
     bare = places.final(batch.bare)
     if is_adding and (batch.attributes or rules.replaces_attributes):
         replaced = None
         if rules.replaces_attributes:
-            replaced = BitMap.union(bare, *gains.values()) - places.final(batch.held)
+            replaced = BitMap.union(bare, *named.values()) - places.final(batch.held)
         resolved = [(each, places.final_ordinals(each.ordinals)) for each in batch.attributes]
         set_attributes(resolved, replaced, view, draft)
     if is_adding:
-        _create(BitMap.union(bare, *gains.values()), places, view, draft)
+        _create(BitMap.union(bare, *named.values()), places, view, draft)
     if rules.mode in ("set", "mirror"):
-        _remove_the_rest(batch, rules, view, gains, losses, bare, places)
+        _remove_the_rest(batch, rules, view, draft, named, losses, bare, places)
+    terms = {
+        row: _terms_of_tag(row, people, own_periods.get(row, {}), rules, now, view) for row, people in named.items()
+    }
+    gains, already_planned = _plan(named, terms, view, draft)
+    unchanged += already_planned
     _displace(view, gains, losses)
     tag_expiries: list[expiry_rows.TagExpiry] = []
     for row_id, people in gains.items():
         new = people - view.near(row_id, people)
         unchanged += len(people) - len(new)
         draft.add(row_id, new)
-        tag_expiries += _expiries_of_tag(row_id, people, own_expiries.get(row_id, {}), rules.expiry, now, view)
+        for term, some in terms[row_id].items():
+            if not term.start:
+                tag_expiries.append(expiry_rows.TagExpiry(row_id, term.expires, some))
     expiry_rows.set_expiries(tag_expiries, view, draft)
     for row_id, people in losses.items():
         draft.remove(row_id, people - gains[row_id] if row_id in gains else people)
@@ -130,24 +145,43 @@ def diff_of(batch: ResolvedBatch, rules: BatchRules, view: View, now: float) -> 
     return Diff(draft, added, removed, unchanged, new_tags)
 
 
-def _expiries_of_tag(
-    tag: int, people: BitMap, own_expiries: dict[Expiry, BitMap], otherwise: Expiry, now: float, view: View
-) -> list[expiry_rows.TagExpiry]:
-    """Returns the expiries of the added taggings of one tag.
+def _terms_of_tag(
+    tag: int, people: BitMap, own_periods: Mapping[Period, BitMap], rules: BatchRules, now: float, view: View
+) -> dict[Term, BitMap]:
+    """Returns the terms of the taggings that a batch adds to one tag; an empty dict if there is nothing to store.
 
-    They come from the lines, or else from the batch, or else from the ttl of the tag.
+    Starts and expiries come from the lines, or else from the batch, and expiries also from the ttl of the tag.
     """
-    ttl = view.row(tag).ttl_seconds
-    if not (own_expiries or otherwise or ttl or view.expiries_of(tag)):
-        return []
-    by_moment: dict[int, BitMap] = {}
+    ttl, otherwise = view.row(tag).ttl_seconds, rules.period
+    is_stored = view.periods.expiries_of(tag) or view.periods.starts_of(tag)
+    if not (own_periods or any(otherwise) or ttl or is_stored):
+        return {}
+    by_term: dict[Term, BitMap] = {}
     waiting = people
-    # Two names of a tag that were merged meanwhile may have two expiries for one tagging. The first one counts.
-    for expiry, some in (*own_expiries.items(), (otherwise, people)):
-        moment = expiry_moment(expiry or otherwise, ttl, now)
-        by_moment[moment] = by_moment.get(moment, BitMap()) | (some & waiting)
+    # Two names of a tag that were merged meanwhile may have two periods for one tagging. The first one counts.
+    for period, some in (*own_periods.items(), (otherwise, people)):
+        term = term_of(period, otherwise, ttl, now)
+        by_term[term] = by_term.get(term, BitMap()) | (some & waiting)
         waiting = waiting - some
-    return [expiry_rows.TagExpiry(tag, moment, some) for moment, some in by_moment.items()]
+    return by_term
+
+
+def _plan(
+    named: Mapping[int, BitMap], terms: Mapping[int, Mapping[Term, BitMap]], view: View, draft: Draft
+) -> tuple[dict[int, BitMap], int]:
+    """Schedules the taggings that start later, and removes the schedules of those that start now.
+
+    Returns the people who get each tag now, and the number of taggings that have the same schedule already.
+    """
+    gains, unchanged = dict(named), 0
+    later = ((row, term) for row, by_term in terms.items() for term, people in by_term.items() if term.start and people)
+    view.periods.ensure(later)
+    for row, by_term in terms.items():
+        unchanged += start_rows.schedule(row, by_term, view, draft)
+        for term, people in by_term.items():
+            if term.start:
+                gains[row] = gains[row] - people
+    return gains, unchanged
 
 
 class _Places:
@@ -235,22 +269,31 @@ def _remove_the_rest(
     batch: ResolvedBatch,
     rules: BatchRules,
     view: View,
-    gains: dict[int, BitMap],
+    draft: Draft,
+    named: Mapping[int, BitMap],
     losses: dict[int, BitMap],
     bare: BitMap,
     places: _Places,
 ) -> None:
-    """Removes what set and mirror must remove: all other tags at or below `prefix` that have no other owner."""
+    """Removes what set and mirror must remove: all other tags at or below `prefix` that have no other owner.
+
+    Schedules are removed in the same way. `named` has the people for whom the batch adds a tag.
+    """
     held = places.final(batch.held) | _made_known_since(batch, view)
-    named = BitMap.union(bare, *gains.values()) - held
+    people = BitMap.union(bare, *named.values()) - held
     prefix = "" if rules.prefix is None else view.dictionary.resolve(rules.prefix)
     for row in view.subtree(prefix):
         owned = view.dictionary.owned_branch(TagPath(row.path))
         if owned and owned[1] != rules.owner:
             continue
-        lost = view.near(row.id, named) & named if rules.mode == "set" else view.whole(row.id) - held
-        if row.id in gains:
-            lost -= gains[row.id]
+        scheduled = start_rows.scheduled_people(row.id, view)
+        if rules.mode == "set":
+            lost, unscheduled = view.near(row.id, people) & people, scheduled & people
+        else:
+            lost, unscheduled = view.whole(row.id) - held, scheduled - held
+        if row.id in named:
+            lost, unscheduled = lost - named[row.id], unscheduled - named[row.id]
+        start_rows.unschedule(row.id, unscheduled, view, draft)
         if lost:
             losses[row.id] = losses[row.id] | lost if row.id in losses else lost
 

@@ -8,7 +8,8 @@ first write, so a refused batch changes nothing.
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import chain
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +40,9 @@ from tagloom.engine.storage import (
     Transaction,
 )
 from tagloom.engine.write.footprints import Footprints
+from tagloom.engine.write.period_rows import PeriodRows
 from tagloom.engine.write.row_states import attribute_state, row_state
+from tagloom.engine.write.shifts import PeriodShifts, Shift, scheduled_counts
 from tagloom.ports import limits as ports_limits
 from tagloom.ports.problems import StoreUnavailable, TooManyTags
 from tagloom.words import limits as words_limits
@@ -52,7 +55,6 @@ if TYPE_CHECKING:
     from tagloom.engine.keys.directory import Directory
     from tagloom.engine.state.dictionary import Dictionary
 
-_NO_EXPIRIES: Mapping[int, int] = {}
 PEOPLE_SHARED_MAX = 1_000  # Batches that share a commit have at most so many people each, whom later ones look up.
 _FEW_SOUGHT = 64  # Up to this number, keys are looked up one by one.
 _FINAL_ACTIONS = ("erase", DELETE_PEOPLE, EVENTS)  # Versions with these actions cannot be undone.
@@ -61,20 +63,14 @@ _ROWS_AT_ONCE = 4_096
 _FEW_BUCKETS = 8  # Up to this number, chunks are read one by one; beyond it, the whole row is read.
 
 
-class Shift(NamedTuple):
-    """The people who enter an expiry row, or a row of an attribute, and those who leave it."""
-
-    added: BitMap
-    removed: BitMap
-
-
 class Draft:
-    """The changes of one batch: taggings by row, expiry rows by tag, dictionary entries, and counts."""
+    """The changes of one batch: taggings by row, period rows by tag, dictionary entries, and counts."""
 
     def __init__(self) -> None:
         self.added: dict[int, BitMap] = {}
         self.removed: dict[int, BitMap] = {}
-        self.expiries: dict[int, dict[int, Shift]] = {}
+        self.expiries = PeriodShifts()
+        self.starts = PeriodShifts()
         # The shifts of each attribute, by its row and those of its bits, and the people whose values change.
         self.attributes: dict[int, dict[int, Shift]] = {}
         self.attribute_people: dict[int, BitMap] = {}
@@ -99,39 +95,12 @@ class Draft:
         self.added[row] = self.added[row] - people
         if not self.added[row]:
             del self.added[row]
-        shifts = {
-            expiry: Shift(added - people, removed) for expiry, (added, removed) in self.expiries.pop(row, {}).items()
-        }
-        if kept := {expiry: shift for expiry, shift in shifts.items() if shift.added or shift.removed}:
-            self.expiries[row] = kept
-
-    def start_expiry(self, tag: int, row: int, people: BitMap) -> None:
-        """Adds people to the expiry row `row` of a tag, in which they are not yet."""
-        if people:
-            added, removed = self._shift(tag, row)
-            self.expiries[tag][row] = Shift(added | people, removed)
-
-    def stop_expiry(self, tag: int, row: int, people: BitMap) -> None:
-        """Removes people from the expiry row `row` of a tag, in which they are."""
-        if people:
-            added, removed = self._shift(tag, row)
-            self.expiries[tag][row] = Shift(added, removed | people)
-
-    def keep_expiry(self, tag: int, row: int, people: BitMap) -> None:
-        """Cancels the removal of these people from the expiry row `row` of a tag."""
-        added, removed = self._shift(tag, row)
-        self.expiries[tag][row] = Shift(added, removed - people)
-        if not added and not self.expiries[tag][row].removed:
-            del self.expiries[tag][row]
-        if not self.expiries[tag]:
-            del self.expiries[tag]
-
-    def _shift(self, tag: int, row: int) -> Shift:
-        return self.expiries.setdefault(tag, {}).get(row, Shift(BitMap(), BitMap()))
+        self.expiries.exclude(row, people)
 
     def is_empty(self) -> bool:
         """Returns whether the draft changes nothing."""
-        return not (self.added or self.removed or self.entries or self.expiries or self.attributes)
+        is_same = not (self.added or self.removed or self.expiries or self.starts)
+        return is_same and not (self.entries or self.attributes)
 
     def shift_attribute(self, attribute: int, shifts: Mapping[int, Shift]) -> None:
         """Sets the changes of the rows of an attribute. Call it once per attribute."""
@@ -170,10 +139,9 @@ class Draft:
         shifts = (each for attribute in sorted(self.attributes) for each in sorted(self.attributes[attribute].items()))
         return ((row, shift.added, shift.removed) for row, shift in shifts)
 
-    def expiry_shifts(self) -> Iterator[tuple[int, BitMap, BitMap]]:
-        """Yields (row, added, removed) of every expiry row that changes."""
-        shifts = (each for tag in sorted(self.expiries) for each in sorted(self.expiries[tag].items()))
-        return ((row, shift.added, shift.removed) for row, shift in shifts)
+    def period_shifts(self) -> Iterator[tuple[int, BitMap, BitMap]]:
+        """Yields (row, added, removed) of every period row that changes."""
+        return chain(self.expiries.rows(), self.starts.rows())
 
     def rows(self) -> Iterator[tuple[int, BitMap, BitMap]]:
         """Yields (row, added, removed) of every tag and fact that changes."""
@@ -221,8 +189,7 @@ class View:
         self._changed_rows: set[int] = set()
         self._new_rows: set[int] = set()
         self.rows: dict[int, Row] = {}
-        self.expiries: dict[int, Row] = {}
-        self._made_expiries: dict[int, dict[int, int]] = {}
+        self.periods = PeriodRows(dictionary, tx)
         self._made: dict[str, Row] = {}
         self.attribute_rows: dict[int, Row] = {}
         self._new_texts: dict[int, dict[str, NumberedText]] = {}
@@ -300,11 +267,6 @@ class View:
     def row(self, row: int) -> Row:
         """Returns a tag in its present state."""
         return self.rows.get(row) or self.dictionary.rows[row]
-
-    def expiries_of(self, tag: int) -> Mapping[int, int]:
-        """Returns the expiry rows of a tag by their moment; some may be empty."""
-        known, made = self.dictionary.expiries.get(tag, _NO_EXPIRIES), self._made_expiries.get(tag)
-        return known if made is None else {**known, **made}
 
     def chunk(self, row: int, bucket: int) -> BitMap:
         """Returns the people of a row in one bucket, now. The bitmap must not be changed."""
@@ -509,18 +471,6 @@ class View:
             made |= {text: found[text]._replace(person=SEVERAL) for text in shared}
         return {text: each.number for text, each in found.items()}
 
-    def expiry_row(self, tag: int, moment: int) -> int:
-        """Returns the expiry row of a tag and moment; creates it when there is none."""
-        self.ensure_expiry_rows([(tag, moment)])
-        return self.expiries_of(tag)[moment]
-
-    def ensure_expiry_rows(self, expiries: Iterable[tuple[int, int]]) -> None:
-        """Creates the missing expiry rows of these (tag, moment) pairs, with one query for all."""
-        missing = [(tag, moment) for tag, moment in dict.fromkeys(expiries) if moment not in self.expiries_of(tag)]
-        if missing:
-            for (tag, moment), row in zip(missing, self.tx.rows_of_expiries(missing), strict=True):
-                self._made_expiries.setdefault(tag, {})[moment] = row
-
     def put_people(self, people: BitMap, visitors: BitMap, draft: Draft) -> None:
         """Adds people who are not in the environment now to its facts. `visitors` has those who are no users."""
         draft.add(self.fact("everyone"), people)
@@ -557,7 +507,7 @@ class View:
         if self.is_dry_run:
             if action in _SEVERAL_ACTIONS:
                 # The next version of the same write depends on this one.
-                for row, added, removed in (*draft.rows(), *draft.attribute_shifts()):
+                for row, added, removed in (*draft.rows(), *draft.period_shifts(), *draft.attribute_shifts()):
                     self._changed_rows.add(row)
                     deque(self._change_row(self.state.version, row, added, removed, Footprints()), maxlen=0)
             self.drafts.append(draft)
@@ -574,7 +524,7 @@ class View:
                 self._totals.append(total)
             self._changed_rows.add(row)
             changes.extend(self._change_row(version, row, added, removed, footprints))
-        for row, added, removed in (*draft.expiry_shifts(), *draft.attribute_shifts()):
+        for row, added, removed in (*draft.period_shifts(), *draft.attribute_shifts()):
             self._changed_rows.add(row)
             changes.extend(self._change_row(version, row, added, removed, footprints))
         batch = BatchRecord(
@@ -591,6 +541,7 @@ class View:
             is_final=action in _FINAL_ACTIONS,
             events=events,
             attributes=draft.attributes_changed,
+            scheduled=scheduled_counts(draft.starts).scheduled,
         )
         self._log.append((batch, changes, draft.entries))
         self._footprints.extend(footprints.rows(version))
@@ -662,8 +613,8 @@ class View:
             add_events(self.recorded, self.tx)
         if self.links.changed:
             self.moving = self.moved()
-        self._settle_expiries()
-        self.tx.put_rows([*self.rows.values(), *self.expiries.values(), *self.attribute_rows.values()])
+        self.periods.settle((shifts for draft in self.drafts for shifts in (draft.expiries, draft.starts)), self.whole)
+        self.tx.put_rows([*self.rows.values(), *self.periods.changed.values(), *self.attribute_rows.values()])
         for path, target in self.aliases.items():
             self.tx.put_alias(path, target)
         new, changed = list[tuple[int, int]](), list[tuple[int, int]]()
@@ -681,12 +632,3 @@ class View:
         moves = self.links.moves()
         alone = BitMap([move.person for move in moves.parts])
         return Moving(moves, events_of_people(self.tx, alone))
-
-    def _settle_expiries(self) -> None:
-        """Makes each changed expiry row live when it has people, and otherwise not live."""
-        for draft in self.drafts:
-            for tag, shifts in draft.expiries.items():
-                for moment, row in self.expiries_of(tag).items():
-                    if row in shifts:
-                        is_live = bool(self.whole(row))
-                        self.expiries[row] = Row(row, "end", f"{tag}@{moment}", is_live, "", False, "", 0, moment, tag)

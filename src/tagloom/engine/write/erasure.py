@@ -13,6 +13,7 @@ from tagloom.engine.keys.hashing import KeyHash, key_of
 from tagloom.engine.write.attribute_values import erase_values, value_shifts
 from tagloom.engine.write.draft import Draft, View
 from tagloom.engine.write.seen_days import erase_seen_days
+from tagloom.engine.write.start_rows import unschedule_everywhere
 from tagloom.ports import limits
 from tagloom.ports.problems import PersonLinked, PersonNotFound, TooManySuppressed
 from tagloom.words.people import Person
@@ -51,7 +52,7 @@ def known_people_to_erase(people: Sequence[Person], view: View, key_hash: KeyHas
 
 
 def erase_people(found: Mapping[int, Hash], view: View, draft: Draft) -> None:
-    """Erases people for good: their tags, attributes, links, events, facts and keys.
+    """Erases people for good: their tags, schedules, attributes, links, events, facts and keys.
 
     `found` has the hash of the key of each person by ordinal. Cost: a bitmap operation per tag, and the rewriting of
     the blocks of events and keys with these people.
@@ -62,6 +63,7 @@ def erase_people(found: Mapping[int, Hash], view: View, draft: Draft) -> None:
     for row in view.dictionary.rows.values():
         if row.kind == "tag" or (row.kind == "fact" and row.path != "erased"):
             draft.remove(row.id, view.near(row.id, people) & people)
+    unschedule_everywhere(people, view, draft)
     erase_values(people, view, draft)
     if linked := BitMap([each for each in people if view.links.find(each) is not None]):
         nobody, nothing = np.empty(0, np.uint32), np.empty(0, np.uint64)

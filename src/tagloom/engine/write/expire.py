@@ -7,13 +7,12 @@ from tagloom.engine.bitmaps import BitMap
 from tagloom.engine.write import expiry_rows
 from tagloom.engine.write.diff import record_draft
 from tagloom.engine.write.draft import Draft, View
+from tagloom.engine.write.start_rows import unschedule_all
 from tagloom.ports import limits
-from tagloom.words.changes import Origin
+from tagloom.words.changes import EXPIRY, Origin
 from tagloom.words.expiry import moment_now
 from tagloom.words.receipts import Receipt
 from tagloom.words.tags import TagPath
-
-ACTION = "expiry"
 
 
 def expire(view: View, now: datetime, origin: Origin) -> Receipt:
@@ -29,9 +28,10 @@ def expire(view: View, now: datetime, origin: Origin) -> Receipt:
         path = TagPath(view.dictionary.rows[tag].path)
         for row in view.subtree(path):
             draft.remove(row.id, BitMap(view.whole(row.id)))
+            unschedule_all(row.id, view, draft)
         view.put_row(view.dictionary.rows[tag]._replace(expires_at=0), draft)
     expiry_rows.settle(view, draft)
-    return record_draft(draft, view, origin, ACTION, with_milliseconds(now))
+    return record_draft(draft, view, origin, EXPIRY, with_milliseconds(now))
 
 
 def _due(view: View, moment: int) -> list[tuple[int, str, int, int]]:

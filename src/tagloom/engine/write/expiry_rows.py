@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from tagloom.engine.bitmaps import BitMap
+from tagloom.words.periods import Term
 
 if TYPE_CHECKING:
     from tagloom.engine.write.draft import Draft, View
@@ -25,39 +26,40 @@ class TagExpiry(NamedTuple):
 
 def set_expiries(tag_expiries: Sequence[TagExpiry], view: "View", draft: "Draft") -> None:
     """Sets all of these expiries, with one query for missing expiry rows."""
-    view.ensure_expiry_rows((each.tag, each.moment) for each in tag_expiries if each.people and each.moment)
+    view.periods.ensure((each.tag, Term(0, each.moment)) for each in tag_expiries if each.people and each.moment)
     for each in tag_expiries:
         set_expiry(each.tag, each.people, each.moment, view, draft)
 
 
 def set_expiry(tag: int, people: BitMap, moment: int, view: "View", draft: "Draft") -> None:
     """Sets the expiry of these people's taggings of a tag, a row; 0 for never. Replaces earlier expiries."""
-    expiries = view.expiries_of(tag)
+    expiries = view.periods.expiries_of(tag)
     if not people or not (moment or expiries):
         return
     _leave(tag, people, expiries, moment, view, draft)
     if moment:
-        draft.start_expiry(tag, row := view.expiry_row(tag, moment), people - view.near(row, people))
+        row = view.periods.row(tag, Term(0, moment))
+        draft.expiries.enter(tag, row, people - view.near(row, people))
 
 
 def settle(view: "View", draft: "Draft") -> None:
     """Removes the expiries of taggings that the draft removes."""
     for tag, people in draft.removed.items():
-        if expiries := view.expiries_of(tag):
+        if expiries := view.periods.expiries_of(tag):
             _leave(tag, people, expiries, 0, view, draft)
 
 
 def _leave(tag: int, people: BitMap, expiries: Mapping[int, int], but: int, view: "View", draft: "Draft") -> None:
     for moment, row in expiries.items():
         if moment != but:
-            draft.stop_expiry(tag, row, view.near(row, people) & people)
+            draft.expiries.leave(tag, row, view.near(row, people) & people)
 
 
 def renewed_count(draft: "Draft") -> int:
     """Counts the taggings that stay and whose expiry is changed, added or removed."""
     count = 0
-    for tag, shifts in draft.expiries.items():
-        moved = BitMap.union(_NOBODY, *(people for shift in shifts.values() for people in shift))
+    for tag in draft.expiries.by_tag:
+        moved = draft.expiries.entered(tag) | draft.expiries.left(tag)
         count += len(moved - draft.added.get(tag, _NOBODY) - draft.removed.get(tag, _NOBODY))
     return count
 
@@ -67,7 +69,7 @@ def merge_expiries(people: BitMap, tag: int, into: int, view: "View", draft: "Dr
 
     Call it before the draft adds `into` to these people or removes `tag` from them.
     """
-    ours, theirs = view.expiries_of(tag), view.expiries_of(into)
+    ours, theirs = view.periods.expiries_of(tag), view.periods.expiries_of(into)
     if not ours and not theirs:
         return
     both = view.near(into, people) & people

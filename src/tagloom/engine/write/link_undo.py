@@ -2,8 +2,10 @@
 
 from tagloom.engine.bitmaps import BitMap
 from tagloom.engine.links.codes import user_of
-from tagloom.engine.write.draft import Draft, Shift, View
+from tagloom.engine.write.draft import Draft, View
 from tagloom.engine.write.expiry_rows import set_expiry
+from tagloom.engine.write.shifts import Shift
+from tagloom.engine.write.start_rows import unschedule_everywhere
 from tagloom.ports.problems import UndoConflict
 
 
@@ -26,7 +28,7 @@ def users_after(people: BitMap, draft: Draft, view: View) -> BitMap:
 
 
 def strip_linked(linked: BitMap, draft: Draft, view: View) -> None:
-    """Removes the tags and attributes that people got before an undo links them again. See `linked_after`."""
+    """Removes the tags, schedules and attributes of people whom an undo links again. See `linked_after`."""
     people = BitMap(draft.links) & linked
     if not people:
         return
@@ -35,6 +37,7 @@ def strip_linked(linked: BitMap, draft: Draft, view: View) -> None:
         if left := having - draft.removed.get(row, BitMap()):
             draft.remove(row, left)
             set_expiry(row, left, 0, view, draft)
+    unschedule_everywhere(people, view, draft)
     for attribute in view.attributes().values():
         shifts = draft.attributes.get(attribute.id, {})
         after: dict[int, Shift] = {}

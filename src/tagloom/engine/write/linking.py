@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple, assert_never
+from typing import NamedTuple, TypeVar, assert_never
 
 import msgspec
 import numpy as np
@@ -20,6 +20,7 @@ from tagloom.engine.write.diff import Diff, receipt_of, record_draft
 from tagloom.engine.write.draft import Draft, View
 from tagloom.engine.write.erasure import refuse_suppressed
 from tagloom.engine.write.expiry_rows import settle
+from tagloom.engine.write.start_rows import schedule, scheduled_among, unschedule
 from tagloom.engine.write.undo import check_versions, undo_diff
 from tagloom.ports import limits as ports_limits
 from tagloom.ports.problems import LinkInvalid, LinkSettled, PersonLinked, PersonNotFound, PersonNotLinked
@@ -30,9 +31,12 @@ from tagloom.words.events import ALIASED, Event, day_of
 from tagloom.words.expiry import moment_now
 from tagloom.words.identity import LinkPolicy, LinkRules, SettlePolicy
 from tagloom.words.people import Ordinal, Person
+from tagloom.words.periods import Term, is_over
 from tagloom.words.receipts import Receipt, Rejected
 from tagloom.words.rejections import rejected, too_many_visitors, users_not_joined
 from tagloom.words.tags import TagPath
+
+Value = TypeVar("Value", int, Term)
 
 
 class Naming(NamedTuple):
@@ -137,6 +141,8 @@ def _sum(receipt: Receipt, made: Receipt) -> Receipt:
         added=receipt.added + made.added,
         removed=receipt.removed + made.removed,
         attributes=receipt.attributes + made.attributes,
+        scheduled=receipt.scheduled + made.scheduled,
+        unscheduled=receipt.unscheduled + made.unscheduled,
         linked=receipt.linked + made.linked,
     )
 
@@ -255,14 +261,15 @@ def _settle_link(people: _People, person: Person, policy: SettlePolicy, now: dat
 def _take_lost(lost: Lost, user: int, now: datetime, view: View, draft: Draft) -> None:
     """Gives a user what a person lost when they were linked."""
     alone, minute = BitMap([user]), moment_now(now.timestamp())
-    live = [(view.row(row), moment) for row, moment in lost.tags.items() if view.row(row).is_live]
-    for row, moment in sorted(live, key=lambda each: each[0].path):
-        is_over = 0 < moment <= minute
-        if is_over or not _can_get(row, alone, view, draft):
+    for row, term in _live_rows(lost.starts, view):
+        if not is_over(term, minute) and _can_be_scheduled(row, alone, view, draft):
+            schedule(row.id, {term: alone}, view, draft)
+    for row, moment in _live_rows(lost.tags, view):
+        if 0 < moment <= minute or not _can_get(row, alone, view, draft):
             continue
         draft.add(row.id, alone)
         if moment:
-            draft.start_expiry(row.id, view.expiry_row(row.id, moment), alone)
+            draft.expiries.enter(row.id, view.periods.row(row.id, Term(0, moment)), alone)
     for attribute in view.attributes().values():
         if attribute.id in lost.rows and not view.near(attribute.id, alone) & alone:
             code = sum(1 << bit for bit, row in view.bits_of(attribute.id).items() if row in lost.rows)
@@ -270,13 +277,34 @@ def _take_lost(lost: Lost, user: int, now: datetime, view: View, draft: Draft) -
             change_values(attribute, people, codes, BitMap(), view, draft)
 
 
+def _live_rows(values: Mapping[int, Value], view: View) -> list[tuple[Row, Value]]:
+    """Returns the live tags among these rows with their values, by path."""
+    rows = ((view.row(row), value) for row, value in values.items())
+    return sorted((each for each in rows if each[0].is_live), key=lambda each: each[0].path)
+
+
 def _can_get(row: Row, people: BitMap, view: View, draft: Draft) -> BitMap:
     """Returns which of these people can get a tag: who do not have it, nor another tag of an exclusive branch."""
+    having = (view.near(each, people) | draft.added.get(each, BitMap()) for each in _rows_together(row, view))
+    return people - BitMap.union(BitMap(), *(each & people for each in having))
+
+
+def _can_be_scheduled(row: Row, people: BitMap, view: View, draft: Draft) -> BitMap:
+    """Returns for which of these people a tag can be scheduled.
+
+    They do not have the tag, nor another tag of an exclusive branch, and none of these tags is scheduled for them
+    before the draft. Call it before the draft adds tags to these people.
+    """
+    planned = (scheduled_among(each, people, view) for each in _rows_together(row, view))
+    return _can_get(row, people, view, draft) - BitMap.union(BitMap(), *planned)
+
+
+def _rows_together(row: Row, view: View) -> set[int]:
+    """Returns a tag, and the tags that nobody can have together with it."""
     rows = {row.id}
     for branch in view.dictionary.exclusive_branches(TagPath(row.path)):
         rows |= {other.id for other in view.subtree(branch)}
-    having = (view.near(each, people) | draft.added.get(each, BitMap()) for each in rows)
-    return people - BitMap.union(BitMap(), *(each & people for each in having))
+    return rows
 
 
 def _put_links(codes: Mapping[int, int], policy: LinkPolicy, view: View, draft: Draft) -> None:
@@ -287,7 +315,8 @@ def _put_links(codes: Mapping[int, int], policy: LinkPolicy, view: View, draft: 
     losing = BitMap()
     if leaving:
         users = {each: user_of(codes[each]) for each in leaving}
-        losing = _move_tags(users, policy, view, draft) | _move_attributes(users, policy, view, draft)
+        losing = _move_starts(users, policy, view, draft) | _move_tags(users, policy, view, draft)
+        losing |= _move_attributes(users, policy, view, draft)
         settle(view, draft)
     if policy == "ask":
         codes = {each: opened(code) if each in losing else code for each, code in codes.items()}
@@ -300,6 +329,26 @@ def _put_codes(codes: Mapping[int, int], view: View, draft: Draft) -> None:
     of_people = np.array([codes[each] for each in people.tolist()], np.uint64)
     shifts = value_shifts(view.dictionary.link, people, of_people, BitMap(), view)
     draft.shift_links(view.dictionary.link, shifts, codes)
+
+
+def _move_starts(users: Mapping[int, int], policy: LinkPolicy, view: View, draft: Draft) -> BitMap:
+    """Removes the schedules of people, and adds them to their users if the policy says so. Returns who loses one.
+
+    Call it before the draft adds tags. Cost: two look-ups per start row.
+    """
+    people, losing = BitMap(users), BitMap()
+    for row in sorted(map(view.row, view.periods.tags_with_starts()), key=lambda each: each.path):
+        planned = {
+            term: inside
+            for term, each in view.periods.starts_of(row.id).items()
+            if (inside := view.near(each, people) & people)
+        }
+        for term, inside in planned.items() if policy == "take" else ():
+            gaining = _can_be_scheduled(row, BitMap([users[each] for each in inside]), view, draft)
+            schedule(row.id, {term: gaining}, view, draft)
+        unschedule(row.id, people, view, draft)
+        losing |= BitMap.union(BitMap(), *planned.values())
+    return losing
 
 
 def _move_tags(users: Mapping[int, int], policy: LinkPolicy, view: View, draft: Draft) -> BitMap:
@@ -318,9 +367,9 @@ def _move_tags(users: Mapping[int, int], policy: LinkPolicy, view: View, draft: 
             gaining = _can_get(row, BitMap([users[each] for each in having]), view, draft)
             sources = BitMap([each for each in having if users[each] in gaining])
             draft.add(row.id, gaining)
-            for expiry in view.expiries_of(row.id).values() if gaining else ():
+            for expiry in view.periods.expiries_of(row.id).values() if gaining else ():
                 expiring = view.near(expiry, sources) & sources
-                draft.start_expiry(row.id, expiry, BitMap([users[each] for each in expiring]))
+                draft.expiries.enter(row.id, expiry, BitMap([users[each] for each in expiring]))
         draft.remove(row.id, having)
     return losing
 

@@ -5,6 +5,7 @@ from tagloom.engine.read import rule_bitmaps
 from tagloom.engine.write.aggregate import Newcomers, ResolvedBatch
 from tagloom.engine.write.draft import View
 from tagloom.engine.write.preview import ViewBitmaps
+from tagloom.engine.write.start_rows import scheduled_people
 from tagloom.ports.writes import TagTribe
 from tagloom.words import rejections
 
@@ -27,7 +28,7 @@ def resolved_batch_of(wanted: TagTribe, view: View) -> ResolvedBatch:
     if members and wanted.mode == "remove":
         removed[tag] = members
     if wanted.mode == "snapshot" and row is not None:
-        removed[tag] = view.whole(row.id) - members
+        removed[tag] = (view.whole(row.id) | scheduled_people(row.id, view)) - members
     return ResolvedBatch(
         added=added,
         removed=removed,
@@ -39,7 +40,7 @@ def resolved_batch_of(wanted: TagTribe, view: View) -> ResolvedBatch:
         rejected_count=0,
         normalized=0,
         aliases={} if tag == wanted.tag else {wanted.tag: tag},
-        expiries={},
+        periods={},
         meanings={},
         begun=None,
     )

@@ -3,7 +3,7 @@
 The undo is exact, except for the taggings that other versions changed since.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, groupby
 from typing import NamedTuple
 
@@ -11,19 +11,21 @@ from tagloom.engine.bitmaps import BitMap, from_bytes
 from tagloom.engine.history.compaction import compacted, horizon_of
 from tagloom.engine.state.dictionary import sliced_row_of
 from tagloom.engine.storage import ChunkChange, Entry, Row
+from tagloom.engine.write import start_rows
 from tagloom.engine.write.attribute_undo import undo_values, wanted_rows
 from tagloom.engine.write.diff import Diff, tagging_counts
-from tagloom.engine.write.draft import Draft, Shift, View
+from tagloom.engine.write.draft import Draft, View
 from tagloom.engine.write.exclusive_branches import spare_several
-from tagloom.engine.write.expire import ACTION as SWEEP
 from tagloom.engine.write.expiry_rows import set_expiry
 from tagloom.engine.write.link_undo import check_links, linked_after, strip_linked, users_after
 from tagloom.engine.write.row_states import attribute_from, attribute_state, row_from, row_state
+from tagloom.engine.write.shifts import PeriodShifts, Shift
 from tagloom.ports import limits
 from tagloom.ports.problems import ChangeNotFound, UndoConflict
 from tagloom.words import limits as words_limits
 from tagloom.words import rejections
-from tagloom.words.changes import EVENTS
+from tagloom.words.changes import EVENTS, EXPIRY, START
+from tagloom.words.periods import Term
 from tagloom.words.tags import TagPath, branches_above
 
 _NOBODY = BitMap()
@@ -33,16 +35,34 @@ _PLACES_AT_ONCE = 256  # Chunks whose changes are read together.
 class _ChunkUndo(NamedTuple):
     """The people that an undo removes from one chunk, adds to it, and skips because of later changes.
 
-    For the people in `settled`, the expiry before the undone versions is known: a row of `expiries`, or none.
+    `expiries` and `starts` are the period rows of people before the undone versions.
     """
 
     lost: BitMap
     won: BitMap
     spared: BitMap
-    settled: BitMap
-    expiries: dict[int, BitMap]
+    expiries: "_PeriodsBefore"
+    starts: "_PeriodsBefore"
     is_alone: bool = False
     """True if one change is the only one of the chunk, so that the chunk now has exactly what that change did."""
+
+
+class _PeriodsBefore:
+    """The rows of one kind, expiry rows or start rows, that people were in before the undone versions.
+
+    They are known for the people in `settled`: a row of `rows`, or none.
+    """
+
+    def __init__(self) -> None:
+        self.settled = BitMap()
+        self.rows: dict[int, BitMap] = {}
+
+    def settle(self, people: BitMap, left: Iterable[tuple[int, BitMap]]) -> None:
+        """Goes back before a version that changed these people. `left` has the rows and those whom it removed."""
+        self.settled |= people
+        self.rows = {row: inside - people for row, inside in self.rows.items()}
+        for row, removed in left:
+            self.rows[row] = self.rows.get(row, BitMap()) | (removed & people)
 
 
 class _Origin(NamedTuple):
@@ -80,14 +100,15 @@ def undo_diff(versions: Collection[int], view: View, *, override: bool = False, 
     the versions on. Raises: UndoConflict.
     """
     undone = frozenset(versions)
-    sweeps = frozenset(v for v in undone if (batch := view.tx.batch(v)) is not None and batch.action == SWEEP)
+    actions = {version: batch.action for version in undone if (batch := view.tx.batch(version)) is not None}
+    sweeps = frozenset(version for version, action in actions.items() if action == EXPIRY)
     draft = Draft()
     entries = _composed(sorted(undone), sweeps, view) if among is None else {}
     back, born = _rows_back(entries, view)
     facts = {row: name for name, row in view.dictionary.facts.items()}
     gone = view.whole(view.fact("erased"))
     candidates = BitMap()
-    moments = dict[int, int]()
+    terms = dict[int, Term]()
     attributes = _attribute_entries(entries, view)
     live = {row: alive.is_live for row, (_, alive) in attributes.items()}
     places = {place for version in undone for place in view.tx.places_of(version)}
@@ -101,13 +122,13 @@ def undo_diff(versions: Collection[int], view: View, *, override: bool = False, 
     values = undo_values(undone, places - of_links, live, gone, view, draft, override=override, among=among)
     skipped += values.skipped
     conflicts |= values.conflicts
-    for (bucket, row), changes in _changes_by_chunk(undone, places, view, moments):
+    for (bucket, row), changes in _changes_by_chunk(undone, places, view, terms):
         fact = facts.get(row)
         if fact not in (None, "everyone"):
             continue
         # Other changes of the fact `everyone` are no conflict: a person's tags decide whether they stay.
         spoiling = set[int]() if fact else conflicts
-        taken = _walk_back(row, changes, undone, sweeps, spoiling, among, override=override)
+        taken = _walk_back(row, changes, actions, terms, spoiling, among, override=override)
         lost, won, held = taken.lost, taken.won, _NOBODY
         if not taken.is_alone:
             held = view.chunk(row, bucket)
@@ -118,15 +139,17 @@ def undo_diff(versions: Collection[int], view: View, *, override: bool = False, 
             continue
         state = back.get(row) or born.get(row) or view.dictionary.rows[row]
         unable = won & gone if state.is_live else won
-        skipped += len(taken.spared | unable)
         won = won - unable
         draft.remove(row, lost)
         draft.add(row, won)
-        set_expiry(row, taken.settled, 0, view, draft)
-        if taken.expiries:
-            having = (held - lost) | won
-            for expiry, people in taken.expiries.items():
-                _restore_expiry(row, expiry, people & having, moments[expiry], view, draft)
+        set_expiry(row, taken.expiries.settled, 0, view, draft)
+        for expiry, people in taken.expiries.rows.items():
+            _restore(draft.expiries, row, expiry, people & ((held - lost) | won), view)
+        start_rows.unschedule(row, taken.starts.settled, view, draft)
+        for start, people in taken.starts.rows.items():
+            unable |= people & gone if state.is_live else people
+            _restore(draft.starts, row, start, people - unable, view)
+        skipped += len(taken.spared | unable)
     spared, broken = spare_several(draft, _rows_after(back, born, view, draft), view)
     if broken is not None:
         raise UndoConflict(f"This cannot be undone: {rejections.several_of_branch(*broken).detail}")
@@ -141,43 +164,40 @@ def undo_diff(versions: Collection[int], view: View, *, override: bool = False, 
     return Diff(draft, added, removed, 0, 0, skipped, named)
 
 
-def _restore_expiry(tag: int, expiry: int, people: BitMap, moment: int, view: View, draft: Draft) -> None:
-    """Puts people back into an expiry row.
-
-    The draft already removes them from all their present expiry rows.
-    """
-    assert view.expiry_row(tag, moment) == expiry, "a tag and moment always have the same expiry row"
-    staying = view.near(expiry, people) & people
-    draft.keep_expiry(tag, expiry, staying)
-    draft.start_expiry(tag, expiry, people - staying)
+def _restore(shifts: PeriodShifts, tag: int, row: int, people: BitMap, view: View) -> None:
+    """Puts people back into a period row. The draft already removes them from all their present rows of the kind."""
+    staying = view.near(row, people) & people
+    shifts.stay(tag, row, staying)
+    shifts.enter(tag, row, people - staying)
 
 
 def _changes_by_chunk(
-    undone: frozenset[int], places: Collection[int], view: View, moments: dict[int, int]
+    undone: frozenset[int], places: Collection[int], view: View, terms: dict[int, Term]
 ) -> Iterator[tuple[tuple[int, int], Iterator[ChunkChange]]]:
     """Yields (bucket, row) of tags and facts with all changes from the first of these versions on, newest first.
 
-    `places` are those that the versions changed. The changes of a tag include those of its expiry rows. `moments`
-    receives the moment of each of these rows.
+    `places` are those that the versions changed. The changes of a tag include those of its period rows. `terms`
+    receives the term of each of these rows.
     """
     known = view.dictionary.rows
-    # A row that is not in the dictionary is an expiry row.
+    # A row that is not in the dictionary is a period row.
     places = {place for place in places if sliced_row_of(known.get(place >> 16)) is None}
-    if expiries := {place >> 16 for place in places} - known.keys():
-        tags = {row.id: row.tag for row in view.tx.expiries_of_ids(sorted(expiries))}
+    if periods := {place >> 16 for place in places} - known.keys():
+        tags = {row.id: row.tag for row in view.tx.period_rows_of_ids(sorted(periods))}
         places = {tags.get(place >> 16, place >> 16) << 16 | place & 0xFFFF for place in places}
     rows, buckets = {place >> 16 for place in places}, {place & 0xFFFF for place in places}
-    expiries_of: dict[int, list[int]] = {}
-    for expiry in view.tx.expiries_changed(sorted(rows), sorted(buckets), min(undone)) if undone else ():
-        moments[expiry.id] = expiry.expires_at
-        expiries_of.setdefault(expiry.tag, []).append(expiry.id)
-    plain = sorted(place for place in places if place >> 16 not in expiries_of)
+    periods_of: dict[int, list[int]] = {}
+    for period in view.tx.period_rows_changed(sorted(rows), sorted(buckets), min(undone)) if undone else ():
+        terms[period.id] = period.term
+        periods_of.setdefault(period.tag, []).append(period.id)
+    view.periods.ensure((tag, terms[row]) for tag, rows_of_tag in periods_of.items() for row in rows_of_tag)
+    plain = sorted(place for place in places if place >> 16 not in periods_of)
     for start in range(0, len(plain), _PLACES_AT_ONCE):
         found = view.tx.changes_of_places(plain[start : start + _PLACES_AT_ONCE], min(undone))
         yield from groupby(found, lambda change: (change.bucket, change.row))
-    for place in sorted(place for place in places if place >> 16 in expiries_of):
+    for place in sorted(place for place in places if place >> 16 in periods_of):
         row, bucket = place >> 16, place & 0xFFFF
-        together = [one << 16 | bucket for one in (row, *expiries_of[row])]
+        together = [one << 16 | bucket for one in (row, *periods_of[row])]
         found = view.tx.changes_of_places(together, min(undone))
         yield (bucket, row), iter(sorted(found, key=lambda change: -change.version))
 
@@ -185,28 +205,29 @@ def _changes_by_chunk(
 def _walk_back(
     row: int,
     changes: Iterator[ChunkChange],
-    undone: frozenset[int],
-    sweeps: frozenset[int],
+    actions: Mapping[int, str],
+    terms: Mapping[int, Term],
     conflicts: set[int],
     among: BitMap | None,
     *,
     override: bool,
 ) -> _ChunkUndo:
-    """Walks one chunk and its expiry rows back, by the changes of each version."""
+    """Walks one chunk and its period rows back, by the changes of each version. `actions` are those of undone ones."""
     newest = next(changes)
     before = next(changes, None)
-    if before is None and newest.version in undone and newest.row == row and among is None:
-        return _ChunkUndo(from_bytes(newest.added), from_bytes(newest.removed), _NOBODY, _NOBODY, {}, is_alone=True)
-    lost, won, spared, others, settled = BitMap(), BitMap(), BitMap(), BitMap(), BitMap()
-    expiries: dict[int, BitMap] = {}
+    if before is None and newest.version in actions and newest.row == row and among is None:
+        periods = _PeriodsBefore(), _PeriodsBefore()
+        return _ChunkUndo(from_bytes(newest.added), from_bytes(newest.removed), _NOBODY, *periods, is_alone=True)
+    lost, won, spared, others = BitMap(), BitMap(), BitMap(), BitMap()
+    expiries, starts = _PeriodsBefore(), _PeriodsBefore()
     later: list[tuple[int, BitMap]] = []
     every = chain((newest,), () if before is None else (before,), changes)
     for version, group in groupby(every, lambda change: change.version):
         each = [(change.row, from_bytes(change.added), from_bytes(change.removed)) for change in group]
-        changed_people = BitMap.union(BitMap(), *(people for _, added, removed in each for people in (added, removed)))
+        changed_people = _people_of(each)
         if among is not None:
             changed_people &= among
-        if version not in undone:
+        if version not in actions:
             if not override:
                 others |= changed_people
                 later.append((version, changed_people))
@@ -215,16 +236,23 @@ def _walk_back(
             spared |= met
             conflicts |= {other for other, people in later if other not in conflicts and people & met}
         changed_people -= others
-        given = next((added for changed, added, _ in each if changed == row), BitMap()) & changed_people
-        # A person to whom the version did not add the tag had it before: it removed the tag, or only changed its
-        # expiry.
-        lost, won = (lost - changed_people) | given, (won - changed_people) | (changed_people - given)
-        settled |= changed_people
-        expiries = {expiry: people - changed_people for expiry, people in expiries.items()}
-        for expiry, _, removed in each if version not in sweeps else ():
-            if expiry != row:
-                expiries[expiry] = expiries.get(expiry, BitMap()) | (removed & changed_people)
-    return _ChunkUndo(lost, won, spared, settled, expiries)
+        of_starts = [change for change in each if change[0] in terms and terms[change[0]].start]
+        of_tag = [change for change in each if change[0] not in terms or not terms[change[0]].start]
+        given = next((added for changed, added, _ in of_tag if changed == row), BitMap()) & changed_people
+        # A person to whom the version did not add the tag had it before, if the version removed the tag or changed its
+        # expiry. A version that only changed the schedule of a person tells nothing about the tag.
+        moved = _people_of(of_tag) & changed_people
+        lost, won = (lost - moved) | given, (won - moved) | (moved - given)
+        is_expiry, is_start = actions[version] == EXPIRY, actions[version] == START
+        expiries.settle(moved, [(at, removed) for at, _, removed in of_tag if at != row and not is_expiry])
+        planned = _people_of(of_starts) & changed_people
+        starts.settle(planned, [(at, removed) for at, _, removed in of_starts if not is_start])
+    return _ChunkUndo(lost, won, spared, expiries, starts)
+
+
+def _people_of(changes: Iterable[tuple[int, BitMap, BitMap]]) -> BitMap:
+    """Returns all people of changes (row, added, removed)."""
+    return BitMap.union(BitMap(), *(people for _, added, removed in changes for people in (added, removed)))
 
 
 def _composed(versions: Sequence[int], sweeps: frozenset[int], view: View) -> dict[tuple[str, str], _Origin]:
@@ -299,20 +327,26 @@ def _rows_back(entries: dict[tuple[str, str], _Origin], view: View) -> tuple[dic
 def _rows_after(back: dict[int, Row], born: dict[int, Row], view: View, draft: Draft) -> dict[int, Row]:
     """Returns the live tags after the undo, by its draft so far.
 
-    A tag that the versions made stays while people have it.
+    A tag that the versions made stays while people have it, or get it later.
     """
     rows = {row.id: row for row in view.subtree("") if row.id not in born}
     rows.update(back)
     for row in born.values():
-        if row.id in draft.added or view.whole(row.id) - draft.removed.get(row.id, _NOBODY):
+        if _is_used(row.id, view, draft):
             rows[row.id] = row
     return rows
+
+
+def _is_used(tag: int, view: View, draft: Draft) -> bool:
+    """Returns whether people have a tag after the draft, or get it later."""
+    is_held = tag in draft.added or view.whole(tag) - draft.removed.get(tag, _NOBODY)
+    return bool(is_held or start_rows.scheduled_after(tag, view, draft))
 
 
 def _put_entries_back(
     entries: dict[tuple[str, str], _Origin], back: dict[int, Row], born: dict[int, Row], view: View, draft: Draft
 ) -> None:
-    """Restores the dictionary. A tag that the versions made stays while people have it."""
+    """Restores the dictionary. A tag that the versions made stays while people have it, or get it later."""
     aliases = dict(view.dictionary.aliases)
     for (kind, name), origin in entries.items():
         if kind == "alias":
@@ -326,8 +360,7 @@ def _put_entries_back(
         now = view.dictionary.rows[int(name)]
         wanted = back.get(now.id)
         if wanted is None:
-            remaining = view.whole(now.id) - draft.removed.get(now.id, BitMap())
-            if remaining or now.id in draft.added:
+            if _is_used(now.id, view, draft):
                 wanted = born[now.id]
             else:
                 wanted = row_from(now.id, origin.before) if origin.before else now._replace(is_live=False)
@@ -375,8 +408,8 @@ def _update_facts(candidates: BitMap, linked: BitMap, view: View, draft: Draft) 
     """Updates the facts after an undo. `linked` are the people who are linked then.
 
     Removes the people who are linked, and those who have no tags and no attributes after the undo, no events, and
-    nobody who is linked to them. Adds the people whose tags or attributes come back, and those with events who are no
-    longer linked.
+    nobody who is linked to them, and no schedules. Adds the people whose tags, schedules or attributes come back, and
+    those with events who are no longer linked.
     """
     everyone, users, visitors = (view.fact(name) for name in ("everyone", "users", "visitors"))
     facts = set(view.dictionary.facts.values())
@@ -385,6 +418,8 @@ def _update_facts(candidates: BitMap, linked: BitMap, view: View, draft: Draft) 
         for row in view.subtree(""):
             having = view.near(row.id, candidates) & candidates
             staying |= having - draft.removed[row.id] if row.id in draft.removed else having
+        for tag in view.periods.tags_with_starts():
+            staying |= start_rows.scheduled_after(tag, view, draft) & candidates
         with_events = view.fact("with_events")
         staying |= view.near(with_events, candidates) & candidates
         for each in view.attributes().values():
@@ -400,6 +435,10 @@ def _update_facts(candidates: BitMap, linked: BitMap, view: View, draft: Draft) 
         if row_id not in facts:
             coming |= people - view.near(everyone, people)
             leaving -= people
+    for tag in draft.starts.by_tag:
+        entered = draft.starts.entered(tag)
+        coming |= entered - view.near(everyone, entered)
+        leaving -= entered
     for attribute in draft.attributes.keys() - {view.dictionary.link}:
         added = _shift_of(attribute, draft).added
         coming |= added - view.near(everyone, added)

@@ -30,8 +30,8 @@ from tagloom.services import Installation, Services
 from tagloom.words.changes import Origin, Version
 from tagloom.words.context_rules import NO_CONTEXT, Context
 from tagloom.words.decisions import Decision
-from tagloom.words.expiry import Expiry, expiry_of
 from tagloom.words.people import Kind, Person
+from tagloom.words.periods import Period, period_of
 from tagloom.words.person_ids import parse_id
 from tagloom.words.problems import TagProblem
 from tagloom.words.receipts import Receipt
@@ -302,9 +302,13 @@ class Call:
         """Returns a parameter that is true or false; False if the request has no such parameter."""
         return bool(self.query.get(name))
 
-    def expiry(self) -> Expiry:
-        """Returns the expiry of `expires_at` or `ttl`. Raises: ExpiryInvalid, ExpiryPast."""
-        return expiry_of(self.find_text("expires_at"), self.find_text("ttl"), self.state.now())
+    def period(self) -> Period:
+        """Returns the period of `starts_at`, and of `expires_at` or `ttl`.
+
+        Raises: StartInvalid, ExpiryInvalid, ExpiryPast.
+        """
+        starts_at, expires_at, ttl = (self.find_text(name) for name in ("starts_at", "expires_at", "ttl"))
+        return period_of(starts_at, expires_at, ttl, now=self.state.now())
 
     def find_version(self) -> Version | None:
         """Returns the version of `as_of`. Call it in a thread, because it reads the store.

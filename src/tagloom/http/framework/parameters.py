@@ -152,6 +152,12 @@ MODE = Parameter(
 NORMALIZE = Parameter(
     name="normalize", description="Convert tags to lower case before they are parsed.", choices=("lowercase",)
 )
+STARTS_AT = Parameter(
+    name="starts_at",
+    description="When the added taggings start: an RFC 3339 time with a zone, rounded up as `expires_at` is. A "
+    "time that has passed means now.",
+    characters_max=40,
+)
 EXPIRES_AT = Parameter(
     name="expires_at",
     description="When the added taggings expire: an RFC 3339 time with a zone, rounded up to the minute, or to the "

@@ -10,6 +10,7 @@ from tagloom.base import limits as base_limits
 from tagloom.events import limits as events_limits
 from tagloom.events.event_items import EventItem, EventTypeItem, PersonEventItem
 from tagloom.files import limits as files_limits
+from tagloom.http.framework.period_schemas import PeriodBody, TimeText, TtlText
 from tagloom.ports import limits as ports_limits
 from tagloom.ports.imports import Import, ImportFormat, SavedMapping
 from tagloom.tagging import limits as tagging_limits
@@ -22,9 +23,9 @@ from tagloom.words.catalogue import Tag
 from tagloom.words.changes import Change, Freed, Horizon, Version
 from tagloom.words.decisions import Because
 from tagloom.words.event_sources import EventSource, EventSourceDraft, RejectedMessage
-from tagloom.words.expiry import SPAN_PATTERN, Expiry, Moment, expiry_of, parse_expires_at, parse_ttl
+from tagloom.words.expiry import Moment, parse_expires_at, parse_ttl
 from tagloom.words.identity import IdentitySettings, LinkPolicy, ProofMode, SettlePolicy
-from tagloom.words.people import OpenLink, PersonRecord
+from tagloom.words.people import OpenLink, PersonRecord, Scheduled
 from tagloom.words.receipts import Mode
 from tagloom.words.retention import RETENTION_PATTERN
 from tagloom.words.rules import Rule
@@ -39,18 +40,6 @@ TagText = Annotated[
     Meta(
         description="A tag: 1 to 3 levels joined by `/`, each of 1 to 64 characters, without capitals.",
         examples=["sports/football/australia"],
-    ),
-]
-TimeText = Annotated[
-    str,
-    Meta(description="An RFC 3339 time with its zone.", examples=["2026-03-01T09:00:00Z"]),
-]
-TtlText = Annotated[
-    str,
-    Meta(
-        description="A span: a number and m, h, d, w or y.",
-        examples=["14d"],
-        extra_json_schema={"pattern": SPAN_PATTERN},
     ),
 ]
 RetentionText = Annotated[
@@ -102,17 +91,10 @@ class Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 # Bodies.
 
 
-class TagsBody(Body, frozen=True, kw_only=True):
-    """All tags of one person. All of them expire at `expires_at`, or after `ttl`."""
+class TagsBody(PeriodBody, frozen=True, kw_only=True):
+    """All tags of one person. All of them start at `starts_at`, and expire at `expires_at`, or after `ttl`."""
 
     tags: Annotated[list[TagText], Meta(max_length=files_limits.TAGS_PER_LINE_MAX)]
-    expires_at: TimeText | UnsetType = UNSET
-    ttl: TtlText | UnsetType = UNSET
-
-    def expiry(self, now: float) -> Expiry:
-        """Returns the expiry of the tags. Raises: ExpiryInvalid, ExpiryPast."""
-        expires_at = None if self.expires_at is UNSET else self.expires_at
-        return expiry_of(expires_at, None if self.ttl is UNSET else self.ttl, now)
 
 
 class LinkBody(Body, frozen=True, kw_only=True):
@@ -142,11 +124,11 @@ class AttributeBody(Body, frozen=True, kw_only=True):
     description: DescriptionText | UnsetType = UNSET
 
 
-class TaggingLine(Body, frozen=True, kw_only=True):
+class TaggingLine(PeriodBody, frozen=True, kw_only=True):
     """One person, their tags, and values of their attributes. Mode change has `add` and `remove` instead of `tags`.
 
-    The added taggings expire at `expires_at`, or after `ttl`. In `attributes`, null removes a value, and the fields of
-    nested objects get names such as `company.size`. Mode remove has no attributes.
+    The added taggings start at `starts_at`, and expire at `expires_at`, or after `ttl`. In `attributes`, null removes a
+    value, and the fields of nested objects get names such as `company.size`. Mode remove has no attributes.
     """
 
     user: IdText | UnsetType = UNSET
@@ -154,8 +136,6 @@ class TaggingLine(Body, frozen=True, kw_only=True):
     tags: list[TagText] | UnsetType = UNSET
     add: list[TagText] | UnsetType = UNSET
     remove: list[TagText] | UnsetType = UNSET
-    expires_at: TimeText | UnsetType = UNSET
-    ttl: TtlText | UnsetType = UNSET
     attributes: dict[str, Any] | UnsetType | None = UNSET
 
 
@@ -231,17 +211,15 @@ class PreviewBody(Body, frozen=True, kw_only=True):
     audience: Audience = "everyone"
 
 
-class TribeTagBody(Body, frozen=True, kw_only=True):
+class TribeTagBody(PeriodBody, frozen=True, kw_only=True):
     """The tag to add to the members of a tribe, or to remove. `snapshot` also removes it from everybody else.
 
-    Set one of the three. The added taggings expire at `expires_at`, or after `ttl`.
+    Set one of the three. The added taggings start at `starts_at`, and expire at `expires_at`, or after `ttl`.
     """
 
     add: TagText | UnsetType = UNSET
     remove: TagText | UnsetType = UNSET
     snapshot: TagText | UnsetType = UNSET
-    expires_at: TimeText | UnsetType = UNSET
-    ttl: TtlText | UnsetType = UNSET
 
 
 class OverlapBody(Body, frozen=True, kw_only=True):
@@ -368,11 +346,15 @@ class NewToken(Body, frozen=True, kw_only=True):
 
 
 class PersonTags(msgspec.Struct, frozen=True, kw_only=True):
-    """The tags of one person, in alphabetical order. `expires_at` has the expiry of the tags that have one."""
+    """The tags of one person, in alphabetical order. `expires_at` has the expiry of the tags that have one.
+
+    `scheduled` has the tags that the person gets later.
+    """
 
     tags: tuple[str, ...]
     version: Version
     expires_at: dict[TagPath, str] = {}
+    scheduled: dict[TagPath, Scheduled] = {}
 
 
 class TagAnswer(TagDetails, frozen=True, kw_only=True):
@@ -573,8 +555,9 @@ class ImportOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     `name` is the name of the file for the history, `mapping` the name of a saved mapping. A run that would remove more
     than `share_removed_max` percent of the taggings at or below `prefix` is held, and so is an empty mirror without
-    `allow_empty`. Taggings expire at `expires_at` or after `ttl`, unless their lines have an expiry. `tag` is for a
-    file with people only, and is added to all of them; such an import has no mapping.
+    `allow_empty`. Taggings start at `starts_at`, and expire at `expires_at` or after `ttl`, unless their lines have a
+    start or an expiry. `tag` is for a file with people only, and is added to all of them; such an import has no
+    mapping.
     """
 
     name: Annotated[str, Meta(max_length=words_limits.CHARACTERS_PER_ID_MAX)] = ""
@@ -585,6 +568,7 @@ class ImportOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     mapping: Annotated[str, Meta(max_length=words_limits.CHARACTERS_PER_ID_MAX)] | None = None
     share_removed_max: Annotated[int, Meta(ge=0, le=100)] = ports_limits.IMPORT_SHARE_REMOVED_DEFAULT
     allow_empty: bool = False
+    starts_at: Annotated[str, Meta(max_length=64)] | None = None
     expires_at: Annotated[str, Meta(max_length=64)] | None = None
     ttl: Annotated[str, Meta(max_length=16)] | None = None
     tag: Annotated[str, Meta(max_length=words_limits.CHARACTERS_PER_ID_MAX)] | None = None

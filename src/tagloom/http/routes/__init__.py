@@ -77,6 +77,7 @@ from tagloom.words.changes import Change
 from tagloom.words.decisions import Decision
 from tagloom.words.expiry import ExpiryInvalid, ExpiryPast
 from tagloom.words.people import Kind
+from tagloom.words.periods import StartInvalid
 from tagloom.words.problems import (
     PersonIdInvalid,
     RuleInvalid,
@@ -481,6 +482,7 @@ TRIBES: tuple[Route, ...] = (
             TagIsAlias,
             TooManyTags,
             IdempotencyKeyReused,
+            StartInvalid,
             ExpiryInvalid,
             ExpiryPast,
         ),

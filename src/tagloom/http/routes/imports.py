@@ -7,7 +7,7 @@ from tagloom.egress.problems import SourceUnreadable
 from tagloom.files.problems import ColumnsInvalid
 from tagloom.http import imports, limits, uploads
 from tagloom.http.framework.addresses import SPACE, E
-from tagloom.http.framework.parameters import EXPIRES_AT, LIMIT, MODE, NORMALIZE, TTL, Parameter
+from tagloom.http.framework.parameters import EXPIRES_AT, LIMIT, MODE, NORMALIZE, STARTS_AT, TTL, Parameter
 from tagloom.http.framework.routing import Handler, Route
 from tagloom.http.framework.schemas import ImportsPage, MappingsPage, UrlImport
 from tagloom.http.problems import TooManyWatchers
@@ -26,6 +26,7 @@ from tagloom.ports.problems import (
 from tagloom.server.multipart import MULTIPART
 from tagloom.words.expiry import ExpiryInvalid, ExpiryPast
 from tagloom.words.mappings import Mapping
+from tagloom.words.periods import StartInvalid
 from tagloom.words.problems import MappingInvalid, TagProblem
 from tagloom.words.source_addresses import AddressRefused, ExtraMissing
 
@@ -100,6 +101,7 @@ IMPORTS: tuple[Route, ...] = (
             Parameter(
                 name="allow_empty", description="Let an empty mirror remove every tag.", kind="flag", default=False
             ),
+            STARTS_AT,
             EXPIRES_AT,
             TTL,
             Parameter(name="tag", description="For a file with people only: this tag is added to all of them."),
@@ -117,6 +119,7 @@ IMPORTS: tuple[Route, ...] = (
             MappingNotFound,
             TagProblem,
             TooManyImports,
+            StartInvalid,
             ExpiryInvalid,
             ExpiryPast,
             AddressRefused,

@@ -16,6 +16,7 @@ from tagloom.http.framework.parameters import (
     MATCH,
     MODE,
     NORMALIZE,
+    STARTS_AT,
     TTL,
     Parameter,
 )
@@ -37,6 +38,7 @@ from tagloom.ports.problems import (
 from tagloom.tagging.taggings import FORMAT_OF_CONTENT_TYPE
 from tagloom.words.expiry import ExpiryInvalid, ExpiryPast
 from tagloom.words.people import PersonRecord
+from tagloom.words.periods import StartInvalid
 from tagloom.words.problems import (
     AttributeNameInvalid,
     AttributeReserved,
@@ -223,11 +225,11 @@ def _tags_of_person(door: PeopleHandlers) -> tuple[Route, ...]:
             group="People",
             summary=f"Replace the tags of a {kind}",
             description="All tags get the expiry of the body, also those that the person had; without one, they get "
-            "that of their tag, if it has one.",
+            "that of their tag, if it has one. With a later start, the tags are scheduled.",
             scopes=("tags:write",),
             body=TagsBody,
             answer=Receipt,
-            problems=(*refused, ExpiryInvalid, ExpiryPast),
+            problems=(*refused, StartInvalid, ExpiryInvalid, ExpiryPast),
         ),
         Route(
             method="PUT",
@@ -237,9 +239,9 @@ def _tags_of_person(door: PeopleHandlers) -> tuple[Route, ...]:
             summary=f"Add one tag to a {kind}",
             description="If the path is an alias, its current tag is added, and the receipt lists it in `aliases`.",
             scopes=("tags:write",),
-            parameters=(EXPIRES_AT, TTL),
+            parameters=(STARTS_AT, EXPIRES_AT, TTL),
             answer=Receipt,
-            problems=(*refused, ExpiryInvalid, ExpiryPast),
+            problems=(*refused, StartInvalid, ExpiryInvalid, ExpiryPast),
         ),
         Route(
             method="DELETE",
@@ -265,9 +267,9 @@ TAGGINGS: tuple[Route, ...] = (
             "`add` and `remove` add and remove the tags of the lines. A line of `change` has `add` and `remove`. After "
             "`set`, each person named has exactly the tags of their lines, at or below `prefix`. `mirror` does this "
             "for everybody: people who are not named lose their tags there. An invalid line is rejected alone and "
-            "listed with its number. Lines of JSON and NDJSON can have `expires_at` or `ttl`; the parameters of these "
-            "names apply to all other lines. A body can be compressed by gzip or zstd, as `Content-Encoding` or its "
-            "first bytes tell."
+            "listed with its number. Lines of JSON and NDJSON can have `starts_at`, and `expires_at` or `ttl`; the "
+            "parameters of these names apply to all other lines. A body can be compressed by gzip or zstd, as "
+            "`Content-Encoding` or its first bytes tell."
         ),
         scopes=("tags:write",),
         parameters=(
@@ -295,6 +297,7 @@ TAGGINGS: tuple[Route, ...] = (
             Parameter(name="user_column", description="CSV and Parquet: the column of users.", default="user"),
             Parameter(name="visitor_column", description="CSV and Parquet: the column of visitors.", default="visitor"),
             Parameter(name="tag_column", description="CSV and Parquet: the column of tags.", default="tag"),
+            STARTS_AT,
             EXPIRES_AT,
             TTL,
         ),
@@ -309,6 +312,7 @@ TAGGINGS: tuple[Route, ...] = (
             IdempotencyKeyReused,
             TagIsAlias,
             TooManyTags,
+            StartInvalid,
             ExpiryInvalid,
             ExpiryPast,
         ),

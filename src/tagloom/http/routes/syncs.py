@@ -16,6 +16,7 @@ from tagloom.ports.problems import MappingNotFound, SyncChanged, SyncExists, Syn
 from tagloom.syncs.problems import SyncBusy, SyncInvalid
 from tagloom.syncs.sources import TooManyBeginnings
 from tagloom.words.expiry import ExpiryInvalid, ExpiryPast
+from tagloom.words.periods import StartInvalid
 from tagloom.words.problems import EmailInvalid, TagProblem
 from tagloom.words.source_addresses import AddressRefused, ExtraMissing
 from tagloom.words.syncs import Sync, SyncDraft, SyncRun
@@ -30,6 +31,7 @@ REQUIRES_APPROVAL = Parameter(
 BEFORE = Parameter(name="before", description="Only runs of lower ids.", kind="integer", most=2**31 - 1)
 SYNC_PROBLEMS: tuple[type[Problem], ...] = (
     SyncInvalid,
+    StartInvalid,
     ExpiryInvalid,
     ExpiryPast,
     TagProblem,

@@ -8,8 +8,8 @@ from tagloom.ports.writes import BatchRules, Part
 from tagloom.stores.memory.attributes import Cell, Cells, cells_of
 from tagloom.stores.memory.state import State
 from tagloom.words import rejections, tags
-from tagloom.words.expiry import Expiry, expiry_moment
 from tagloom.words.people import Person
+from tagloom.words.periods import Period, Term, term_of
 from tagloom.words.problems import FAULTS_OF_A_TEXT
 from tagloom.words.receipts import Rejected
 from tagloom.words.tags import TagPath, is_at_or_below
@@ -28,7 +28,7 @@ class Line(NamedTuple):
     number: int
     person: Person
     wishes: list[Wish]
-    expiry: Expiry
+    period: Period
     cells: Sequence[Cell]
 
 
@@ -40,10 +40,9 @@ def person_of(key: bytes) -> Person:
 def lines_of(part: Part, *, removes: bool) -> list[Line]:
     """Returns the lines of a part, in order. With `removes`, every tagging is a removal."""
     numbers, keys = part.lines.tolist(), part.key_list()
-    expiries = [0] * len(keys) if part.expiries is None else part.expiries.tolist()
     lines = [
-        Line(number, person_of(key), [], expiry, cells)
-        for number, key, expiry, cells in zip(numbers, keys, expiries, cells_of(part), strict=True)
+        Line(number, person_of(key), [], period, cells)
+        for number, key, period, cells in zip(numbers, keys, part.periods(), cells_of(part), strict=True)
     ]
     taken = [removes] * len(part.tagging_line) if part.is_removal is None or removes else part.is_removal.tolist()
     for line, text, is_removal in zip(part.tagging_line.tolist(), part.tagging_text.tolist(), taken, strict=True):
@@ -73,7 +72,7 @@ class Batch:
         self.creating: set[Person] = set()
         self.adds: dict[Person, set[TagPath]] = {}
         self.removes: dict[Person, set[TagPath]] = {}
-        self.expiries: dict[tuple[Person, TagPath], Expiry] = {}
+        self.periods: dict[tuple[Person, TagPath], Period] = {}
         self.cells = Cells(state, is_closed=is_closed)
 
     @property
@@ -91,7 +90,7 @@ class Batch:
             if not known:
                 self.unknown_lines.append(doubt.line)
         mode = self._rules.mode
-        for number, named, wishes, expiry, cells in lines_of(part, removes=mode == "remove"):
+        for number, named, wishes, period, cells in lines_of(part, removes=mode == "remove"):
             person = self._state.meant(named)
             assert not (cells and mode == "remove"), "in mode remove, lines have no attributes"
             self.named.setdefault(person)
@@ -103,13 +102,13 @@ class Batch:
                 self.rejected.append(rejections.suppressed(number))
                 self.held.add(person)
                 continue
-            refused = self._accept(person, wanted, expiry, cells)
+            refused = self._accept(person, wanted, period, cells)
             if refused is not None:
                 self.rejected.append(rejections.rejected(number, *refused))
                 self.held.add(person)
 
     def _accept(
-        self, person: Person, wishes: list[Wish], expiry: Expiry, cells: Sequence[Cell]
+        self, person: Person, wishes: list[Wish], period: Period, cells: Sequence[Cell]
     ) -> tuple[str, Problem] | None:
         """Accepts a line and returns None, or returns the wrong tag or attribute of the line and the problem."""
         meant = [(wish, self._understand(wish.text)) for wish in wishes]
@@ -133,7 +132,7 @@ class Batch:
         self.adds[person], self.removes[person] = adds, removes
         for wish, path in meant:
             if not wish.is_removal and not isinstance(path, Problem):
-                self.expiries[person, path] = expiry
+                self.periods[person, path] = period
         self.cells.accept(person, cells)
         is_removing = bool(wishes) and all(wish.is_removal for wish in wishes)
         if self._rules.mode != "remove" and not (is_removing and all(cell.value is None for cell in cells)):
@@ -169,15 +168,32 @@ class Batch:
             self.aliases[written] = path
         return path
 
+    def _is_replaced(self, path: TagPath) -> bool:
+        return is_at_or_below(path, self.prefix or "") and not self._is_others(path)
+
     def _is_others(self, path: TagPath) -> bool:
         owned = self._state.owned(path)
         return owned is not None and owned[1] != self._rules.owner
 
-    def count_unchanged(self) -> int:
-        """Counts the distinct taggings that need no change: additions that exist and removals that do not exist."""
-        current = {person: self._state.tags_of(self._state.ordinals.get(person)) for person in self.adds}
-        given = sum(len(paths & current[person]) for person, paths in self.adds.items())
-        return given + sum(len(paths - current[person]) for person, paths in self.removes.items())
+    def count_unchanged(self, now: float) -> int:
+        """Counts the distinct taggings that need no change.
+
+        These are additions that exist, schedules that exist, and removals of what neither exists nor is scheduled.
+        """
+        unchanged = 0
+        for person in self.adds:
+            ordinal = self._state.ordinals.get(person)
+            current, planned = self._state.tags_of(ordinal), self._state.planned(ordinal)
+            for path in self.adds[person]:
+                number = self._state.find_number(path)
+                entry = None if number is None else self._state.entries[number]
+                term = self._term(person, path, entry.ttl_seconds if entry and entry.is_live else 0, now)
+                unchanged += planned.get(path) == term if term.start else path in current
+            unchanged += len(self.removes[person] - current - planned.keys())
+        return unchanged
+
+    def _term(self, person: Person, path: TagPath, ttl_seconds: int, now: float) -> Term:
+        return term_of(self.periods[person, path], self._rules.period, ttl_seconds, now)
 
     def apply(self, now: float) -> State:
         """Returns the state after the batch, which is applied at the time `now`, in Unix seconds."""
@@ -192,20 +208,25 @@ class Batch:
             if ordinal is None or ordinal not in draft.tag_numbers:
                 continue
             person = draft.people[ordinal]
-            paths = set(draft.tags_of(ordinal))
+            paths, planned = set(draft.tags_of(ordinal)), draft.planned(ordinal)
+            adds, removes = self.adds.get(person, set()), self.removes.get(person, set())
+            terms = {path: self._term(person, path, draft.entries[numbers[path]].ttl_seconds, now) for path in adds}
+            later = {path for path in adds if terms[path].start}
             if is_whole and person not in self.held:
-                paths = {path for path in paths if not is_at_or_below(path, self.prefix or "") or self._is_others(path)}
-            paths = (paths | self.adds.get(person, set())) - self.removes.get(person, set())
-            for given in self.adds.get(person, ()):
+                kept = {path for path in paths | planned.keys() if not self._is_replaced(path)}
+                paths, planned = paths & (kept | adds), {path: planned[path] for path in planned.keys() & kept}
+            paths = (paths | (adds - later)) - removes
+            for given in adds - later:
                 for branch in self._state.exclusive_branches(given):
                     paths = {path for path in paths if path == given or not is_at_or_below(path, branch)}
             known = numbers | {draft.entries[number].path: number for number in draft.tag_numbers[ordinal]}
             draft.tag_numbers[ordinal] = frozenset(known[path] for path in paths)
-            for path in self.adds.get(person, ()):
-                entry = draft.entries[numbers[path]]
-                moment = expiry_moment(self.expiries[person, path] or self._rules.expiry, entry.ttl_seconds, now)
-                draft.set_expiry((ordinal, numbers[path]), moment)
-        draft.prune_expiries()
+            for path in draft.planned(ordinal):
+                if path not in planned or path in removes:
+                    del draft.starts[ordinal, draft.number_of(path)]
+            for path, term in terms.items():
+                draft.set_term((ordinal, numbers[path]), term)
+        draft.prune_periods()
         is_replacing = self._rules.replaces_attributes and self._rules.mode != "remove"
         self.cells.apply(draft, replaces=set(self.adds) - self.held if is_replacing else set())
         return draft

@@ -1,4 +1,4 @@
-"""Drafts of the writes that have no lines: move, merge, delete, expire, and tag a tribe."""
+"""Drafts of the writes that have no lines: move, merge, delete, start, expire, and tag a tribe."""
 
 from collections.abc import Callable, Sequence
 
@@ -13,6 +13,7 @@ from tagloom.words import limits as words_limits
 from tagloom.words import tags
 from tagloom.words.expiry import Moment
 from tagloom.words.people import Ordinal
+from tagloom.words.periods import Term, is_due, is_over, start_order
 from tagloom.words.problems import TagIsAlias
 from tagloom.words.receipts import TribeMode
 from tagloom.words.tags import TagPath, is_at_or_below
@@ -88,7 +89,12 @@ def merged(state: State, tag: TagPath, into: TagPath) -> State:
                 expiries = [draft.expiries.get((ordinal, each), 0) for each in (number, stays[path]) if each in numbers]
                 draft.set_expiry((ordinal, stays[path]), max(expiries) if all(expiries) else 0)
                 draft.tag_numbers[ordinal] = numbers - {number} | {stays[path]}
-    draft.prune_expiries()
+        for (ordinal, planned), term in list(draft.starts.items()):
+            if planned == number:
+                target = ordinal, stays[path]
+                draft.starts[target] = min(term, draft.starts.get(target, term), key=start_order)
+                del draft.starts[ordinal, number]
+    draft.prune_periods()
     draft.aliases[tag] = into
     draft.delete_shadowed_aliases()
     return draft
@@ -107,7 +113,25 @@ def deleted(state: State, tag: TagPath) -> State:
     for number in gone:
         draft.entries[number] = msgspec.structs.replace(state.entries[number], is_live=False)
     draft.tag_numbers = {ordinal: numbers - gone for ordinal, numbers in state.tag_numbers.items()}
-    draft.prune_expiries()
+    draft.starts = {(o, n): term for (o, n), term in state.starts.items() if n not in gone}
+    draft.prune_periods()
+    return draft
+
+
+def started(state: State, moment: Moment) -> State:
+    """Returns the state after one sweep at a moment that starts scheduled taggings."""
+    starts = {(term, state.entries[number].path, number) for (_, number), term in state.starts.items()}
+    draft = state.copy()
+    for term, path, number in sorted(each for each in starts if is_due(each[0], moment))[
+        : ports_limits.STARTS_PER_RUN_MAX
+    ]:
+        rivals = {n for branch in state.exclusive_branches(path) for n in state.live_numbers(branch)} - {number}
+        for ordinal in [o for (o, n), planned in state.starts.items() if (n, planned) == (number, term)]:
+            del draft.starts[ordinal, number]
+            if not is_over(term, moment):
+                draft.tag_numbers[ordinal] = draft.tag_numbers[ordinal] - rivals | {number}
+                draft.set_expiry((ordinal, number), term.expires)
+    draft.prune_periods()
     return draft
 
 
@@ -126,7 +150,9 @@ def expired(state: State, moment: Moment) -> State:
         for ordinal, numbers in draft.tag_numbers.items():
             lost = {n for n in gone & numbers if not is_expiry or state.expiries.get((ordinal, n)) == at}
             draft.tag_numbers[ordinal] = numbers - lost
-    draft.prune_expiries()
+        if not is_expiry:
+            draft.starts = {(o, n): term for (o, n), term in draft.starts.items() if n not in gone}
+    draft.prune_periods()
     return draft
 
 
@@ -136,21 +162,26 @@ def tribe_tagged(
     tag: TagPath,
     mode: TribeMode,
     branches: Sequence[TagPath],
-    moment_of: Callable[[int], Moment],
+    term_from: Callable[[int], Term],
 ) -> State:
     """Returns the state after the members of a tribe were tagged. `branches` allow a person one tag.
 
-    `moment_of` returns the expiry of an added tagging from the ttl of the tag.
+    `term_from` returns the term of an added tagging from the ttl of the tag.
     """
     draft = state.copy()
     number = draft.create_tag(tag) if inside and mode != "remove" else state.find_number(tag)
     for ordinal, numbers in state.tag_numbers.items():
         if ordinal in inside and mode != "remove":
             assert number is not None, "made above"
-            others = (n for n in numbers if not any(is_at_or_below(state.entries[n].path, each) for each in branches))
-            draft.tag_numbers[ordinal] = frozenset(others) | {number}
-            draft.set_expiry((ordinal, number), moment_of(draft.entries[number].ttl_seconds))
+            term = term_from(draft.entries[number].ttl_seconds)
+            if not term.start:
+                others = (
+                    n for n in numbers if not any(is_at_or_below(state.entries[n].path, each) for each in branches)
+                )
+                draft.tag_numbers[ordinal] = frozenset(others) | {number}
+            draft.set_term((ordinal, number), term)
         elif (ordinal in inside) == (mode == "remove") and mode != "add":
+            draft.starts = {(o, n): term for (o, n), term in draft.starts.items() if (o, n) != (ordinal, number)}
             draft.tag_numbers[ordinal] = frozenset(n for n in numbers if n != number)
-    draft.prune_expiries()
+    draft.prune_periods()
     return draft

@@ -16,6 +16,7 @@ from tagloom.words.events import DAY_MS, Event, EventType
 from tagloom.words.expiry import Moment
 from tagloom.words.identity import LinkPolicy, LinkRules, SettlePolicy
 from tagloom.words.people import Identity, OpenLink, Ordinal, Person
+from tagloom.words.periods import is_over
 from tagloom.words.receipts import Rejected
 from tagloom.words.retention import HistoryCompacted
 from tagloom.words.tags import TagPath, is_at_or_below
@@ -102,7 +103,11 @@ def linked_by_events(state: State, events: Sequence[tuple[int, Event]], rules: L
 
 def _link(draft: State, ordinal: Ordinal, link: Link, policy: LinkPolicy) -> None:
     """Links a person, who is known or not. With the policy "take", the tags and values go to the user."""
-    numbers = draft.tag_numbers.get(ordinal, frozenset())
+    numbers, planned = draft.tag_numbers.get(ordinal, frozenset()), draft.planned(ordinal)
+    before = draft.copy()
+    for path, term in planned.items() if policy == "take" else ():
+        if _can_be_scheduled(before, link.target, path):
+            draft.starts[link.target, before.number_of(path)] = term
     for number in sorted(numbers, key=lambda each: draft.entries[each].path) if policy == "take" else ():
         path, theirs = draft.entries[number].path, draft.tags_of(link.target)
         branches = draft.exclusive_branches(path)
@@ -114,9 +119,17 @@ def _link(draft: State, ordinal: Ordinal, link: Link, policy: LinkPolicy) -> Non
             draft.values.setdefault((link.target, number), value)
     # Derived attributes do not count: the next event of the user derives them again.
     lost = (draft.attributes[number].name for whose, number in draft.values if whose == ordinal)
-    had = bool(numbers) or any(name not in RESERVED_NAMES for name in lost)
+    had = bool(numbers or planned) or any(name not in RESERVED_NAMES for name in lost)
     draft.links[ordinal] = msgspec.structs.replace(link, is_open=policy == "ask" and had)
     draft.strip_linked()
+
+
+def _can_be_scheduled(state: State, user: Ordinal, path: TagPath) -> bool:
+    """Returns whether a user neither has nor gets later a tag, or another tag of the same exclusive branch."""
+    taken = {*state.tags_of(user), *state.planned(user)}
+    return path not in taken and not any(
+        is_at_or_below(tag, branch) for tag in taken for branch in state.exclusive_branches(path)
+    )
 
 
 def link_settled(
@@ -134,6 +147,11 @@ def link_settled(
         raise LinkSettled("The link needs no decision.")
     if policy == "take":
         effect, user = linking(ordinal), link.target
+        for (whose, number), (term, _) in effect.starts.items():
+            if whose != ordinal or term is None or not draft.entries[number].is_live or is_over(term, now):
+                continue
+            if _can_be_scheduled(state, user, draft.entries[number].path):
+                draft.starts[user, number] = term
         lost = [number for whose, number in effect.removed if whose == ordinal and draft.entries[number].is_live]
         for number in sorted(lost, key=lambda each: draft.entries[each].path):
             path, theirs = draft.entries[number].path, draft.tags_of(user)
@@ -155,7 +173,7 @@ def open_links(state: State, linking: Callable[[Ordinal], Effect]) -> Iterator[t
     for ordinal, link in sorted(state.links.items()):
         if not link.is_open:
             continue
-        tags, attributes = list[TagPath](), dict[AttributeName, AttributeValue]()
+        tags, scheduled, attributes = list[TagPath](), list[TagPath](), dict[AttributeName, AttributeValue]()
         try:
             effect = linking(ordinal)
         except HistoryCompacted:
@@ -163,6 +181,8 @@ def open_links(state: State, linking: Callable[[Ordinal], Effect]) -> Iterator[t
         else:
             lost = [number for whose, number in effect.removed if whose == ordinal and state.entries[number].is_live]
             tags = sorted(state.entries[number].path for number in lost)
+            planned = {number for (whose, number), (term, _) in effect.starts.items() if whose == ordinal and term}
+            scheduled = sorted(state.entries[number].path for number in planned if state.entries[number].is_live)
             for (whose, number), (value, _) in effect.values.items():
                 if whose == ordinal and value is not None and state.attributes[number].is_live:
                     attributes[state.attributes[number].name] = value
@@ -174,6 +194,7 @@ def open_links(state: State, linking: Callable[[Ordinal], Effect]) -> Iterator[t
                 linked_on=text_of_milliseconds(link.day * DAY_MS)[:10],
                 tags=tuple(tags),
                 attributes=plain_attributes(attributes),
+                scheduled=tuple(scheduled),
             ),
         )
 

@@ -44,6 +44,7 @@ from tagloom.ports.writes import (
     RecordEvents,
     Separate,
     SettleLink,
+    StartTaggings,
     Step,
     TagTribe,
     Undo,
@@ -52,7 +53,7 @@ from tagloom.ports.writes import (
 )
 from tagloom.stores.memory.aggregate import Batch
 from tagloom.stores.memory.attributes import attribute_deleted, attribute_put, with_attributes
-from tagloom.stores.memory.drafts import deleted, expired, merged, moved, not_found, tribe_tagged
+from tagloom.stores.memory.drafts import deleted, expired, merged, moved, not_found, started, tribe_tagged
 from tagloom.stores.memory.events import recorded
 from tagloom.stores.memory.links import link_settled, linked_by_events, users_joined, visitor_linked
 from tagloom.stores.memory.preview import preview_of
@@ -61,10 +62,11 @@ from tagloom.stores.memory.state import Effect, Record, State, difference, forgo
 from tagloom.stores.memory.undo import undone
 from tagloom.words import limits as word_limits
 from tagloom.words import rejections, tags
-from tagloom.words.changes import DELETE_PEOPLE, EVENTS, IDENTIFY, LINK, Freed, Horizon, Origin, Version
+from tagloom.words.changes import DELETE_PEOPLE, EVENTS, EXPIRY, IDENTIFY, LINK, START, Freed, Horizon, Origin, Version
 from tagloom.words.events import Event, day_of
-from tagloom.words.expiry import expiry_moment, moment_now
+from tagloom.words.expiry import moment_now
 from tagloom.words.people import Ordinal, Person
+from tagloom.words.periods import NO_PERIOD, Period, term_of
 from tagloom.words.problems import MirrorEmpty
 from tagloom.words.receipts import Done, Preview, Receipt, Rejected
 from tagloom.words.rules import Definition
@@ -93,6 +95,8 @@ class Committed(NamedTuple):
             new_people=len(effect.came),
             renewed=len(effect.renewed()),
             attributes=len(effect.values),
+            scheduled=len(effect.scheduled()),
+            unscheduled=len(effect.unscheduled()),
             linked=len(effect.links),
             **{"unchanged": 0, "new_tags": entries, "new_attributes": attributes} | more,
         )
@@ -145,6 +149,7 @@ class MemoryPopulation(Answers):
             counts=(len(effect.added), len(effect.removed), len(effect.came)),
             events=events,
             attributes=len(effect.values),
+            scheduled=len(effect.scheduled()),
         )
         self._history.append(record)
         self._state = draft
@@ -257,9 +262,12 @@ class MemoryPopulation(Answers):
                 return self._commit(draft, "settle link", origin).receipt()
             case Separate(person):
                 return self._separate(person, origin)
+            case StartTaggings():
+                draft = started(state, moment_now(self._now().timestamp()))
+                return self._commit(draft, START, origin).receipt()
             case Expire():
                 draft = expired(state, moment_now(self._now().timestamp()))
-                return self._commit(draft, "expiry", origin).receipt()
+                return self._commit(draft, EXPIRY, origin).receipt()
             case _:
                 assert_never(write)
 
@@ -291,9 +299,10 @@ class MemoryPopulation(Answers):
             raise MirrorEmpty("No line of the mirror was accepted; say allow_empty if that is meant.")
         if rules.mode == "mirror" and batch.unknown_lines and not rules.allow_unreadable:
             raise rejections.mirror_unreadable(len(batch.unknown_lines), min(batch.unknown_lines), rules.prefix)
-        done = self._commit(batch.apply(self._now().timestamp()), write.action, origin)
+        now = self._now().timestamp()
+        done = self._commit(batch.apply(now), write.action, origin)
         receipt = done.receipt(
-            unchanged=batch.count_unchanged(),
+            unchanged=batch.count_unchanged(now),
             rejected_count=len(batch.rejected),
             rejected=tuple(sorted(batch.rejected, key=lambda each: each.line)[: rules.rejected_max]),
             normalized=batch.normalized,
@@ -356,11 +365,16 @@ class MemoryPopulation(Answers):
         tagged = inside & frozenset(state.people_with(tag, "exact"))
         now = self._now().timestamp()
         branches = self.exclusive_branches(tag)
-        draft = tribe_tagged(
-            state, inside, tag, write.mode, branches, lambda ttl: expiry_moment(write.expiry, ttl, now)
-        )
+        period, number = Period(write.start, write.expiry), state.find_number(tag)
+        draft = tribe_tagged(state, inside, tag, write.mode, branches, lambda ttl: term_of(period, NO_PERIOD, ttl, now))
+        unchanged = tagged
+        if write.mode == "remove":
+            unchanged = inside - tagged - {ordinal for ordinal, planned in state.starts if planned == number}
+        elif number is not None and any((ordinal, number) in draft.starts for ordinal in inside):
+            same = {o for (o, n), term in state.starts.items() if n == number and draft.starts.get((o, n)) == term}
+            unchanged = inside & same
         return self._commit(draft, "tag tribe", origin).receipt(
-            unchanged=len(inside - tagged if write.mode == "remove" else tagged),
+            unchanged=len(unchanged),
             aliases={} if tag == write.tag else {write.tag: tag},
         )
 
@@ -388,7 +402,7 @@ class MemoryPopulation(Answers):
             if draft.ordinals.get(named) == each:
                 del draft.ordinals[named]
         del draft.tag_numbers[ordinal]
-        draft.prune_expiries()
+        draft.prune_periods()
         draft.values = {holding: value for holding, value in draft.values.items() if holding[0] != ordinal}
         draft.links = {each: link for each, link in draft.links.items() if each not in gone}
         draft.events = tuple(each for each in draft.events if each.ordinal not in gone)
@@ -442,6 +456,8 @@ class MemoryPopulation(Answers):
             added=sum(each.added for each in receipts),
             removed=sum(each.removed for each in receipts),
             attributes=sum(each.attributes for each in receipts),
+            scheduled=sum(each.scheduled for each in receipts),
+            unscheduled=sum(each.unscheduled for each in receipts),
             new_attributes=receipts[0].new_attributes,
             linked=sum(each.linked for each in receipts),
             ignored=tuple(sorted(ignored, key=lambda each: each.line)[: limits.REJECTED_PER_RECEIPT_MAX]),

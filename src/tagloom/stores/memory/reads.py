@@ -41,7 +41,8 @@ from tagloom.words.decisions import Because, Decision, Provenance, because_of
 from tagloom.words.event_rules import counter_of, is_of
 from tagloom.words.events import DAY_MS, EventTypeRecord, PersonEvent, RecordedEvent, day_of
 from tagloom.words.expiry import Moment, moment_text, span_text
-from tagloom.words.people import KINDS, Kind, OpenLink, Ordinal, Person, PersonRecord
+from tagloom.words.people import KINDS, Kind, OpenLink, Ordinal, Person, PersonRecord, scheduled_from
+from tagloom.words.periods import is_due
 from tagloom.words.retention import HistoryCompacted
 from tagloom.words.rules import All, Definition, Facts, HasTag, is_member, reasons, takes
 from tagloom.words.tags import TagPath, is_at_or_below
@@ -69,18 +70,22 @@ class Answers:
             for number in numbers
             if (ordinal, number) in state.expiries
         }
+        planned = state.planned(ordinal) if state is self._state else {}
+        schedules = {path: scheduled_from(term) for path, term in planned.items()}
         return PersonRecord(
             kind=person.kind,
             id=person.id,
             tags=current,
             version=state.version,
             expires_at=dict(sorted(expiries.items())),
+            scheduled=dict(sorted(schedules.items())),
         )
 
-    def expires_by(self, moment: Moment) -> bool:
-        """Returns whether a tagging or a tag expires at or before a moment."""
+    def has_due(self, moment: Moment) -> bool:
+        """Returns whether a tagging starts, or a tagging or a tag expires, at or before a moment."""
         entries = (entry.expires_at for entry in self._state.entries.values() if entry.is_live)
-        return any(0 < each <= moment for each in (*self._state.expiries.values(), *entries))
+        expiries = any(0 < each <= moment for each in (*self._state.expiries.values(), *entries))
+        return expiries or any(is_due(term, moment) for term in self._state.starts.values())
 
     def version_at(self, moment: str) -> Version:
         return sum(1 for record in self._history[: self._state.version] if record.at <= moment)
@@ -240,6 +245,7 @@ class Answers:
             owner=entry.owner if entry.is_live else "",
             ttl=span_text(entry.ttl_seconds) if entry.is_live else "",
             expires_at=moment_text(entry.expires_at) if entry.is_live and entry.expires_at else "",
+            scheduled=sum(n == number for _, n in state.starts),
         )
 
     def list_tags(
@@ -576,6 +582,9 @@ class Answers:
             tags_added=paths(record.effect.added),
             tags_removed=paths(record.effect.removed),
             tags_renewed=paths(record.effect.renewed()),
+            scheduled=record.scheduled,
+            tags_scheduled=paths(record.effect.scheduled()),
+            tags_unscheduled=paths(record.effect.unscheduled() - record.effect.added - record.effect.removed),
             is_compacted=record.version <= self._horizon,
             events=record.events,
             attributes=record.attributes,
@@ -614,7 +623,7 @@ class Answers:
             effect = record.effect
             touched = effect.added | effect.removed
             taggings = any(n in numbers and ordinal in (None, o) for o, n in touched)
-            taggings |= any(n in numbers and ordinal == o for o, n in effect.expiries)
+            taggings |= any(n in numbers and ordinal == o for o, n in (*effect.expiries, *effect.starts))
             entries = ordinal is None and not numbers.isdisjoint(effect.entries)
             changed = effect.came | effect.went
             if record.version > self._horizon:

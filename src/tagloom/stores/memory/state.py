@@ -17,6 +17,7 @@ from tagloom.words.events import EventType, EventTypeRecord, RecordedEvent, day_
 from tagloom.words.expiry import Moment
 from tagloom.words.people import Kind, Ordinal, Person
 from tagloom.words.percent_rules import InPercent
+from tagloom.words.periods import Term
 from tagloom.words.problems import TagProblem
 from tagloom.words.rules import Definition, Facts, attributes_named, event_nodes, is_member, reaches, resolved
 from tagloom.words.tags import TagPath, is_at_or_below
@@ -64,7 +65,7 @@ class Link(msgspec.Struct, frozen=True):
 class Effect(msgspec.Struct, frozen=True):
     """The difference that one version made.
 
-    Entries, aliases, expiries, attributes, values and links are pairs of before and after.
+    Entries, aliases, expiries, starts, attributes, values and links are pairs of before and after.
     """
 
     added: frozenset[Tagging]
@@ -77,10 +78,19 @@ class Effect(msgspec.Struct, frozen=True):
     attributes: dict[Number, tuple[AttributeEntry | None, AttributeEntry]]
     values: dict[Holding, tuple[AttributeValue | None, AttributeValue | None]]
     links: dict[Ordinal, tuple[Link | None, Link | None]]
+    starts: dict[Tagging, tuple[Term | None, Term | None]]
 
     def is_nothing(self) -> bool:
         of_tags = (self.added, self.removed, self.came, self.went, self.entries, self.aliases, self.expiries)
-        return not any((*of_tags, self.attributes, self.values, self.links))
+        return not any((*of_tags, self.starts, self.attributes, self.values, self.links))
+
+    def scheduled(self) -> set[Tagging]:
+        """Returns the taggings that are scheduled now, and were not before, or for another time."""
+        return {tagging for tagging, (_, after) in self.starts.items() if after is not None}
+
+    def unscheduled(self) -> set[Tagging]:
+        """Returns the taggings that are scheduled no longer."""
+        return self.starts.keys() - self.scheduled()
 
     def renewed(self) -> set[Tagging]:
         """Returns the taggings that stay but have another expiry than before."""
@@ -91,7 +101,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """One version of the history. A version with `is_final` cannot be undone.
 
     `counts` has the numbers of added taggings, removed taggings, and new people. `events` is the number of recorded
-    events. `attributes` is the number of changed values.
+    events. `attributes` is the number of changed values, and `scheduled` that of scheduled taggings.
     """
 
     version: Version
@@ -104,6 +114,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     counts: tuple[int, int, int]
     events: int = 0
     attributes: int = 0
+    scheduled: int = 0
 
 
 class LoggedEvent(msgspec.Struct, frozen=True):
@@ -123,10 +134,10 @@ class State:
     `people` has everybody who was ever known or linked and is not erased; `tag_numbers` has the people who are known
     now, with their tags. `ordinals` has the newest ordinal of each id: a visitor id that began again has earlier ones.
     `links` has the people who are linked to a user. They are not known, and their users are. `expiries` has the moment
-    at which a tagging expires, if it has one. `attributes` is the catalogue of attributes. `values` has the values of
-    attributes, which only known people and live attributes have. `events` is the event log, in the order of recording.
-    `event_ids` has the ids of all events that were ever recorded, with the day of their recording. `event_types` counts
-    all events that were ever recorded.
+    at which a tagging expires, if it has one. `starts` has the term of each scheduled tagging. `attributes` is the
+    catalogue of attributes. `values` has the values of attributes, which only known people and live attributes have.
+    `events` is the event log, in the order of recording. `event_ids` has the ids of all events that were ever recorded,
+    with the day of their recording. `event_types` counts all events that were ever recorded.
     """
 
     def __init__(self) -> None:
@@ -138,6 +149,7 @@ class State:
         self.entries: dict[Number, Entry] = {}
         self.aliases: dict[TagPath, TagPath] = {}
         self.expiries: dict[Tagging, Moment] = {}
+        self.starts: dict[Tagging, Term] = {}
         self.attributes: dict[Number, AttributeEntry] = {}
         self.values: dict[Holding, AttributeValue] = {}
         self.links: dict[Ordinal, Link] = {}
@@ -153,6 +165,7 @@ class State:
         other.version, other.people_ever = self.version, self.people_ever
         other.people, other.ordinals, other.tag_numbers = dict(self.people), dict(self.ordinals), dict(self.tag_numbers)
         other.entries, other.aliases, other.expiries = dict(self.entries), dict(self.aliases), dict(self.expiries)
+        other.starts = dict(self.starts)
         other.attributes, other.values, other.links = dict(self.attributes), dict(self.values), dict(self.links)
         other.events, other.events_ever = self.events, self.events_ever
         other.event_ids, other.event_types = dict(self.event_ids), dict(self.event_types)
@@ -239,8 +252,27 @@ class State:
         else:
             self.expiries.pop(tagging, None)
 
-    def prune_expiries(self) -> None:
-        """Removes the expiries of taggings that do not exist any more."""
+    def planned(self, ordinal: Ordinal | None) -> dict[TagPath, Term]:
+        """Returns the scheduled taggings of a person, with their terms."""
+        return {self.entries[n].path: term for (o, n), term in self.starts.items() if o == ordinal}
+
+    def number_of(self, path: TagPath) -> Number:
+        """Returns the number of a live tag."""
+        number = self.find_number(path)
+        assert number is not None, "a live tag has a number"
+        return number
+
+    def set_term(self, tagging: Tagging, term: Term) -> None:
+        """Schedules a tagging for a later start, or sets the expiry of a tagging that starts now."""
+        if term.start:
+            self.starts[tagging] = term
+        else:
+            self.starts.pop(tagging, None)
+            self.set_expiry(tagging, term.expires)
+
+    def prune_periods(self) -> None:
+        """Removes the expiries of taggings that do not exist any more, and the schedules of unknown people."""
+        self.starts = {(o, n): term for (o, n), term in self.starts.items() if o in self.tag_numbers}
         self.expiries = {(o, n): moment for (o, n), moment in self.expiries.items() if n in self.tag_numbers.get(o, ())}
 
     def delete_shadowed_aliases(self) -> None:
@@ -328,7 +360,7 @@ class State:
         """Removes the people who are linked from the known ones, with their tags and values."""
         self.tag_numbers = {o: numbers for o, numbers in self.tag_numbers.items() if o not in self.links}
         self.values = {holding: value for holding, value in self.values.items() if holding[0] not in self.links}
-        self.prune_expiries()
+        self.prune_periods()
 
     def meant(self, person: Person) -> Person:
         """Returns the person that an id means: the user of a linked person."""
@@ -461,6 +493,11 @@ def difference(before: State, after: State) -> Effect:
             for ordinal in before.links.keys() | after.links.keys()
             if before.links.get(ordinal) != after.links.get(ordinal)
         },
+        {
+            tagging: (before.starts.get(tagging), after.starts.get(tagging))
+            for tagging in before.starts.keys() | after.starts.keys()
+            if before.starts.get(tagging) != after.starts.get(tagging)
+        },
     )
 
 
@@ -483,11 +520,11 @@ def forgotten(history: Sequence[Record], then: State) -> list[Record]:
     """Returns the records of a history that is compacted up to the state `then`.
 
     Each record keeps its changes of the catalogue. Of its other changes, it keeps the last addition of each tagging,
-    person, expiry, value and link that exists in `then`.
+    person, expiry, schedule, value and link that exists in `then`.
     """
     taggings = {(o, n) for o, numbers in then.tag_numbers.items() for n in numbers}
     people, expiries, values, links = set(then.tag_numbers), dict(then.expiries), dict(then.values), dict(then.links)
-    found: list[Record] = []
+    found, starts = list[Record](), dict(then.starts)
     for record in reversed(history):
         effect = record.effect
         kept = Effect(
@@ -501,6 +538,7 @@ def forgotten(history: Sequence[Record], then: State) -> list[Record]:
             attributes=effect.attributes,
             values={holding: (None, values[holding]) for holding in effect.values if holding in values},
             links={ordinal: (None, links[ordinal]) for ordinal in effect.links if ordinal in links},
+            starts={tagging: (None, starts[tagging]) for tagging in effect.starts if tagging in starts},
         )
         taggings -= kept.added
         people -= kept.came
@@ -510,5 +548,7 @@ def forgotten(history: Sequence[Record], then: State) -> list[Record]:
             del values[holding]
         for ordinal in kept.links:
             del links[ordinal]
+        for tagging in kept.starts:
+            del starts[tagging]
         found.append(msgspec.structs.replace(record, effect=kept))
     return found[::-1]

@@ -10,9 +10,10 @@ from tagloom.ports.problems import UndoConflict
 from tagloom.stores.memory.state import AttributeEntry, Effect, Entry, Holding, Link, Number, Record, State, Tagging
 from tagloom.words import rejections
 from tagloom.words.attributes import AttributeValue
-from tagloom.words.changes import EVENTS, Version
+from tagloom.words.changes import EVENTS, EXPIRY, START, Version
 from tagloom.words.expiry import Moment
 from tagloom.words.people import Ordinal
+from tagloom.words.periods import Term
 from tagloom.words.tags import TagPath
 
 Name = TypeVar("Name", Number, TagPath)
@@ -26,7 +27,8 @@ class _Touch(NamedTuple):
     """The change of a tagging, a value, a link or a person by one version.
 
     `is_added` is true for an addition of a tagging or a person. It is false for a removal, for a version that only
-    changed the expiry, and for values and links.
+    changed the expiry, and for values and links. `is_of_tag` is false for a version that only changed the schedule of
+    a tagging, and `is_of_start` is true if it changed the schedule.
     """
 
     version: Version
@@ -34,6 +36,9 @@ class _Touch(NamedTuple):
     expiry_before: Moment = 0
     value_before: AttributeValue | None = None
     link_before: Link | None = None
+    is_of_tag: bool = True
+    is_of_start: bool = False
+    term_before: Term | None = None
 
 
 class _Spared:
@@ -93,9 +98,10 @@ def undone(
     draft.strip_linked()
     spared.skipped += _spare_several(draft, state, {number: alive for number, (_, alive) in born.items()})
     _remove_people(draft, {o for o, first in first_of_people.items() if first is not None and first.is_added})
-    _settle(draft.entries, born, {number for numbers in draft.tag_numbers.values() for number in numbers})
+    used = {number for numbers in draft.tag_numbers.values() for number in numbers}
+    _settle(draft.entries, born, used | {number for _, number in draft.starts})
     _settle(draft.attributes, born_attributes, {number for _, number in draft.values})
-    draft.prune_expiries()
+    draft.prune_periods()
     wrong = draft.contradiction()
     if wrong:
         raise UndoConflict(f"This cannot be undone: {wrong}.")
@@ -118,8 +124,20 @@ def _undo_taggings(
         touches = _touches_of(history, tagging)
         others = set[Version]() if override else _others_since(touches, wanted)
         is_spared = bool(others)
-        first = _first(touches, wanted, override=override)
+        undone = _undone_touches(touches, wanted, override=override)
+        first = next((touch for touch in undone if touch.is_of_tag), None)
+        first_of_start = next((touch for touch in undone if touch.is_of_start), None)
         is_borne = number in state.tag_numbers.get(ordinal, ())
+        if first_of_start is not None:
+            entry = born[number][1] if number in born else draft.entries[number]
+            draft.starts.pop(tagging, None)
+            if first_of_start.term_before is None:
+                pass
+            elif _is_alone(draft, ordinal) and entry.is_live:
+                draft.tag_numbers.setdefault(ordinal, frozenset())
+                draft.starts[tagging] = first_of_start.term_before
+            else:
+                is_spared = True
         if first is not None and is_borne and not first.is_added:
             draft.set_expiry(tagging, first.expiry_before)
         elif first is not None and first.is_added == is_borne:
@@ -226,6 +244,7 @@ def _only(effect: Effect, whom: Collection[Ordinal]) -> Effect:
         attributes={},
         values={holding: change for holding, change in effect.values.items() if holding[0] in whom},
         links={ordinal: change for ordinal, change in effect.links.items() if ordinal in whom},
+        starts={tagging: change for tagging, change in effect.starts.items() if tagging[0] in whom},
     )
 
 
@@ -259,7 +278,7 @@ def _settle(entries: dict[Number, Listed], born: Born[Listed], used: Container[N
 
 def _remove_people(draft: State, ordinals: set[Ordinal]) -> None:
     """Removes the people of these ordinals, except those who have tags, attributes, events or people linked to them."""
-    having = {each.ordinal for each in draft.events} | {ordinal for ordinal, _ in draft.values}
+    having = {each.ordinal for each in draft.events} | {ordinal for ordinal, _ in (*draft.values, *draft.starts)}
     for ordinal in ordinals - having - {link.target for link in draft.links.values()}:
         if ordinal in draft.tag_numbers and not draft.tag_numbers[ordinal]:
             del draft.tag_numbers[ordinal]
@@ -292,9 +311,12 @@ def _people(history: Sequence[Record], wanted: Container[Version]) -> set[Ordina
 
 
 def _taggings(history: Sequence[Record], wanted: Container[Version]) -> set[Tagging]:
-    return {
-        t for r in history if r.version in wanted for t in r.effect.added | r.effect.removed | r.effect.expiries.keys()
-    }
+    return {tagging for record in history if record.version in wanted for tagging in _taggings_of(record.effect)}
+
+
+def _taggings_of(effect: Effect) -> set[Tagging]:
+    """Returns the taggings that an effect adds or removes, or of which it changes the expiry or the schedule."""
+    return {*effect.added, *effect.removed, *effect.expiries, *effect.starts}
 
 
 def _holdings(history: Sequence[Record], wanted: Container[Version]) -> set[Holding]:
@@ -302,16 +324,26 @@ def _holdings(history: Sequence[Record], wanted: Container[Version]) -> set[Hold
 
 
 def _touches_of(history: Sequence[Record], tagging: Tagging) -> list[_Touch]:
-    """Returns the changes of a tagging, in order: additions, removals, and changes of its expiry.
+    """Returns the changes of a tagging, in order: additions, removals, and changes of its expiry or schedule.
 
-    A tagging that a sweep removed comes back without an expiry.
+    A tagging that a sweep removed comes back without an expiry, and one that a sweep started is not scheduled again.
     """
     touches = []
     for record in history:
         effect = record.effect
-        if tagging in effect.added | effect.removed | effect.expiries.keys():
-            expiry = 0 if record.action == "expiry" else effect.expiries.get(tagging, (0, 0))[0]
-            touches.append(_Touch(record.version, tagging in effect.added, expiry))
+        if tagging in _taggings_of(effect):
+            expiry = 0 if record.action == EXPIRY else effect.expiries.get(tagging, (0, 0))[0]
+            term = None if record.action == START else effect.starts.get(tagging, (None, None))[0]
+            touches.append(
+                _Touch(
+                    record.version,
+                    tagging in effect.added,
+                    expiry,
+                    is_of_tag=tagging in effect.added | effect.removed | effect.expiries.keys(),
+                    is_of_start=tagging in effect.starts,
+                    term_before=term,
+                )
+            )
     return touches
 
 
@@ -325,7 +357,7 @@ def _without_swept_expiries(
     found: dict[Number, list[Entry | None]] = {}
     for number, (before, *later) in chains.items():
         first = next(record for record in undone if number in record.effect.entries)
-        if first.action == "expiry" and before is not None:
+        if first.action == EXPIRY and before is not None:
             before = msgspec.structs.replace(before, expires_at=0)
         if before != later[-1]:
             found[number] = [before, *later]
@@ -346,13 +378,18 @@ def _first(touches: Sequence[_Touch], wanted: Container[Version], *, override: b
 
     With `override`, it is the first of all; otherwise the first one after the last change by another version.
     """
-    first: _Touch | None = None
+    return next(iter(_undone_touches(touches, wanted, override=override)), None)
+
+
+def _undone_touches(touches: Sequence[_Touch], wanted: Container[Version], *, override: bool) -> list[_Touch]:
+    """Returns the changes that are undone: those after the last change by another version, or with `override`, all."""
+    found: list[_Touch] = []
     for touch in touches:
-        if touch.version not in wanted:
-            first = first if override else None
-        elif first is None:
-            first = touch
-    return first
+        if touch.version in wanted:
+            found.append(touch)
+        elif not override:
+            found.clear()
+    return found
 
 
 def _composed(

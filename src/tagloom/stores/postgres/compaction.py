@@ -116,7 +116,7 @@ class CompactingWrites(CompactingReads, AttributeWrites, SuppressionWrites):
                 bucket,
             )
 
-    def delete_expiries(self) -> None:
+    def delete_period_rows(self) -> None:
         query = "SELECT id FROM \"row\" WHERE environment=%s AND kind='end' AND NOT is_live"
         expiries = {identity for (identity,) in self._all(query, self._environment)}
         if not expiries:

@@ -53,28 +53,28 @@ class PostgresSnapshot(CompactingReads):
 
     def _rows(self, condition: str, *values: Any) -> list[Row]:
         query = (
-            "SELECT id, kind, path, is_live, description, exclusive, owner, ttl_seconds, expires_at, tag, type "
-            f'FROM "row" WHERE environment=%s AND ({condition}) ORDER BY id'
+            "SELECT id, kind, path, is_live, description, exclusive, owner, ttl_seconds, expires_at, tag, type, "
+            f'starts_at FROM "row" WHERE environment=%s AND ({condition}) ORDER BY id'
         )
         return [Row._make(found) for found in self._all(query, self._environment, *values)]
 
-    def expiries(self) -> list[Row]:
+    def period_rows(self) -> list[Row]:
         return self._rows("kind='end'")
 
-    def expiries_of_ids(self, ids: Sequence[int]) -> list[Row]:
+    def period_rows_of_ids(self, ids: Sequence[int]) -> list[Row]:
         return self._rows("kind='end' AND id=ANY(%s::int4[])", list(ids))
 
-    def expiries_changed(self, tags: Sequence[int], buckets: Sequence[int], since: int) -> list[Row]:
-        expiries = self._rows("kind='end' AND tag=ANY(%s::int4[])", list(tags))
-        if not expiries:
+    def period_rows_changed(self, tags: Sequence[int], buckets: Sequence[int], since: int) -> list[Row]:
+        periods = self._rows("kind='end' AND tag=ANY(%s::int4[])", list(tags))
+        if not periods:
             return []
         query = (
             'SELECT DISTINCT "row" FROM change '
             'WHERE environment=%s AND bucket=ANY(%s::int4[]) AND "row"=ANY(%s::int4[]) AND version>=%s'
         )
-        ids = [expiry.id for expiry in expiries]
+        ids = [row.id for row in periods]
         changed = {row for (row,) in self._all(query, self._environment, list(buckets), ids, since)}
-        return [expiry for expiry in expiries if expiry.id in changed]
+        return [row for row in periods if row.id in changed]
 
     def chunk(self, row: int, bucket: int) -> bytes | None:
         found = self._all("SELECT people FROM chunk WHERE place=%s AND bucket=%s", row << 16 | bucket, bucket)

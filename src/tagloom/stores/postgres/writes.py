@@ -14,6 +14,7 @@ from tagloom.engine.storage import (
     RowTotal,
     Run,
     State,
+    period_path,
 )
 from tagloom.stores.migrations import SCHEMA_QUERY, check_schema
 from tagloom.stores.postgres.cluster import Cluster
@@ -21,6 +22,7 @@ from tagloom.stores.postgres.compaction import CompactingWrites
 from tagloom.stores.postgres.connections import Question, Wire
 from tagloom.stores.postgres.reads import STATE_QUERY, PostgresSnapshot
 from tagloom.stores.schema import first_change_id
+from tagloom.words.periods import ALWAYS, Term
 
 _ARRAY_ROWS_MAX: Final = 2_000  # More rows are sent by COPY: an array is one value, held whole on both sides.
 _VALUES_ROWS_MAX: Final = 500  # The limit when each value is a parameter. A statement has at most 65,535 parameters.
@@ -139,6 +141,7 @@ _BATCHES = Rows(
         "change_count": "int4",
         "events": "int8",
         "attributes": "int8",
+        "scheduled": "int8",
     },
 )
 _ENTRIES = Rows(
@@ -191,6 +194,7 @@ _ROWS = Rows(
         "exclusive": "bool",
         "tag": "int4",
         "expires_at": "int4",
+        "starts_at": "int4",
         "type": "text",
     },
 )
@@ -248,27 +252,33 @@ class PostgresTransaction(PostgresSnapshot, CompactingWrites):
     # The dictionary.
 
     def add_row(self, kind: str, path: str, *, type: str = "", parent: int = 0) -> int:
-        return self._add_row(kind, path, is_live=True, type=type, of=(parent, 0))
+        return self._add_row(kind, path, is_live=True, type=type, parent=parent)
 
-    def rows_of_expiries(self, expiries: Sequence[tuple[int, int]]) -> list[int]:
+    def rows_of_periods(self, periods: Sequence[tuple[int, Term]]) -> list[int]:
         query = (
-            "SELECT tag, expires_at, id FROM unnest(%s::int4[], %s::int4[]) AS wanted (tag, expires_at) "
-            "JOIN \"row\" USING (tag, expires_at) WHERE environment=%s AND kind='end'"
+            "SELECT tag, starts_at, expires_at, id "
+            "FROM unnest(%s::int4[], %s::int4[], %s::int4[]) AS wanted (tag, starts_at, expires_at) "
+            "JOIN \"row\" USING (tag, starts_at, expires_at) WHERE environment=%s AND kind='end'"
         )
-        tags, moments = [tag for tag, _ in expiries], [moment for _, moment in expiries]
-        known = {(tag, moment): id for tag, moment, id in self._all(query, tags, moments, self._environment)}
-        return [known[of] if of in known else self._add_expiry(*of) for of in expiries]
+        columns = list(map(list, zip(*((tag, *term) for tag, term in periods), strict=True)))
+        found = self._all(query, *columns, self._environment)
+        known = {(tag, Term(start, expires)): id for tag, start, expires, id in found}
+        return [known[of] if of in known else self._add_period(*of) for of in periods]
 
-    def _add_expiry(self, tag: int, moment: int) -> int:
-        return self._add_row("end", f"{tag}@{moment}", is_live=False, of=(tag, moment))
+    def _add_period(self, tag: int, term: Term) -> int:
+        return self._add_row("end", period_path(tag, term), is_live=False, parent=tag, term=term)
 
-    def _add_row(self, kind: str, path: str, *, is_live: bool, type: str = "", of: tuple[int, int] = (0, 0)) -> int:
+    def _add_row(
+        self, kind: str, path: str, *, is_live: bool, type: str = "", parent: int = 0, term: Term = ALWAYS
+    ) -> int:
         if not self._ids:
             query = "SELECT nextval(pg_get_serial_sequence('\"row\"', 'id')) FROM generate_series(1, %s)"
             self._ids = [identity for (identity,) in self._wire.ask(query, self._ids_wanted)][::-1]
             self._ids_wanted = min(4 * self._ids_wanted, _IDS_AT_ONCE_MAX)
         identity = self._ids.pop()
-        self._made.append((identity, self._environment, kind, path, is_live, "", False, *of, type))
+        self._made.append(
+            (identity, self._environment, kind, path, is_live, "", False, parent, term.expires, term.start, type)
+        )
         return identity
 
     def _send_made(self) -> None:
@@ -320,9 +330,8 @@ class PostgresTransaction(PostgresSnapshot, CompactingWrites):
         key, first = self._environment, self._next_change
         heads: list[tuple[Any, ...]] = []
         for batch, changes, _ in batches:
-            heads.append(
-                (key, *batch[:9], batch.is_final, self._next_change, len(changes), batch.events, batch.attributes)
-            )
+            counts = batch.events, batch.attributes, batch.scheduled
+            heads.append((key, *batch[:9], batch.is_final, self._next_change, len(changes), *counts))
             self._next_change += len(changes)
         every = (change for _, changes, _ in batches for change in changes)
         self._tables.changes.put(self._wire, ((first + number, key, *change) for number, change in enumerate(every)))

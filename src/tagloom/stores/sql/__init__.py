@@ -98,11 +98,14 @@ class SqlControl(SqlRoster, SqlImportBook, SqlSyncBook, SqlEventSources, SqlTrib
         self.get_space(space)
         return self._environments(schema.environment.c.space == space)
 
-    def list_expiring(self, moment: Moment) -> tuple[Environment, ...]:
-        """Returns the environments with a tagging or tag that expires at or before a moment. Cost: one index read."""
+    def list_with_due_taggings(self, moment: Moment) -> tuple[Environment, ...]:
+        """Returns the environments with something that starts or expires by a moment. Cost: two index reads."""
         row = schema.row
-        ended = sql.select(row.c.environment).where(row.c.is_live, row.c.expires_at > 0, row.c.expires_at <= moment)
-        return self._environments(schema.environment.c.key.in_(ended))
+        due = (
+            sql.select(row.c.environment).where(row.c.is_live, column > 0, column <= moment)
+            for column in (row.c.starts_at, row.c.expires_at)
+        )
+        return self._environments(schema.environment.c.key.in_(sql.union(*due)))
 
     def list_with_event_blocks(self, count: int) -> tuple[Environment, ...]:
         """Returns the environments with at least `count` event blocks. Cost: one entry of an index per block."""

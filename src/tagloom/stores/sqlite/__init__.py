@@ -26,6 +26,7 @@ from tagloom.engine.storage import (
     Stamp,
     State,
     Transaction,
+    period_path,
     place_numbers,
 )
 from tagloom.ports.problems import EnvironmentNotFound, StoreUnavailable
@@ -33,6 +34,7 @@ from tagloom.stores.migrations import SCHEMA_QUERY, VERSIONS, check_schema, newe
 from tagloom.stores.sqlite.checkpoints import Folder
 from tagloom.stores.sqlite.compaction import CompactingReads, CompactingWrites
 from tagloom.words.changes import EVENTS
+from tagloom.words.periods import Term
 
 _PAGE_BYTES = 8_192  # A dense chunk and its header fill two pages. Smaller pages need more levels, larger more WAL.
 _STAMP_SECONDS = (
@@ -325,19 +327,19 @@ class _SqliteSnapshot(CompactingReads):
 
     def _rows(self, condition: str, *values: object) -> list[Row]:
         query = (
-            "SELECT id, kind, path, is_live, description, exclusive, owner, ttl_seconds, expires_at, tag, type "
-            f"FROM row WHERE environment=? AND ({condition}) ORDER BY id"
+            "SELECT id, kind, path, is_live, description, exclusive, owner, ttl_seconds, expires_at, tag, type, "
+            f"starts_at FROM row WHERE environment=? AND ({condition}) ORDER BY id"
         )
         found = self._connection.execute(query, (self._environment, *values))
         return [Row._make((*each[:3], bool(each[3]), each[4], bool(each[5]), *each[6:])) for each in found]
 
-    def expiries(self) -> list[Row]:
+    def period_rows(self) -> list[Row]:
         return self._rows("kind='end'")
 
-    def expiries_of_ids(self, ids: Sequence[int]) -> list[Row]:
+    def period_rows_of_ids(self, ids: Sequence[int]) -> list[Row]:
         return self._rows("kind='end' AND id IN (SELECT value FROM json_each(?))", _json_of(ids))
 
-    def expiries_changed(self, tags: Sequence[int], buckets: Sequence[int], since: int) -> list[Row]:
+    def period_rows_changed(self, tags: Sequence[int], buckets: Sequence[int], since: int) -> list[Row]:
         condition = (
             "kind='end' AND tag IN (SELECT value FROM json_each(?)) AND EXISTS (SELECT 1 FROM json_each(?) "
             "CROSS JOIN change ON change.environment=? AND bucket=value AND change.row=row.id AND version>=?)"
@@ -490,20 +492,20 @@ class _SqliteTransaction(_SqliteSnapshot, CompactingWrites):
         )
         return int(self._connection.execute(query, (self._environment, kind, path, type, parent)).fetchone()[0])
 
-    def rows_of_expiries(self, expiries: Sequence[tuple[int, int]]) -> list[int]:
-        # Each expiry row is one statement, which takes some microseconds on SQLite.
-        return [self._expiry_row(tag, moment) for tag, moment in expiries]
+    def rows_of_periods(self, periods: Sequence[tuple[int, Term]]) -> list[int]:
+        # Each period row is one statement, which takes some microseconds on SQLite.
+        return [self._period_row(tag, term) for tag, term in periods]
 
-    def _expiry_row(self, tag: int, moment: int) -> int:
-        place = self._environment, tag, moment
-        query = "SELECT id FROM row WHERE environment=? AND tag=? AND expires_at=? AND kind='end'"
+    def _period_row(self, tag: int, term: Term) -> int:
+        place = self._environment, tag, term.expires, term.start
+        query = "SELECT id FROM row WHERE environment=? AND tag=? AND expires_at=? AND starts_at=? AND kind='end'"
         found = self._connection.execute(query, place).fetchone()
         if found is None:
             query = (
-                "INSERT INTO row (environment, tag, expires_at, kind, path, is_live, description, exclusive) "
-                "VALUES (?, ?, ?, 'end', ?, 0, '', 0) RETURNING id"
+                "INSERT INTO row (environment, tag, expires_at, starts_at, kind, path, is_live, description, "
+                "exclusive) VALUES (?, ?, ?, ?, 'end', ?, 0, '', 0) RETURNING id"
             )
-            found = self._connection.execute(query, (*place, f"{tag}@{moment}")).fetchone()
+            found = self._connection.execute(query, (*place, period_path(tag, term))).fetchone()
         return int(found[0])
 
     def put_rows(self, rows: Iterable[Row]) -> None:
@@ -542,7 +544,8 @@ class _SqliteTransaction(_SqliteSnapshot, CompactingWrites):
         first: int = self._connection.execute("SELECT coalesce(max(id), 0) + 1 FROM change").fetchone()[0]
         heads = []
         for batch, changes, _ in batches:
-            heads.append((key, *batch[:9], batch.is_final, first, len(changes), batch.events, batch.attributes))
+            counts = batch.events, batch.attributes, batch.scheduled
+            heads.append((key, *batch[:9], batch.is_final, first, len(changes), *counts))
             first += len(changes)
         self._connection.executemany(
             f"INSERT INTO change (environment, {_CHANGE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)",
@@ -550,8 +553,8 @@ class _SqliteTransaction(_SqliteSnapshot, CompactingWrites):
         )
         self._connection.executemany(
             "INSERT INTO batch (environment, version, at, action, actor, source, added, removed, new_people, undoes, "
-            "is_final, first_change, change_count, events, attributes) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "is_final, first_change, change_count, events, attributes, scheduled) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             heads,
         )
         entries = [

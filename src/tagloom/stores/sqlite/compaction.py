@@ -99,8 +99,8 @@ class CompactingWrites(CompactingReads, AttributeWrites, SuppressionWrites):
         self._connection.executemany(f"UPDATE batch_bucket SET people=?, places=? WHERE {place}", kept)
         self._connection.executemany(f"DELETE FROM batch_bucket WHERE {place}", gone)
 
-    def delete_expiries(self) -> None:
-        # Each expiry row is searched in the changes of each bucket, because no index begins with the row.
+    def delete_period_rows(self) -> None:
+        # Each period row is searched in the changes of each bucket, because no index begins with the row.
         query = (
             "DELETE FROM row WHERE environment=? AND kind='end' AND NOT is_live "
             "AND NOT EXISTS (SELECT 1 FROM (SELECT DISTINCT bucket FROM batch_bucket WHERE environment=?) AS known "
