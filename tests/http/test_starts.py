@@ -3,8 +3,7 @@
 import httpx
 import pytest
 
-from tagloom_client import Tagloom, TagloomError, rules
-from tagloom_client.models import Scheduled
+from tagloom_client import Scheduled, Tagloom, TagloomError, rules
 from tests.http.test_expiry import ahead
 
 
