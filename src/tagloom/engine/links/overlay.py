@@ -44,6 +44,19 @@ class LinkOverlay:
         with self._lock:
             return self._links.find(person)
 
+    def linked_among(self, people: BitMap) -> BitMap:
+        """Returns those of these people who are linked now."""
+        with self._lock:
+            found = people & self._links.people
+        for person, code in self.changed.items():
+            if person not in people:
+                continue
+            if code is None:
+                found.discard(person)
+            else:
+                found.add(person)
+        return found
+
     def root(self, person: int) -> int:
         """Returns the root of a person now; see `Links`."""
         code = self.find(person)

@@ -65,7 +65,7 @@ def erase_people(found: Mapping[int, Hash], view: View, draft: Draft) -> None:
             draft.remove(row.id, view.near(row.id, people) & people)
     unschedule_everywhere(people, view, draft)
     erase_values(people, view, draft)
-    if linked := BitMap([each for each in people if view.links.find(each) is not None]):
+    if linked := view.links.linked_among(people):
         nobody, nothing = np.empty(0, np.uint32), np.empty(0, np.uint64)
         shifts = value_shifts(view.dictionary.link, nobody, nothing, linked, view)
         draft.shift_links(view.dictionary.link, shifts, dict.fromkeys(linked))

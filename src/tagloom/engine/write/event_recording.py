@@ -224,8 +224,7 @@ class _People:
         self.ordinals: NDArray[np.uint32] = found[np.array(of_events, np.int64)].astype(np.uint32)
         people = bitmap_of(np.sort(found).astype(np.uint32))
         everyone, with_events = view.fact("everyone"), view.fact("with_events")
-        linked = BitMap([each for each in people if view.links.find(each) is not None])
-        self._missing = ((people - view.near(everyone, people)) | made) - linked
+        self._missing = ((people - view.near(everyone, people)) | made) - view.links.linked_among(people)
         self._without_events = people - view.near(with_events, people)
         self._visitors = BitMap()
         if self._missing:
