@@ -7,9 +7,10 @@ import pytest
 from tagloom.ports.population import Population
 from tagloom.ports.writes import DeleteAttribute, PutAttribute, WriteOptions
 from tagloom.words import builtin_attributes, limits
-from tagloom.words.attributes import AttributeName, AttributeType
+from tagloom.words.attributes import Attribute, AttributeName, AttributeType
 from tagloom.words.builtin_attributes import BUILTIN_ATTRIBUTES, RESERVED_NAMES
 from tagloom.words.changes import EVENTS, IDENTIFY
+from tagloom.words.computed_attributes import COMPUTED_ATTRIBUTES
 from tagloom.words.problems import AttributeReserved, AttributeTypeConflict
 from tests.bodies import user
 from tests.contract.attribute_steps import undo, values_of
@@ -22,6 +23,11 @@ LINUX = {"$os": "Linux", "$browser": "Firefox", "$country": "DE"}
 PHONE = {"$os": "iOS", "$browser": None}
 
 
+def stored(population: Population) -> list[Attribute]:
+    """The attributes of the catalogue that are not computed."""
+    return [each for each in population.list_attributes() if each.name not in COMPUTED_ATTRIBUTES]
+
+
 def put(population: Population, name: str, type: AttributeType, **options: Any) -> None:
     population.write(PutAttribute(AttributeName(name), type, **options), WriteOptions(ADA))
 
@@ -32,7 +38,7 @@ def test_derived_attributes_are_set_by_a_version_after_the_events(population: Po
     assert actions(population) == [EVENTS, IDENTIFY]
     assert (receipt.version, receipt.attributes, receipt.new_attributes, receipt.ignored) == (2, 4, 3, ())
     assert (values_of(population, "u1"), values_of(population, "u2")) == (LINUX, {"$os": "iOS"})
-    listed = {each.name: (each.type, each.description) for each in population.list_attributes()}
+    listed = {each.name: (each.type, each.description) for each in stored(population)}
     assert listed == {name: ("text", BUILTIN_ATTRIBUTES[name].description) for name in LINUX}
 
 
@@ -118,7 +124,7 @@ def test_a_repeat_derives_nothing(population: Population) -> None:
 def test_nothing_to_remove_creates_no_attribute(population: Population) -> None:
     record(population, event("m1", "u1", derived={"$browser": None}))
 
-    assert (population.list_attributes(), actions(population)) == ((), [EVENTS])
+    assert (stored(population), actions(population)) == ([], [EVENTS])
 
 
 def test_a_closed_catalogue_and_many_attributes_of_sources_keep_no_derived_attribute_away(
@@ -189,10 +195,10 @@ def test_joined_at_is_always_a_time(population: Population) -> None:
 
     assert ignored(receipt) == [(1, "joined_at", AttributeTypeConflict.slug())]
     assert values_of(population, "u1") == {"joined_at": "2026-03-01T00:00:00.000Z"}
-    (listed,) = population.list_attributes()
+    (listed,) = stored(population)
     assert (listed.type, listed.description) == ("time", "When the person joined.")
     put(population, "joined_at", "time", description="First order")
-    assert population.list_attributes()[0].description == "First order"
+    assert stored(population)[0].description == "First order"
 
 
 def test_an_older_joined_at_of_another_type_keeps_its_type(
