@@ -39,7 +39,7 @@ def test_numbers_are_set_right(data: Path, tmp_path: Path) -> None:
     ask("tribe", "create", "Many", '{"type":"tag","tag":"a"}', "--data", data)
 
     assert run("tribe", "list", "--data", data).out.splitlines() == [
-        "id    name  audience  people     of",
+        "id    name  audience  people     of  alert",
         "few   Few   everyone       0  1,234",
         "many  Many  everyone   1,234  1,234",
     ]

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 import httpx
 import pytest
-from tests.syncs.test_alerts import serving
 
 from tagloom_client import Tagloom
+from tests.alerts.test_sending import serving
 from tests.cli.running import ask
 from tests.crash.between import HOP
 from tests.crash.test_kill import server

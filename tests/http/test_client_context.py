@@ -12,6 +12,7 @@ from tagloom.bootstrap import open_installation
 from tagloom.http.app import create_app
 from tagloom.settings import Settings
 from tagloom.tracking.event_sources import EventSources
+from tagloom.words.computed_attributes import COMPUTED_ATTRIBUTES
 from tagloom.words.event_sources import EventSource, EventSourceDraft
 from tagloom.words.people import Person
 from tests import sqlite
@@ -41,7 +42,8 @@ class Site:
 
     def attributes(self, user: str = "u1") -> dict[str, Any]:
         found = self.installation.population(self.environment).find_person(Person("user", user))
-        return {} if found is None else found.attributes
+        attributes = {} if found is None else found.attributes
+        return {name: value for name, value in attributes.items() if name not in COMPUTED_ATTRIBUTES}
 
     def actions(self) -> list[str]:
         population = self.installation.population(self.environment)

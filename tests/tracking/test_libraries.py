@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -89,18 +90,24 @@ def in_a_page(
     pages = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder / "page")))
     serving = Thread(target=pages.serve_forever)
     serving.start()
-    try:
+    claims = {"sub": "u1", "exp": int(time.time()) + 3_600}
+    token = jwt.encode({"alg": "HS256"}, claims, OctKey.import_key(secret.token_secret))
+
+    def browse() -> None:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=find_chromium(), args=["--no-sandbox"])
             page = browser.new_page()
             page.goto(f"http://127.0.0.1:{pages.server_port}/")
-            claims = {"sub": "u1", "exp": int(time.time()) + 3_600}
-            token = jwt.encode({"alg": "HS256"}, claims, OctKey.import_key(secret.token_secret))
             page.evaluate("([key, url, token]) => { window.send(key, url, token) }", [source.write_key, url, token])
             began = time.monotonic()
             while not has_arrived() and time.monotonic() - began < SECONDS:
                 page.wait_for_timeout(100)
             browser.close()
+
+    try:
+        # In a thread of its own: the browser of the console's tests may be open in this one.
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(browse).result()
     finally:
         pages.shutdown()
         serving.join()

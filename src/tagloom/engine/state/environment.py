@@ -227,6 +227,7 @@ class EnvironmentState:
                 if periods := changed.keys() - self.dictionary.rows.keys():
                     self.dictionary.put_period_rows(snapshot.period_rows_of_ids(sorted(periods)))
                 changed[EVENTS] = self.event_log.catch_up(snapshot, before.version, self.links)
+                people_of_bits = self._add_people_of_bits(changed)
                 if self.dictionary.facts["superseded"] in changed:
                     self.links.relinked_at = now.version
                 if people := changed.get(self.dictionary.link):
@@ -236,7 +237,7 @@ class EnvironmentState:
                     changed[EVENTS] |= self._relink(
                         links, Moving(moves, events_of_people(snapshot, alone)), now.version
                     )
-                self._change_attributes(changed)
+                self._change_attributes(changed, people_of_bits)
                 self._notify(changed)
             self.state, self.stamp = state, now
 
@@ -268,17 +269,21 @@ class EnvironmentState:
         self.links.change(links, version)
         return self.event_log.counts.move_people(moving)
 
-    def _change_attributes(self, changed: dict[int, BitMap]) -> None:
-        """Updates the leaves of attributes. Adds the people of each attribute with a change in any of its rows.
-
-        The people whose computed attributes change are added to those with other event counts.
-        """
+    def _add_people_of_bits(self, changed: dict[int, BitMap]) -> dict[int, BitMap]:
+        """Adds and returns the people with a change in any row of an attribute, of links or of seen days."""
         people: dict[int, BitMap] = {}
         for row_id, some in changed.items():
             attribute = sliced_row_of(self.dictionary.rows.get(row_id))
             if attribute is not None:
                 people[attribute] = people[attribute] | some if attribute in people else some
         changed.update(people)
+        return people
+
+    def _change_attributes(self, changed: dict[int, BitMap], people: Mapping[int, BitMap]) -> None:
+        """Updates the leaves of attributes, after links changed. `people` are those of `_add_people_of_bits`.
+
+        The people whose computed attributes change are added to those with other event counts.
+        """
         seen = BitMap.union(_NOBODY, *(people.get(row, _NOBODY) for row in self.dictionary.seen_rows()))
         seen = self.links.roots_of(seen)
         if self.dictionary.link in people:
@@ -668,7 +673,7 @@ class EnvironmentState:
                 self.links.relinked_at = view.state.version
             if view.links.changed:
                 changed[EVENTS] |= self._relink(view.links.changed, view.moving, view.state.version)
-            self._change_attributes(changed)
+            self._change_attributes(changed, self._add_people_of_bits(changed))
             self._notify(changed)
             self.suppressed = view.suppressed
             self.state, self.stamp = view.state, _stamp(view.state)
