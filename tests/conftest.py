@@ -20,7 +20,7 @@ FOUND = DirectoryBasedExampleDatabase(Path(__file__).parent / "found")
 
 settings.register_profile(
     "quick",
-    max_examples=60,
+    max_examples=40,
     stateful_step_count=30,
     deadline=None,
     # The same examples at every run, so that a change is what turns a run red; `deep` goes looking for others.

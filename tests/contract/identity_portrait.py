@@ -33,11 +33,8 @@ _AGE, _PLAN = AttributeName("age"), AttributeName("plan")
 SEEN_TRIBES: dict[str, Definition] = {
     "seen-today": Definition("everyone", HasAttribute(LAST_SEEN, "in-last", 1)),
     "seen-early": Definition("everyone", HasAttribute(FIRST_SEEN, "before", "2026-02-28")),
-    "gone": Definition("users", HasAttribute(LAST_SEEN, "before", "2026-02-28T12:00:00Z")),
     "new": Definition("everyone", HasAttribute(LIFECYCLE, "one-of", ("new", "at-risk"))),
     "not-active": Definition("everyone", Not(HasAttribute(LIFECYCLE, "contains", "a"))),
-    "lost": Definition("everyone", HasAttribute(LIFECYCLE, "is", "lost")),
-    "unseen": Definition("everyone", Not(HasAttribute(FIRST_SEEN, "is-set"))),
 }
 LINKED_TRIBES: dict[str, Definition] = {
     "everyone": Definition("everyone", All(())),
@@ -48,7 +45,6 @@ LINKED_TRIBES: dict[str, Definition] = {
     "clicked-twice": Definition("everyone", HasEvent("ad", 3, (), "exactly", 2)),
     "sporty": Definition("users", HasEvent("ad", 9, (Condition("genre", "is", "sport"),), "at-least", 2)),
     "quiet": Definition("everyone", Not(HasEvent("*", 2))),
-    "this-hour": Definition("everyone", HasEvent("ad", hours=1, times=2)),
     "not-lately": Definition("users", HasEvent("*", hours=3, times=1, count="at-most")),
     "gold": Definition("everyone", HasAttribute(_PLAN, "is", "gold")),
     "adult": Definition("everyone", HasAttribute(_AGE, "greater", 0)),

@@ -16,6 +16,7 @@ MEMBERS = st.one_of(
 
 @given(st.integers(0, 300), st.lists(MEMBERS, max_size=8), st.sampled_from([0, 1, 2, 16, 17, 12_346, 40_000, 65_535]))
 @example(1, [{1}, {0}, set()], 1)
+@example(0, [set(range(0, 65_536, 16)), set(range(0, 65_536, 15))], 16)
 def test_the_bitmaps_that_hold_an_ordinal_are_found_together_and_one_by_one(
     bucket: int, members: list[set[int]], low: int
 ) -> None:

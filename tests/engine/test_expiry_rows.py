@@ -167,7 +167,7 @@ def test_ends_that_are_over_are_in_nobodys_memory_and_count_as_no_tags(
 
     dictionary = opened._environment.dictionary
     assert sum(map(len, dictionary.expiries.values())) == 2
-    assert len(dictionary.rows) == 9, "two tags, six facts and the links"
+    assert len(dictionary.rows) == 11, "two tags, six facts, the links and the two seen days"
     assert [tag.tag for tag in opened.list_tags(limit=10).items] == ["a", "b"]
 
 

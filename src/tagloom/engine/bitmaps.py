@@ -26,6 +26,7 @@ __all__ = [
 _ONE_PLAIN_CONTAINER = (12_346).to_bytes(4, "little") + (1).to_bytes(4, "little")
 _HEAD_BYTES = 16  # The bytes before the members of the one container.
 _BITS_BYTES = 8_192  # A container of more than 4,096 members is a bit set; a smaller one is a list of 16-bit numbers.
+_LIST_MEMBERS_MAX = 4_096  # A list of so many members has as many bytes as a bit set.
 
 
 def bitmap_of(ordinals: NDArray[np.uint32]) -> BitMap:
@@ -82,7 +83,7 @@ def holds(data: bytes, ordinal: int) -> bool:
     if int.from_bytes(data[8:10], "little") != ordinal >> 16:
         return False
     low = ordinal & 0xFFFF
-    if len(data) == _HEAD_BYTES + _BITS_BYTES:
+    if int.from_bytes(data[10:12], "little") + 1 > _LIST_MEMBERS_MAX:
         return bool(data[_HEAD_BYTES + (low >> 3)] >> (low & 7) & 1)
     members = memoryview(data)[_HEAD_BYTES:].cast("H")
     place = bisect_left(members, low)
