@@ -67,13 +67,14 @@ def record_events(writes: Sequence[EventWrite], view: View, key_hash: KeyHash, n
     kept = _without_suppressed_visitors(kept, view, key_hash)
     people, first = _People(kept, view, key_hash), 0
     ordinals = people.ordinals.copy()
-    seen = SeenRecorder(ordinals, np.array([day_of(event.at) for event in kept], np.int64), view)
+    days = np.array([day_of(event.at) for event in kept], np.int64)
+    seen = SeenRecorder(ordinals, days, view)
     at, begin, offset, versions, receipts = with_milliseconds(now), 0, 0, list[int](), list[Receipt]()
     for write, (of_write, refused, repeats, suppressed) in zip(writes, chosen, strict=True):
         draft, end, version = Draft(), begin + len(of_write), view.state.version
         if of_write:
             people.put(begin - first, end - first, draft)
-            seen.put(begin, end, draft)
+            seen.put(begin - first, end - first, draft)
             version = view.record(draft, write.origin, EVENTS, at, events=len(of_write))
         versions += [version] * len(of_write)
         receipt = _receipt(version, len(of_write), repeats, draft.new_people, refused)
@@ -103,6 +104,7 @@ def record_events(writes: Sequence[EventWrite], view: View, key_hash: KeyHash, n
                 # The ids of later writes may mean other people now, and linked people do not become known.
                 people, first = _People(kept[end:], view, key_hash), end
                 ordinals[end:] = people.ordinals
+                seen = SeenRecorder(people.ordinals, days[end:], view)
         receipts.append(receipt)
         offset += len(write.events)
         begin = end
