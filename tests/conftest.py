@@ -1,6 +1,7 @@
 """The settings of Hypothesis and the log level of the tests.
 
-`quick` is the profile of `make test`, and `deep` that of `make deep`. What `deep` finds is stored in `tests/found`.
+`quick` is the profile of `make test`, `shrink` finds the shortest form of what fails there, and `deep` is the profile
+of `make deep`. What `deep` finds is stored in `tests/found`.
 Commit these files: `make test` runs them again with the profile `replay`.
 """
 
@@ -26,11 +27,15 @@ settings.register_profile(
     # The same examples at every run, so that a change is what turns a run red; `deep` goes looking for others.
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],
+    # A failure of a generated history can take ten minutes to shrink. The profile `shrink` does this for a developer.
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),
 )
+settings.register_profile("shrink", settings.get_profile("quick"), phases=tuple(Phase))
 settings.register_profile(
     "deep",
     settings.get_profile("quick"),
     derandomize=False,
+    phases=tuple(Phase),
     database=FOUND,
     max_examples=2_000,
     stateful_step_count=50,
@@ -56,7 +61,7 @@ def pytest_configure(config: pytest.Config) -> None:
     Hypothesis also draws the constants of all imported modules of the project. Which modules are imported depends on
     the tests that ran before in the same process, so the examples of a worker would be different in each run.
     """
-    if config.getoption("--hypothesis-profile") in (None, "quick"):
+    if config.getoption("--hypothesis-profile") in (None, "quick", "shrink"):
         patch = pytest.MonkeyPatch()
         patch.setattr(providers, "_get_local_constants", providers.Constants)
         config.add_cleanup(patch.undo)

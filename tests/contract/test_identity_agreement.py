@@ -15,6 +15,7 @@ from tagloom.ports.population import Population
 from tagloom.ports.writes import LinkVisitor, RecordEvents, Separate, Undo, Write, WriteOptions
 from tagloom.words import limits
 from tagloom.words.changes import Origin
+from tagloom.words.computed_attributes import COMPUTED_ATTRIBUTES
 from tagloom.words.events import Event
 from tagloom.words.identity import LinkRules
 from tagloom.words.people import Person, PersonRecord
@@ -58,8 +59,14 @@ def _person(record: PersonRecord) -> Person:
 
 
 def _state(record: PersonRecord | None) -> Any:
-    """What an undo puts back. The record of an earlier version has no expiries and no schedules."""
-    return None if record is None else structs.replace(record, version=0, expires_at={}, scheduled={})
+    """What an undo puts back. The record of an earlier version has no expiries and no schedules.
+
+    Events stay, and the computed attributes follow them and the day.
+    """
+    if record is None:
+        return None
+    attributes = {name: value for name, value in record.attributes.items() if name not in COMPUTED_ATTRIBUTES}
+    return structs.replace(record, version=0, expires_at={}, scheduled={}, attributes=attributes)
 
 
 class IdentityAgreement(Agreement):

@@ -410,6 +410,13 @@ def test_previews_and_dry_runs_say_what_the_links_would_do(population: Populatio
     assert (population.version(), people(population)) == (1, ["v1"])
 
 
+def test_a_preview_does_not_count_a_visitor_whom_the_events_link_to_somebody(population: Population) -> None:
+    of_visitor = event("m1", V1, attributes={"plan": "silver"}, derived={"$os": "Linux"})
+
+    assert population.preview(RecordEvents([of_visitor]), {}).people == 1
+    assert population.preview(RecordEvents([of_visitor, event("m2", "u1", "v1")]), {}).people == 1
+
+
 def test_events_with_a_used_key_link_once(population: Population) -> None:
     first = record(population, event("m1", "u1", "v1"), idempotency_key="k", fingerprint="f")
 

@@ -145,7 +145,7 @@ def preview_of(view: View, drafts: Sequence[Draft], receipt: Receipt, tribes: Ma
     before = ViewBitmaps(view, view.dictionary, ())
     after = ViewBitmaps(view, _dictionary_after(view), drafts)
     counted = dict(sorted(tribes.items())[: limits.TRIBES_PREVIEWED_MAX])
-    by_tag, people = _by_tag(view, after, drafts)
+    by_tag, people = _by_tag(view, before, after, drafts)
     was = {row: found for row in view.rows if (found := _live_path(before.dictionary, row)) is not None}
     now = {row: found for row in view.rows if (found := _live_path(after.dictionary, row)) is not None}
     return Preview(
@@ -173,23 +173,36 @@ def _live_path(dictionary: Dictionary, row: int) -> str | None:
     return found.path if found is not None and found.kind == "tag" and found.is_live else None
 
 
-def _by_tag(view: View, after: ViewBitmaps, drafts: Sequence[Draft]) -> tuple[list[TagDiff], int]:
+def _by_tag(view: View, before: ViewBitmaps, after: ViewBitmaps, drafts: Sequence[Draft]) -> tuple[list[TagDiff], int]:
     """Returns the changed tags, the most changed first, and the number of people who change."""
     facts = set(view.dictionary.facts.values())
     # An event, a new person with the same id and the erasure of a linked person are no changes of a known person.
     others = {view.fact(name) for name in ("with_events", "superseded", "erased")}
-    changed: list[TagDiff] = []
-    everyone = BitMap()
+    changes = _net_changes(drafts)
+    changed = BitMap.union(_NOBODY, *(people for draft in drafts for people in draft.attribute_people.values()))
+    for row, (added, removed) in changes.items():
+        if row not in others:
+            changed |= added | removed
+    # A later draft can link a newcomer of an earlier one. Then only the person whom they are linked to changes.
+    everyone = view.fact("everyone")
+    came = BitMap.union(_NOBODY, *(draft.added[everyone] for draft in drafts if everyone in draft.added))
+    changed -= came - changes.get(everyone, (_NOBODY, _NOBODY))[0] - before.row(everyone)
+    tags = [
+        TagDiff(after.dictionary.rows[row].path, len(added), len(removed))
+        for row, (added, removed) in changes.items()
+        if row not in facts and (added or removed)
+    ]
+    return sorted(tags, key=lambda each: (-each.added - each.removed, each.tag)), len(changed)
+
+
+def _net_changes(drafts: Sequence[Draft]) -> dict[int, tuple[BitMap, BitMap]]:
+    """Returns for each tag and fact the people who get it and the people who lose it, by all drafts together."""
+    changes: dict[int, tuple[BitMap, BitMap]] = {}
     for draft in drafts:
-        everyone |= BitMap.union(_NOBODY, *draft.attribute_people.values())
         for row, added, removed in draft.rows():
-            if row not in others:
-                everyone |= added
-                everyone |= removed
-            if row not in facts:
-                path = after.dictionary.rows[row].path
-                changed.append(TagDiff(path, len(added), len(removed)))
-    return sorted(changed, key=lambda each: (-each.added - each.removed, each.tag)), len(everyone)
+            plus, minus = changes.get(row, (_NOBODY, _NOBODY))
+            changes[row] = (plus - removed) | (added - minus), (minus - added) | (removed - plus)
+    return changes
 
 
 def _moving(
