@@ -8,14 +8,15 @@ import msgspec
 import numpy as np
 
 from tagloom.engine.attributes.codes import is_textual
-from tagloom.engine.attributes.conditions import AttributeRows, decoded, decoded_bits
+from tagloom.engine.attributes.conditions import decoded_bits
 from tagloom.engine.bitmaps import BitMap, bitmap_of, from_bytes
 from tagloom.engine.events.blocks import unpack, unpack_hashes
 from tagloom.engine.keys.directory import unpack_keys, unpack_page
 from tagloom.engine.keys.hashing import KeyHash
 from tagloom.engine.limits import ORDINALS_PER_CHUNK
 from tagloom.engine.links.codes import user_of
-from tagloom.engine.state.dictionary import FACTS, LINK, SEEN, SEEN_PATHS, attribute_type, bit_of, sliced_row_of
+from tagloom.engine.seen.seen_rows import DaysOfLog
+from tagloom.engine.state.dictionary import FACTS, LINK, SEEN, SEEN_PATHS, bit_of
 from tagloom.engine.storage import (
     ChunkChange,
     Compacted,
@@ -29,8 +30,6 @@ from tagloom.engine.storage import (
 from tagloom.engine.write.exclusive_branches import broken_branches
 from tagloom.engine.write.row_states import attribute_state, row_state
 from tagloom.words.attributes import ATTRIBUTE_TYPES
-from tagloom.words.computed_attributes import DAYS_END
-from tagloom.words.events import DAY_MS
 from tagloom.words.problems import TagProblem
 from tagloom.words.receipts import Receipt
 from tagloom.words.tags import branches_above, parse_tag
@@ -57,8 +56,9 @@ def broken_invariants(snapshot: Snapshot) -> Iterator[str]:
     yield from _links_are_a_star(snapshot, rows, {name: whole[row] for name, row in facts.items()})
     yield from _keys_and_hashes_agree(snapshot, facts, whole)
     yield from _steps_name_their_versions(snapshot)
-    yield from _event_blocks_match_their_versions(snapshot, whole[facts["with_events"]], whole[facts["erased"]])
-    yield from _seen_days_are_those_of_the_events(snapshot, rows, whole[facts["with_events"]])
+    days = DaysOfLog(snapshot.state().next_ordinal)
+    yield from _event_blocks_match_their_versions(snapshot, days, whole[facts["with_events"]], whole[facts["erased"]])
+    yield from _seen_days_are_those_of_the_events(snapshot, rows, days, whole[facts["with_events"]])
 
 
 def _compaction_is_within_the_log(snapshot: Snapshot) -> Iterator[str]:
@@ -130,6 +130,8 @@ def _footprints_match_their_changes(snapshot: Snapshot) -> Iterator[str]:
 def _batches_count_their_changes(snapshot: Snapshot, rows: dict[int, Row], facts: dict[str, int]) -> Iterator[str]:
     tags = {row.id for row in rows.values() if row.kind == "tag"}
     start_rows = {row.id for row in rows.values() if row.starts_at}
+    attributes = {row.id for row in rows.values() if row.kind == "attribute"}
+    attribute_rows = attributes | {row.id for row in rows.values() if row.kind == "bit" and row.tag in attributes}
     version = totals_count = 0
     newest, horizon = snapshot.state().version, snapshot.state().horizon
     compacted = snapshot.compacted().version
@@ -154,9 +156,8 @@ def _batches_count_their_changes(snapshot: Snapshot, rows: dict[int, Row], facts
                     new_people += len(from_bytes(change.added))
                 elif change.row in start_rows:
                     scheduled += len(from_bytes(change.added))
-                elif (attribute := sliced_row_of(rows.get(change.row))) is not None and rows[
-                    attribute
-                ].kind == "attribute":
+                elif change.row in attribute_rows:
+                    attribute = rows[change.row].tag or change.row
                     people = from_bytes(change.added) | from_bytes(change.removed)
                     values[attribute] = values.get(attribute, BitMap()) | people
             for name, counted, said in (
@@ -286,16 +287,18 @@ def _bits_belong_to_values(snapshot: Snapshot, rows: dict[int, Row], everyone: B
             yield f"the bit '{row.path}' has {len(strangers)} people without a value"
 
 
+def _people_by_bit(snapshot: Snapshot, rows: dict[int, Row], row: int) -> dict[int, BitMap]:
+    """Returns the people of each bit of an attribute, of links or of seen days."""
+    return {bit_of(each): _whole(snapshot, each.id) for each in rows.values() if each.kind == "bit" and each.tag == row}
+
+
 def _links_are_a_star(snapshot: Snapshot, rows: dict[int, Row], whole: dict[str, BitMap]) -> Iterator[str]:
     links = [row for row in rows.values() if row.kind == LINK]
     if len(links) != 1:
         yield f"dictionary: there are {len(links)} rows of links"
         return
     linked = _whole(snapshot, links[0].id)
-    bits = {
-        bit_of(row): _whole(snapshot, row.id) for row in rows.values() if row.kind == "bit" and row.tag == links[0].id
-    }
-    _, codes = decoded_bits(linked, bits)
+    _, codes = decoded_bits(linked, _people_by_bit(snapshot, rows, links[0].id))
     users = BitMap([user_of(code) for code in codes.tolist()])
     if known := linked & whole["everyone"]:
         yield f"{len(known)} linked people are still known"
@@ -308,10 +311,7 @@ def _links_are_a_star(snapshot: Snapshot, rows: dict[int, Row], whole: dict[str,
 
 
 def _texts_exist(snapshot: Snapshot, row: Row, rows: dict[int, Row], people: BitMap) -> Iterator[str]:
-    bits = {
-        bit_of(each): _whole(snapshot, each.id) for each in rows.values() if each.kind == "bit" and each.tag == row.id
-    }
-    _, codes = decoded(AttributeRows(attribute_type(row), people, bits))
+    _, codes = decoded_bits(people, _people_by_bit(snapshot, rows, row.id))
     numbers = sorted(set(codes.tolist()))
     if missing := len(numbers) - len(snapshot.values_numbered(row.id, numbers)):
         yield f"the attribute '{row.path}' has {missing} values without a text"
@@ -417,10 +417,14 @@ def _steps_name_their_versions(snapshot: Snapshot) -> Iterator[str]:
             version = step.version
 
 
-def _event_blocks_match_their_versions(snapshot: Snapshot, with_events: BitMap, erased: BitMap) -> Iterator[str]:
+def _event_blocks_match_their_versions(
+    snapshot: Snapshot, days: DaysOfLog, with_events: BitMap, erased: BitMap
+) -> Iterator[str]:
+    """Reads all blocks, and adds the days of their events to `days`."""
     found, counts, has_erased, last = BitMap(), Counter[str](), bool(erased), 0
     for block in snapshot.event_blocks():
         columns, hashes = unpack(block), unpack_hashes(block.ids)
+        days.add(columns)
         where = f"the event block of version {block.version}"
         versions = range(max(block.first_version, last + 1), block.version + 1)
         if block.first_version <= last:
@@ -452,27 +456,18 @@ def _event_blocks_match_their_versions(snapshot: Snapshot, with_events: BitMap, 
             yield f"the type '{type}' has {counts[type]} events, but its total is {totals.get(type, 0)}"
 
 
-def _seen_days_are_those_of_the_events(snapshot: Snapshot, rows: dict[int, Row], with_events: BitMap) -> Iterator[str]:
-    size = snapshot.state().next_ordinal
-    expected = {"first_seen": np.full(size, DAYS_END, np.int64), "last_seen": np.full(size, -1, np.int64)}
-    for block in snapshot.event_blocks():
-        columns = unpack(block)
-        np.minimum.at(expected["first_seen"], columns.ordinals, columns.at // DAY_MS)
-        np.maximum.at(expected["last_seen"], columns.ordinals, columns.at // DAY_MS)
+def _seen_days_are_those_of_the_events(
+    snapshot: Snapshot, rows: dict[int, Row], days: DaysOfLog, with_events: BitMap
+) -> Iterator[str]:
     found = {row.path: row.id for row in rows.values() if row.kind == SEEN}
-    for path in SEEN_PATHS:
+    for path, expected in zip(SEEN_PATHS, (days.first, days.last), strict=True):
         if path not in found:
             yield f"dictionary: the row {path} is missing"
             continue
         people = _whole(snapshot, found[path])
-        bits = {
-            bit_of(row): _whole(snapshot, row.id)
-            for row in rows.values()
-            if row.kind == "bit" and row.tag == found[path]
-        }
         if people != with_events:
             yield f"the people of {path} are not those who have events"
-        ordinals, codes = decoded_bits(people & with_events, bits)
-        wrong = int((codes.astype(np.int64) != expected[path][ordinals]).sum())
+        ordinals, codes = decoded_bits(people & with_events, _people_by_bit(snapshot, rows, found[path]))
+        wrong = int((codes.astype(np.int64) != expected[ordinals]).sum())
         if wrong:
             yield f"{path} has another day than the events of {wrong} people"

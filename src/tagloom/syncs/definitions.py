@@ -8,6 +8,7 @@ from typing import Protocol
 import msgspec
 from msgspec.structs import replace
 
+from tagloom.accounts.audit_entries import environment_entry
 from tagloom.alerts.sending import check_receivers
 from tagloom.base import limits as base_limits
 from tagloom.base.problems import Problem
@@ -74,7 +75,7 @@ class Syncs:
         self._check(environment, draft)
         created = Sync(id=parse_slug(sync), draft=draft, next_run_at=self._next(draft))
         with self._owning_branch(environment, created, by):
-            self._control.add_sync(environment.key, created, [self._event(environment, by, "sync created", created.id)])
+            self._control.add_sync(environment.key, created, [self._entry(environment, by, "sync created", created.id)])
         return created
 
     def put_sync(self, environment: Environment, sync: str, draft: SyncDraft, *, revision: int | None, by: str) -> Sync:
@@ -94,7 +95,7 @@ class Syncs:
         put = Sync(id=sync, draft=draft, revision=expected + 1, next_run_at=self._next(draft))
         with self._owning_branch(environment, put, by):
             self._control.put_sync(
-                environment.key, put, revision=expected, audit=[self._event(environment, by, "sync changed", sync)]
+                environment.key, put, revision=expected, audit=[self._entry(environment, by, "sync changed", sync)]
             )
         if _branch_of(draft) != _branch_of(stored.draft):
             self._release_branch(environment, stored, by)
@@ -105,7 +106,7 @@ class Syncs:
     def delete_sync(self, environment: Environment, sync: str, *, by: str) -> None:
         """Deletes a sync and its runs. The taggings that the runs wrote stay, and the branch has no owner any more."""
         stored = self.get_sync(environment, sync)
-        self._control.delete_sync(environment.key, sync, [self._event(environment, by, "sync deleted", sync)])
+        self._control.delete_sync(environment.key, sync, [self._entry(environment, by, "sync deleted", sync)])
         self._release_branch(environment, stored, by)
 
     def run_sync(self, environment: Environment, sync: str, *, by: str, requires_approval: bool = False) -> SyncRun:
@@ -175,16 +176,9 @@ class Syncs:
             return None
         return rfc3339(next_after(draft.schedule, self._now()))
 
-    def _event(self, environment: Environment, by: str, action: str, sync: str) -> AuditEntry:
-        return AuditEntry(
-            organization=self._control.get_space(environment.space).organization,
-            space=environment.space,
-            at=rfc3339(self._now()),
-            actor=by,
-            action=action,
-            subject=sync,
-            detail={"environment": environment.name},
-        )
+    def _entry(self, environment: Environment, by: str, action: str, sync: str) -> AuditEntry:
+        at = rfc3339(self._now())
+        return environment_entry(self._control, environment, at=at, by=by, action=action, subject=sync)
 
     def _check(self, environment: Environment, draft: SyncDraft) -> None:
         mapping = self._control.get_mapping(environment.space, draft.mapping).mapping

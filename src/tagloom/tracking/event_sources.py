@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 
 from msgspec.structs import asdict, replace
 
+from tagloom.accounts.audit_entries import environment_entry
 from tagloom.base import limits as base_limits
 from tagloom.base.problems import BodyInvalid
 from tagloom.base.secrets import hashed, new_id, new_secret
@@ -251,15 +252,8 @@ class EventSources:
         return prefix + new_secret(self._random_bytes)
 
     def _entry(self, environment: Environment, by: str, action: str, source: str, **detail: str) -> AuditEntry:
-        return AuditEntry(
-            organization=self._control.get_space(environment.space).organization,
-            space=environment.space,
-            at=rfc3339(self._now()),
-            actor=by,
-            action=action,
-            subject=source,
-            detail={"environment": environment.name, **detail},
-        )
+        at = rfc3339(self._now())
+        return environment_entry(self._control, environment, at=at, by=by, action=action, subject=source, **detail)
 
 
 def _checked(draft: EventSourceDraft) -> EventSourceDraft:

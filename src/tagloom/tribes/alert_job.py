@@ -1,7 +1,8 @@
 """The job that checks the alerts of tribes, in a thread of every serving process."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
 import msgspec
 import structlog
@@ -17,6 +18,7 @@ from tagloom.tribes import limits
 from tagloom.tribes.alerts import AlertStores
 from tagloom.tribes.definitions import Tribes
 from tagloom.words.changes import Change, Version
+from tagloom.words.rules import Definition
 from tagloom.words.tenants import Environment
 from tagloom.words.tribe_alerts import (
     Cause,
@@ -30,6 +32,8 @@ from tagloom.words.tribe_alerts import (
 )
 
 log = structlog.get_logger("tagloom.tribes.alert_job")
+
+_Definitions: TypeAlias = tuple[Definition, Mapping[str, Definition]]
 
 
 class TribeWatcher:
@@ -84,9 +88,12 @@ class TribeWatcher:
         at, window_seconds = rfc3339(now), settings.window_hours * 3_600
         has_passed = before.since is not None and now - seconds_of(before.since) >= window_seconds
         problem = f"The kept history does not go back {described_window(settings.window_hours)}."
+        begun_at = text_of_milliseconds(int((now - window_seconds) * 1_000))
         sizes = None
         try:
-            sizes = self._sizes(environment, seen.alert.tribe, settings, now)
+            definitions = self._tribes.get_countable(environment.space, seen.alert.tribe)
+            population = self._population_of(environment)
+            sizes = _sizes(population, definitions, begun_at)
         except StoreUnavailable:
             raise
         except TribeNotFound:
@@ -101,56 +108,11 @@ class TribeWatcher:
             return
         state, fires = checked(settings, before, sizes, at=at, has_passed=has_passed)
         if fires:
-            cause = self._find_cause(environment, seen.alert.tribe, sizes, now - window_seconds)
+            cause = _find_cause(population, definitions, sizes, population.version_at(begun_at))
             state = msgspec.structs.replace(state, cause=cause)
         # The state is stored first: if another process was faster, it sends the alert.
         if self._control.put_tribe_alert_state(seen, state) and fires:
             self._send(seen, state)
-
-    def _sizes(self, environment: Environment, tribe: str, settings: TribeAlertSettings, now: float) -> Sizes | None:
-        """Returns the sizes, or None if the window began before the horizon.
-
-        Raises: TribeNotFound, TribeNeedsContext, RuleInvalid and its subclasses.
-        """
-        wanted, others = self._tribes.get_countable(environment.space, tribe)
-        population = self._population_of(environment)
-        version = population.version()
-        moment = text_of_milliseconds(int((now - settings.window_hours * 3_600) * 1_000))
-        ((before, after),) = population.trend([wanted], others, [moment])
-        if before is None or after is None:
-            return None
-        return Sizes(before=before, after=after, version=version)
-
-    def _find_cause(self, environment: Environment, tribe: str, sizes: Sizes, since: float) -> Cause | None:
-        """Returns the version since then that moved the size most in its direction; None if no version did.
-
-        Counts members before and after the few versions with the most changes among the newest ones.
-        """
-        population = self._population_of(environment)
-        begun = population.version_at(text_of_milliseconds(int(since * 1_000)))
-        changes = population.list_changes(
-            after=begun, before=sizes.version + 1, newest_first=True, limit=limits.ALERT_CHANGES_READ_MAX
-        )
-        largest = sorted(changes, key=_changes_of, reverse=True)[: limits.ALERT_CAUSES_COUNTED_MAX]
-        moves = [(self._moved(environment, tribe, each.version), each) for each in largest]
-        sign = 1 if sizes.after > sizes.before else -1
-        moved, change = max(moves, key=lambda each: sign * each[0], default=(0, None))
-        if change is None or moved * sign <= 0:
-            return None
-        return Cause(
-            version=change.version,
-            action=change.action,
-            source=change.source,
-            added=change.added,
-            removed=change.removed,
-            moved=moved,
-        )
-
-    def _moved(self, environment: Environment, tribe: str, version: Version) -> int:
-        wanted, others = self._tribes.get_countable(environment.space, tribe)
-        population = self._population_of(environment)
-        after = population.count(wanted, others, as_of=version).count
-        return after - population.count(wanted, others, as_of=version - 1).count
 
     def _send(self, seen: DueAlert, state: TribeAlertState) -> None:
         stored = self._tribes.get_tribe(seen.space, seen.alert.tribe)
@@ -189,6 +151,49 @@ def seconds_between_checks(settings: TribeAlertSettings) -> int:
     """Returns the time from one check of an alert to the next: a share of its window, within bounds."""
     wanted = settings.window_hours * 3_600 // limits.ALERT_CHECKS_PER_WINDOW
     return min(max(wanted, limits.ALERT_SECONDS_BETWEEN_CHECKS), limits.ALERT_SECONDS_BETWEEN_CHECKS_MAX)
+
+
+def _sizes(population: Population, definitions: _Definitions, begun_at: str) -> Sizes | None:
+    """Returns the sizes now and at the time when the window began; None if that time is before the horizon.
+
+    Raises: TribeNeedsContext, RuleInvalid and its subclasses.
+    """
+    wanted, others = definitions
+    version = population.version()
+    ((before, after),) = population.trend([wanted], others, [begun_at])
+    if before is None or after is None:
+        return None
+    return Sizes(before=before, after=after, version=version)
+
+
+def _find_cause(population: Population, definitions: _Definitions, sizes: Sizes, begun: Version) -> Cause | None:
+    """Returns the version after `begun` that moved the size most in its direction; None if no version did.
+
+    Counts members before and after the few versions with the most changes among the newest ones.
+    """
+    changes = population.list_changes(
+        after=begun, before=sizes.version + 1, newest_first=True, limit=limits.ALERT_CHANGES_READ_MAX
+    )
+    largest = sorted(changes, key=_changes_of, reverse=True)[: limits.ALERT_CAUSES_COUNTED_MAX]
+    moves = [(_moved(population, definitions, each.version), each) for each in largest]
+    sign = 1 if sizes.after > sizes.before else -1
+    moved, change = max(moves, key=lambda each: sign * each[0], default=(0, None))
+    if change is None or moved * sign <= 0:
+        return None
+    return Cause(
+        version=change.version,
+        action=change.action,
+        source=change.source,
+        added=change.added,
+        removed=change.removed,
+        moved=moved,
+    )
+
+
+def _moved(population: Population, definitions: _Definitions, version: Version) -> int:
+    wanted, others = definitions
+    after = population.count(wanted, others, as_of=version).count
+    return after - population.count(wanted, others, as_of=version - 1).count
 
 
 def _changes_of(change: Change) -> int:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from tagloom.accounts.audit_entries import environment_entry
 from tagloom.alerts.sending import check_receivers
 from tagloom.base.problems import BodyInvalid
 from tagloom.base.times import rfc3339
@@ -54,29 +55,22 @@ class TribeAlerts:
         self._tribes.renew(environment.space)
         self._tribes.get_countable(environment.space, tribe)
         alert = TribeAlert(tribe=tribe, settings=settings)
-        event = self._event(environment, by, "alert of a tribe set", tribe)
-        self._control.put_tribe_alert(environment.key, alert, next_check_at=rfc3339(self._now()), audit=[event])
+        entry = self._entry(environment, by, "alert of a tribe set", tribe)
+        self._control.put_tribe_alert(environment.key, alert, next_check_at=rfc3339(self._now()), audit=[entry])
         return alert
 
     def delete_alert(self, environment: Environment, tribe: str, *, by: str) -> None:
         """Deletes the alert of a tribe. Raises: TribeAlertNotFound."""
-        event = self._event(environment, by, "alert of a tribe deleted", tribe)
-        self._control.delete_tribe_alert(environment.key, tribe, [event])
+        entry = self._entry(environment, by, "alert of a tribe deleted", tribe)
+        self._control.delete_tribe_alert(environment.key, tribe, [entry])
 
     def count_alerts(self) -> Mapping[AlertStatus, int]:
         """Returns how many alerts of all environments have each status."""
         return self._control.count_tribe_alerts()
 
-    def _event(self, environment: Environment, by: str, action: str, tribe: str) -> AuditEntry:
-        return AuditEntry(
-            organization=self._control.get_space(environment.space).organization,
-            space=environment.space,
-            at=rfc3339(self._now()),
-            actor=by,
-            action=action,
-            subject=tribe,
-            detail={"environment": environment.name},
-        )
+    def _entry(self, environment: Environment, by: str, action: str, tribe: str) -> AuditEntry:
+        at = rfc3339(self._now())
+        return environment_entry(self._control, environment, at=at, by=by, action=action, subject=tribe)
 
 
 def _check(settings: TribeAlertSettings) -> None:

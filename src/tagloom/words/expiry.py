@@ -75,19 +75,26 @@ def parse_expires_at(text: str, now: float) -> Moment:
 
     Raises: ExpiryInvalid: the text is not a time with a zone, or the time is too far ahead; ExpiryPast.
     """
+    seconds = parse_time(text, now, ExpiryInvalid)
+    if seconds <= now:
+        raise ExpiryPast(f"'{printable(text)}' is not later than now.", value=printable(text))
+    return rounded_moment(seconds, now)
+
+
+def parse_time(text: str, now: float, invalid: type[Problem]) -> float:
+    """Returns the Unix seconds of an RFC 3339 time.
+
+    Raises: `invalid`: the text is not a time with a zone, or the time is more than TTL_DAYS_MAX days after `now`.
+    """
     try:
         seconds = utc_of(text).timestamp()
     except (ValueError, OverflowError) as error:
-        raise ExpiryInvalid(
+        raise invalid(
             f"'{printable(text)}' is not a time such as 2026-03-01T09:00:00Z.", value=printable(text)
         ) from error
-    if seconds <= now:
-        raise ExpiryPast(f"'{printable(text)}' is not later than now.", value=printable(text))
     if seconds - now > limits.TTL_DAYS_MAX * DAY:
-        raise ExpiryInvalid(
-            f"'{printable(text)}' is more than {limits.TTL_DAYS_MAX} days ahead.", value=printable(text)
-        )
-    return rounded_moment(seconds, now)
+        raise invalid(f"'{printable(text)}' is more than {limits.TTL_DAYS_MAX} days ahead.", value=printable(text))
+    return seconds
 
 
 def rounded_moment(seconds: float, now: float) -> Moment:

@@ -8,10 +8,8 @@ from typing import NamedTuple
 
 from tagloom.base.problems import Problem
 from tagloom.base.text import printable
-from tagloom.base.times import seconds_of, utc_of
-from tagloom.words import limits
+from tagloom.base.times import seconds_of
 from tagloom.words.expiry import (
-    DAY,
     MINUTE,
     Expiry,
     Moment,
@@ -21,6 +19,7 @@ from tagloom.words.expiry import (
     expiry_texts,
     moment_now,
     moment_text,
+    parse_time,
     rounded_moment,
 )
 
@@ -42,7 +41,7 @@ NO_PERIOD = Period()
 
 
 class Term(NamedTuple):
-    """When a tagging starts and when it expires. `start` is 0 for now, and `expires` is 0 for never."""
+    """When a tagging starts and when it expires. A `start` of 0 means at once, and an `expires` of 0 means never."""
 
     start: Moment = 0
     expires: Moment = 0
@@ -58,14 +57,7 @@ def parse_starts_at(text: str, now: float) -> Moment:
     For a time that has passed, this is the current minute. `now` is in Unix seconds. Raises: StartInvalid: the text is
     not a time with a zone, or the time is too far ahead.
     """
-    try:
-        seconds = utc_of(text).timestamp()
-    except (ValueError, OverflowError) as error:
-        raise StartInvalid(
-            f"'{printable(text)}' is not a time such as 2026-03-01T09:00:00Z.", value=printable(text)
-        ) from error
-    if seconds - now > limits.TTL_DAYS_MAX * DAY:
-        raise StartInvalid(f"'{printable(text)}' is more than {limits.TTL_DAYS_MAX} days ahead.", value=printable(text))
+    seconds = parse_time(text, now, StartInvalid)
     return moment_now(now) if seconds <= now else rounded_moment(seconds, now)
 
 

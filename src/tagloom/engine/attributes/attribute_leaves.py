@@ -6,9 +6,8 @@ from tagloom.engine.attributes.codes import is_textual
 from tagloom.engine.attributes.conditions import AttributeRows, Meaning, meaning_of, people_of, ranks_of
 from tagloom.engine.attributes.text_numbers import COMPLETE, TextNumbers
 from tagloom.engine.bitmaps import BitMap
-from tagloom.engine.links.links import Links
 from tagloom.engine.seen.seen_leaves import SeenLeaves
-from tagloom.engine.state.dictionary import Dictionary, attribute_type
+from tagloom.engine.state.dictionary import Dictionary, RowReader, attribute_type
 from tagloom.engine.storage import AttributeReads
 from tagloom.words.attribute_rules import HasAttribute, depends_on_day
 from tagloom.words.computed_attributes import COMPUTED_ATTRIBUTES
@@ -17,13 +16,10 @@ _TESTED_MAX = 1_000  # With more changed people, the node is computed again for 
 _LEAVES_MAX = 5_000  # Rules of tribes name some hundred nodes. Previews of rules name others, which must not pile up.
 _NOBODY = BitMap()
 
-RowReader = Callable[[int], BitMap]
-"""Returns the people of a row. The bitmap must not be changed."""
-
 
 def rows_of(attribute: int, dictionary: Dictionary, read: RowReader) -> AttributeRows:
     """Returns the bitmaps of an attribute."""
-    bits = {bit: read(row) for bit, row in dictionary.bits[attribute].items()}
+    bits = dictionary.people_by_bit(attribute, read)
     return AttributeRows(attribute_type(dictionary.rows[attribute]), read(attribute), bits)
 
 
@@ -62,7 +58,8 @@ class _Leaf:
 class AttributeLeaves:
     """The leaves of an environment in this process. Its owner holds a lock around each call.
 
-    `read` returns a row, and `peek` returns it only if it is in memory.
+    `read` returns a row, and `peek` returns it only if it is in memory. `computed` has the leaves of
+    computed attributes.
     """
 
     def __init__(
@@ -70,10 +67,10 @@ class AttributeLeaves:
         texts: TextNumbers,
         read: RowReader,
         peek: Callable[[int], BitMap | None],
-        links: Links,
+        computed: SeenLeaves,
         bytes_max: int,
     ) -> None:
-        self._computed = SeenLeaves(links, read, peek)
+        self._computed = computed
         self._texts = texts
         self._bytes_max = bytes_max
         self._read = read
@@ -159,10 +156,10 @@ class AttributeLeaves:
 
     def is_of_today(self, today: Callable[[], int]) -> bool:
         """Returns whether no leaf must be computed again because a day ended. Calls `today` only if needed."""
-        if not self._daily and not self._computed:
+        if not self._daily and not self._computed.daily:
             return True
         day = today()
-        return all(leaf.day == day for leaf in self._daily) and self._computed.is_of_today(day)
+        return all(leaf.day == day for leaf in self._daily) and all(leaf.day == day for leaf in self._computed.daily)
 
     def clear(self) -> None:
         """Deletes all leaves. Call it when an attribute was created or deleted."""

@@ -171,12 +171,13 @@ def _between(ranks: Ranks, rows: AttributeRows) -> BitMap:
 def _magnitudes(first: int, last: int, within: BitMap, bits: Mapping[int, BitMap]) -> BitMap:
     """Returns the people of `within` whose code without its sign is in a range."""
     if first == last:
-        return _equal(first, within, bits)
+        return equal(first, within, bits)
     found = at_least(first, within, bits)
     return found - at_least(last + 1, within, bits) if last < RANK_MAX else found
 
 
-def _equal(code: int, within: BitMap, bits: Mapping[int, BitMap]) -> BitMap:
+def equal(code: int, within: BitMap, bits: Mapping[int, BitMap]) -> BitMap:
+    """Returns the people of `within` whose code without its sign is this one."""
     wanted = [bit for bit in range(SIGN_BIT) if code >> bit & 1]
     if any(bit not in bits for bit in wanted):
         return _NOBODY

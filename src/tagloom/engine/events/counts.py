@@ -18,7 +18,7 @@ from tagloom.engine.events.bit_slices import BitSlices, total
 from tagloom.engine.events.blocks import EventColumns, unpack
 from tagloom.engine.links.links import Moves
 from tagloom.engine.storage import EventReads
-from tagloom.words.event_rules import UNIT_MS, WINDOW_MAX, EventPredicate
+from tagloom.words.event_rules import UNIT_MS, WINDOW_MAX, EventPredicate, Unit
 
 _TESTED_MAX = 1_000  # A commit with the events of more people compares the whole window instead of each person.
 
@@ -54,25 +54,17 @@ class _Window:
 
 
 class _Counts:
-    """The counts of one predicate. Every period from `since` on is counted; one without events is absent.
+    """The counts of one predicate. Every period from `since` on is counted; one without events is absent."""
 
-    `last` is the last period of every window.
-    """
-
-    def __init__(self, since: int, periods: Periods, last: int) -> None:
+    def __init__(self, since: int, periods: Periods) -> None:
         self.since = since
         self.periods = periods
-        self.last = last
         self.windows: dict[int, _Window] = {}
 
-    def sum(self, size: int) -> BitSlices:
-        inside = range(self.last - size + 1, self.last + 1)
-        return total(self.periods[period] for period in inside if period in self.periods)
+    def sum(self, size: int, last: int) -> BitSlices:
+        return total(self.periods[period] for period in range(last - size + 1, last + 1) if period in self.periods)
 
-    def _is_inside(self, period: int, window: _Window) -> bool:
-        return self.last - window.size < period <= self.last
-
-    def add(self, ordinals: NDArray[np.uint32], periods: NDArray[np.int64]) -> BitMap:
+    def add(self, ordinals: NDArray[np.uint32], periods: NDArray[np.int64], last: int) -> BitMap:
         """Adds events. Returns the people of these events."""
         touched = BitMap(np.unique(ordinals).tolist())
         for period in np.unique(periods).tolist():
@@ -81,7 +73,7 @@ class _Counts:
             some = ordinals[periods == period]
             self.periods.setdefault(period, BitSlices()).add(some)
             for window in self.windows.values():
-                if self._is_inside(period, window):
+                if last - window.size < period <= last:
                     window.sum.add(some)
         for window in self.windows.values():
             for number, people in window.people.items():
@@ -95,12 +87,12 @@ class _Counts:
         """Returns the counts of a person by period, of those with events."""
         return {period: count for period, slices in self.periods.items() if (count := slices.count_of(person))}
 
-    def transfer(self, source: int, target: int, by_period: Mapping[int, int]) -> None:
+    def transfer(self, source: int, target: int, by_period: Mapping[int, int], last: int) -> None:
         """Subtracts counts by period from those of one person, and adds them to those of another."""
         for period, count in by_period.items():
             if period < self.since:
                 continue
-            inside = [window.sum for window in self.windows.values() if self._is_inside(period, window)]
+            inside = [window.sum for window in self.windows.values() if last - window.size < period <= last]
             for slices in (self.periods.setdefault(period, BitSlices()), *inside):
                 slices.put(source, slices.count_of(source) - count)
                 slices.put(target, slices.count_of(target) + count)
@@ -114,10 +106,9 @@ class _Counts:
 
     def move(self, last: int) -> BitMap:
         """Moves the windows to another period. Returns the people who enter or leave one of them."""
-        self.last = last
         moved = BitMap()
         for window in self.windows.values():
-            window.sum = self.sum(window.size)
+            window.sum = self.sum(window.size, last)
             for number, people in window.people.items():
                 changed = people ^ window.sum.at_least(number)
                 people ^= changed
@@ -149,13 +140,16 @@ class EventCounts:
         self._bytes_max = bytes_max
         # The least recently used first.
         self._counts: dict[EventPredicate, _Counts] = {}
+        # The last period of every window.
+        self._last = self._last_now()
 
     def is_current(self) -> bool:
         """Returns whether all windows end today, or in this hour."""
-        if not self._counts:
-            return True
+        return not self._counts or self._last == self._last_now()
+
+    def _last_now(self) -> dict[Unit, int]:
         now = self._now()
-        return all(counts.last == predicate.period_of(now) for predicate, counts in self._counts.items())
+        return {unit: now // size for unit, size in UNIT_MS.items()}
 
     def is_ready(self, predicate: EventPredicate, times: int, size: int) -> bool:
         """Returns whether `people` has its answer in memory."""
@@ -221,7 +215,7 @@ class EventCounts:
 
     def _inside(self, columns: EventColumns, predicate: EventPredicate, size: int) -> NDArray[np.uint32]:
         """Returns the people of the events in the window that fulfil a counted predicate."""
-        places, last = matching(columns, predicate), self._counts[predicate].last
+        places, last = matching(columns, predicate), self._last[predicate.unit]
         periods = periods_of(columns, places, predicate)
         return columns.ordinals[places][(periods > last - size) & (periods <= last)]
 
@@ -230,27 +224,25 @@ class EventCounts:
         missing = {}
         for predicate, size in windows.items():
             found = self._counts.get(predicate)
-            if found is None or found.since > found.last - size + 1:
+            if found is None or found.since > self._last[predicate.unit] - size + 1:
                 missing[predicate] = self._first_period(predicate, size)
         if missing:
             raise NotCounted(missing)
 
     def _first_period(self, predicate: EventPredicate, size: int) -> int:
         """Returns the period from which on to count. A predicate that is counted again is counted for every window."""
-        found = self._counts.get(predicate)
-        if found is not None:
-            return found.last - WINDOW_MAX[predicate.unit] + 1
-        return predicate.period_of(self._now()) - size + 1
+        longest = WINDOW_MAX[predicate.unit] if predicate in self._counts else size
+        return self._last[predicate.unit] - longest + 1
 
     def _sum(self, predicate: EventPredicate, size: int) -> BitSlices:
         """Returns the counts of a window. They must not be changed. Raises: NotCounted."""
-        found = self._counts.get(predicate)
+        found, last = self._counts.get(predicate), self._last[predicate.unit]
         if found is not None:
             self._counts[predicate] = self._counts.pop(predicate)
-        if found is None or found.since > found.last - size + 1:
+        if found is None or found.since > last - size + 1:
             raise NotCounted({predicate: self._first_period(predicate, size)})
         window = found.windows.get(size)
-        return found.sum(size) if window is None else window.sum
+        return found.sum(size, last) if window is None else window.sum
 
     def adopt(self, since: Mapping[EventPredicate, int], counted: Mapping[EventPredicate, Periods]) -> bool:
         """Stores the counts of predicates, each from a period on. Deletes those that were not used for long if needed.
@@ -258,10 +250,9 @@ class EventCounts:
         Returns False if bitmaps that `follow` returned are no longer changed from now on.
         """
         is_whole = self._counts.keys().isdisjoint(counted)
-        now = self._now()
         for predicate, periods in counted.items():
             self._counts.pop(predicate, None)
-            self._counts[predicate] = _Counts(since[predicate], periods, predicate.period_of(now))
+            self._counts[predicate] = _Counts(since[predicate], periods)
         held = {each: counts.bytes_held() for each, counts in self._counts.items()}
         bytes_held = sum(held.values())
         for each in [*held][:-1]:
@@ -278,7 +269,8 @@ class EventCounts:
         for predicate, counts in self._counts.items():
             places = matching(columns, predicate)
             if len(places):
-                changed |= counts.add(columns.ordinals[places], periods_of(columns, places, predicate))
+                last = self._last[predicate.unit]
+                changed |= counts.add(columns.ordinals[places], periods_of(columns, places, predicate), last)
         return changed
 
     def move_people(self, moving: "Moving") -> BitMap:
@@ -289,25 +281,28 @@ class EventCounts:
         for predicate, counts in self._counts.items():
             places = matching(moving.events, predicate)
             people, periods = moving.events.ordinals[places], periods_of(moving.events, places, predicate)
+            last = self._last[predicate.unit]
             for move in moving.moves.parts:
-                counts.transfer(move.before, move.after, Counter[int](periods[people == move.person].tolist()))
+                counts.transfer(move.before, move.after, Counter[int](periods[people == move.person].tolist()), last)
             for move in moving.moves.wholes:
-                counts.transfer(move.person, move.after, counts.by_period(move.person))
+                counts.transfer(move.person, move.after, counts.by_period(move.person), last)
         every = (*moving.moves.parts, *moving.moves.wholes)
         return BitMap([person for move in every for person in move])
 
     def is_later_than_today(self) -> bool:
         """Returns whether the clock was set back, so that periods before the windows may be missing."""
-        now = self._now()
-        return any(counts.last > predicate.period_of(now) for predicate, counts in self._counts.items())
+        now = self._last_now()
+        return any(last > now[unit] for unit, last in self._last.items())
 
     def move(self) -> BitMap:
         """Moves all windows to today, or to this hour. Returns the people who enter or leave one of them."""
-        now, moved = self._now(), BitMap()
-        for predicate, counts in self._counts.items():
-            if counts.last != predicate.period_of(now):
-                moved |= counts.move(predicate.period_of(now))
-        return moved
+        before, self._last = self._last, self._last_now()
+        moved = (
+            counts.move(self._last[predicate.unit])
+            for predicate, counts in self._counts.items()
+            if self._last[predicate.unit] != before[predicate.unit]
+        )
+        return BitMap.union(BitMap(), *moved)
 
     def remove(self, people: BitMap) -> None:
         """Removes erased people."""
@@ -317,6 +312,7 @@ class EventCounts:
     def clear(self) -> None:
         """Deletes all counts."""
         self._counts.clear()
+        self._last = self._last_now()
 
 
 def matching(columns: EventColumns, predicate: EventPredicate) -> NDArray[np.int64]:

@@ -1,10 +1,11 @@
 """The people of nodes about computed attributes at earlier versions, by a walk backwards through the log."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from tagloom.engine.bitmaps import BitMap, chunk_of, from_bytes
+from tagloom.engine.bitmaps import BitMap
 from tagloom.engine.events.past import Point
 from tagloom.engine.links.links import Links
+from tagloom.engine.read.row_versions import rows_at_versions
 from tagloom.engine.seen.seen_rows import SeenBounds, bounds_in, seen_rows
 from tagloom.engine.state.environment import EnvironmentState
 from tagloom.words.attribute_rules import HasAttribute
@@ -19,32 +20,20 @@ class SeenAt:
         environment: EnvironmentState,
         nodes: Iterable[HasAttribute],
         points: Sequence[Point],
-        links: dict[int, Links],
+        links: Mapping[int, Links],
     ) -> None:
         """Reads the changes of days since the oldest of the points. `links` has those of each version, if any."""
         self._links = links
         self._found: dict[tuple[HasAttribute, Point], list[SeenBounds]] = {}
         wanted = {(node, point): seen_ranges(node, point.day) for node in nodes for point in points}
-        if not wanted:
-            return
         for key, ranges in wanted.items():
             self._found[key] = [SeenBounds(BitMap(), BitMap(), BitMap(), BitMap()) for _ in ranges]
-        dictionary = environment.dictionary
-        every = sorted(each for row in dictionary.seen_rows() for each in (row, *dictionary.bits[row].values()))
-        for bucket in range(environment.state.buckets):
-            rows = {row: chunk_of(environment.row(row), bucket) for row in every}
-            changes = environment.snapshot().changes_of_rows(every, bucket, min(point.version for point in points))
-            change = next(changes, None)
-            for point in sorted(set(points), reverse=True):
-                while change is not None and change.version > point.version:
-                    rows[change.row] -= from_bytes(change.added)
-                    rows[change.row] |= from_bytes(change.removed)
-                    change = next(changes, None)
-                for (node, of_node), ranges in wanted.items():
-                    if of_node == point:
-                        self._add(
-                            node, point, [bounds_in(each, seen_rows(dictionary, rows.__getitem__)) for each in ranges]
-                        )
+        dictionary, versions = environment.dictionary, {point.version for _, point in wanted}
+        for version, rows in rows_at_versions(environment, dictionary.rows_of_seen_days(), versions):
+            days = seen_rows(dictionary, rows.__getitem__)
+            for (node, point), ranges in wanted.items():
+                if point.version == version:
+                    self._add(node, point, [bounds_in(each, days) for each in ranges])
 
     def _add(self, node: HasAttribute, point: Point, more: Sequence[SeenBounds]) -> None:
         for bounds, others in zip(self._found[node, point], more, strict=True):

@@ -18,13 +18,12 @@ from tagloom.engine.read.queries import identities_of, people_of, some_of, strea
 from tagloom.engine.read.trends import (
     Leaf,
     Past,
-    events_at,
+    facts_at,
     leaves_of,
     links_at,
     names_of_today,
     rows_named,
     rows_of,
-    seen_at,
     versions_before,
 )
 from tagloom.engine.state.environment import EnvironmentState
@@ -77,11 +76,10 @@ def _in_each_bucket(
     """Yields a source of bitmaps as of a version for each bucket. Windows of events end at the time of the version."""
     check_version(environment, version)
     points = [Point(version, _time_of_version(environment, version))]
-    events = events_at(environment, wanted, tribes, points)
-    seen = seen_at(environment, wanted, tribes, points)
+    facts = facts_at(environment, wanted, tribes, points)
     rows = rows_named(environment.dictionary, leaves, wanted, tribes)
     for bucket in range(environment.state.buckets):
-        past = Past(environment, leaves, rows, bucket, events, seen, has_days=False)
+        past = Past(environment, leaves, rows, bucket, facts, has_days=False)
         past.go_to(0)
         for change in environment.snapshot().changes_of_rows(rows, bucket, version):
             past.undo(change)

@@ -6,6 +6,7 @@ goes bucket by bucket and keeps one chunk per row in memory.
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from tagloom.engine.events.past import EventsAt, Point
 from tagloom.engine.keys.points import Share
 from tagloom.engine.links.links import Links
 from tagloom.engine.read import rule_bitmaps
+from tagloom.engine.read.row_versions import rows_at_versions
 from tagloom.engine.read.seen_past import SeenAt
 from tagloom.engine.state.dictionary import Dictionary
 from tagloom.engine.state.environment import EnvironmentState
@@ -97,14 +99,13 @@ def trend(
     counts = [[0] * (len(versions) + 1) for _ in wanted]
     ends = [milliseconds_of(moment) - 1 for moment in moments[len(unknown) :]]
     points = list(map(Point, versions, ends))
-    events = events_at(environment, wanted, tribes, points)
-    seen = seen_at(environment, wanted, tribes, points)
+    facts = facts_at(environment, wanted, tribes, points)
     has_days = any(
         isinstance(node, HasAttribute) and (depends_on_day(node) or node.attribute in COMPUTED_ATTRIBUTES)
         for node in reached_nodes((each.rule for each in wanted), tribes)
     )
     for bucket in range(environment.state.buckets):
-        past = Past(environment, leaves, rows, bucket, events, seen, has_days=has_days)
+        past = Past(environment, leaves, rows, bucket, facts, has_days=has_days)
         changes = snapshot.changes_of_rows(rows, bucket, versions[0]) if versions else iter(())
         for place, numbers in _walk_back(past, changes, versions, wanted, tribes):
             for number, count in enumerate(numbers):
@@ -151,33 +152,28 @@ def rows_named(
     return sorted({*dictionary.facts.values(), *(row for found in leaves.values() for row in found), *attributes})
 
 
-def events_at(
+class FactsAt(NamedTuple):
+    """What rules name beside rows, as of some points: events, and computed attributes."""
+
+    events: EventsAt
+    seen: SeenAt
+
+
+def facts_at(
     environment: EnvironmentState,
     wanted: Iterable[Definition],
     tribes: Mapping[str, Definition],
     points: Sequence[Point],
-) -> EventsAt:
-    """Returns the events that rules name, as of some points."""
+) -> FactsAt:
+    """Returns the events and the computed attributes that rules name, as of some points."""
     windows = windows_of(event_nodes(wanted, tribes))
-    links = links_at(environment, [point.version for point in points]) if windows else {}
-    return EventsAt(environment.snapshot(), windows, points, links)
-
-
-def seen_at(
-    environment: EnvironmentState,
-    wanted: Iterable[Definition],
-    tribes: Mapping[str, Definition],
-    points: Sequence[Point],
-) -> SeenAt:
-    """Returns the people of the computed attributes that rules name, as of some points."""
     nodes = {
         node
         for node in reached_nodes((each.rule for each in wanted), tribes)
         if isinstance(node, HasAttribute) and node.attribute in COMPUTED_ATTRIBUTES
     }
-    return SeenAt(
-        environment, nodes, points, links_at(environment, [point.version for point in points]) if nodes else {}
-    )
+    links = links_at(environment, [point.version for point in points]) if windows or nodes else {}
+    return FactsAt(EventsAt(environment.snapshot(), windows, points, links), SeenAt(environment, nodes, points, links))
 
 
 def links_at(environment: EnvironmentState, versions: Sequence[Version]) -> dict[Version, Links]:
@@ -190,16 +186,9 @@ def links_at(environment: EnvironmentState, versions: Sequence[Version]) -> dict
     if not bits or not versions:
         return {}
     parts = {version: [(np.empty(0, np.uint32), np.empty(0, np.uint64))] for version in versions}
-    for bucket in range(environment.state.buckets):
-        rows = {row: chunk_of(environment.row(row), bucket) for row in dictionary.rows_of_links()}
-        changes = environment.snapshot().changes_of_rows(sorted(rows), bucket, min(versions))
-        change = next(changes, None)
-        for version in sorted(parts, reverse=True):
-            while change is not None and change.version > version:
-                rows[change.row] -= from_bytes(change.added)
-                rows[change.row] |= from_bytes(change.removed)
-                change = next(changes, None)
-            parts[version].append(decoded_bits(rows[dictionary.link], {bit: rows[row] for bit, row in bits.items()}))
+    for version, rows in rows_at_versions(environment, dictionary.rows_of_links(), parts):
+        bits_then = dictionary.people_by_bit(dictionary.link, rows.__getitem__)
+        parts[version].append(decoded_bits(rows[dictionary.link], bits_then))
     found: dict[Version, Links] = {}
     for version, of_version in parts.items():
         people, codes = zip(*of_version, strict=True)
@@ -217,15 +206,14 @@ class Past:
         leaves: Mapping[Leaf, Sequence[int]],
         rows: Collection[int],
         bucket: int,
-        events: EventsAt,
-        seen: SeenAt,
+        facts: FactsAt,
         *,
         has_days: bool,
     ) -> None:
         self._environment = environment
-        self._seen = seen
+        self._seen = facts.seen
         self._has_days = has_days
-        self._events = events
+        self._events = facts.events
         self._point: Point | None = None
         self._bucket = bucket
         self._shares: dict[Share, BitMap] = {}

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from tagloom.engine.bitmaps import BitMap
 from tagloom.engine.links.links import Links
-from tagloom.engine.seen.seen_rows import RowReader, days_of_person, people_seen, seen_rows
-from tagloom.engine.state.dictionary import Dictionary
+from tagloom.engine.seen.seen_rows import people_seen, seen_rows
+from tagloom.engine.state.dictionary import Dictionary, RowReader
 from tagloom.words.attribute_rules import HasAttribute, depends_on_day
 from tagloom.words.computed_attributes import SeenDays, SeenRange, seen_ranges
 
@@ -33,14 +33,24 @@ class _Leaf:
 class SeenLeaves:
     """The leaves of an environment in this process. Its owner holds a lock around each call.
 
-    `read` returns a row, and `peek` returns it only if it is in memory.
+    `read` returns a row, and `peek` returns it only if it is in memory. `find_days` returns the days of a root, with
+    those of everybody who is linked to it.
     """
 
-    def __init__(self, links: Links, read: RowReader, peek: Callable[[int], BitMap | None]) -> None:
+    def __init__(
+        self,
+        links: Links,
+        read: RowReader,
+        peek: Callable[[int], BitMap | None],
+        find_days: Callable[[int], SeenDays | None],
+    ) -> None:
         self._links = links
         self._read = read
         self._peek = peek
+        self._find_days = find_days
         self._leaves: dict[HasAttribute, _Leaf] = {}
+        self.daily: list[_Leaf] = []
+        """The leaves that must be computed again when a day ends."""
 
     def __len__(self) -> int:
         return len(self._leaves)
@@ -55,7 +65,11 @@ class SeenLeaves:
 
         The bitmap must not be changed by the caller.
         """
-        leaf = self._leaves.setdefault(node, _Leaf())
+        leaf = self._leaves.get(node)
+        if leaf is None:
+            leaf = self._leaves[node] = _Leaf()
+            if depends_on_day(node):
+                self.daily.append(leaf)
         if not self.is_ready(node, today):
             leaf.ranges = seen_ranges(node, today)
             found = people_seen(leaf.ranges, seen_rows(dictionary, self._read), self._links)
@@ -81,18 +95,13 @@ class SeenLeaves:
 
     def _days(self, roots: BitMap, dictionary: Dictionary) -> dict[int, SeenDays | None] | None:
         """Returns the days of roots, None for those without events; None if that needs the store."""
-        every = (each for row in dictionary.seen_rows() for each in (row, *dictionary.bits[row].values()))
-        if any(self._peek(row) is None for row in every):
+        if any(self._peek(row) is None for row in dictionary.rows_of_seen_days()):
             return None
-        rows, find = seen_rows(dictionary, self._read), self._links.find
-        groups = {root: [root, *(each.person for each in self._links.linked_to(root))] for root in roots}
         # A person who was linked by this commit is no root any more.
-        return {root: days_of_person(group, rows) if find(root) is None else None for root, group in groups.items()}
-
-    def is_of_today(self, today: int) -> bool:
-        """Returns whether no leaf must be computed again because a day ended."""
-        return all(leaf.day == today for node, leaf in self._leaves.items() if depends_on_day(node))
+        linked = self._links.people
+        return {root: None if root in linked else self._find_days(root) for root in roots}
 
     def clear(self) -> None:
         """Deletes all leaves."""
         self._leaves.clear()
+        self.daily.clear()

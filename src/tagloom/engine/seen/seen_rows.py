@@ -6,7 +6,7 @@ did counts for the user, so the days of a user are the first and the last one of
 combined when they are read, so a link and its undo change nothing that is stored.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 
 from tagloom.engine.attributes.conditions import at_least, decoded_bits
 from tagloom.engine.bitmaps import BitMap
-from tagloom.engine.state.dictionary import Dictionary
-from tagloom.words.computed_attributes import DAYS_END, SeenDays, SeenRange, seen_together
-
-RowReader = Callable[[int], BitMap]
-"""Returns the people of a row. The bitmap must not be changed."""
+from tagloom.engine.events.blocks import EventColumns
+from tagloom.engine.state.dictionary import Dictionary, RowReader
+from tagloom.words.computed_attributes import DAYS_END, SeenRange
+from tagloom.words.events import DAY_MS
 
 
 class RootFinder(Protocol):
@@ -57,13 +56,23 @@ class DaysOfPeople(NamedTuple):
     last: NDArray[np.int64]
 
 
+class DaysOfLog:
+    """The days of the events of a log, by ordinal. `add` adds the events of a block."""
+
+    def __init__(self, size: int) -> None:
+        self.first = np.full(size, DAYS_END, np.int64)
+        self.last = np.full(size, -1, np.int64)
+
+    def add(self, columns: EventColumns) -> None:
+        """Adds events. Cost: 20 ns each."""
+        days = columns.at // DAY_MS
+        np.minimum.at(self.first, columns.ordinals, days)
+        np.maximum.at(self.last, columns.ordinals, days)
+
+
 def seen_rows(dictionary: Dictionary, read: RowReader) -> SeenRows:
     """Returns the bitmaps of both days."""
-    return SeenRows(*(_day_rows(dictionary, row, read) for row in dictionary.seen_rows()))
-
-
-def _day_rows(dictionary: Dictionary, row: int, read: RowReader) -> DayRows:
-    return DayRows(read(row), {bit: read(each) for bit, each in dictionary.bits[row].items()})
+    return SeenRows(*(DayRows(read(row), dictionary.people_by_bit(row, read)) for row in dictionary.seen_rows()))
 
 
 class SeenBounds(NamedTuple):
@@ -101,19 +110,6 @@ def bounds_in(range: SeenRange, rows: SeenRows) -> SeenBounds:
 def people_seen(ranges: Sequence[SeenRange], rows: SeenRows, links: RootFinder) -> BitMap:
     """Returns the people who are in one of some ranges, as a new bitmap. Cost: see `SeenBounds`."""
     return BitMap.union(BitMap(), *(bounds_in(each, rows).people(links) for each in ranges))
-
-
-def days_of_person(group: Sequence[int], rows: SeenRows) -> SeenDays | None:
-    """Returns the days of a person and of everybody who is linked to them; None if nobody has events.
-
-    Cost: 3 us per person of the group.
-    """
-    first, last = rows
-    return seen_together(SeenDays(_day(each, first), _day(each, last)) for each in group if each in last.people)
-
-
-def _day(ordinal: int, rows: DayRows) -> int:
-    return sum(1 << bit for bit, people in rows.bits.items() if ordinal in people)
 
 
 def stored_days(people: BitMap, rows: SeenRows) -> DaysOfPeople:

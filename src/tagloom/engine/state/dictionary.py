@@ -1,9 +1,10 @@
 """The tag dictionary of one environment in memory: paths to rows, branches, aliases, exclusive and owned branches."""
 
 from bisect import bisect_left, insort
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TypeVar, cast
 
+from tagloom.engine.bitmaps import BitMap
 from tagloom.engine.storage import Row
 from tagloom.words.attributes import AttributeType
 from tagloom.words.periods import Term
@@ -18,6 +19,10 @@ LINK = "link"
 SEEN = "seen"
 """The kind of the rows of the people who have events. Each bit of a day is a row, as for an attribute."""
 SEEN_PATHS = ("first_seen", "last_seen")
+
+
+RowReader = Callable[[int], BitMap]
+"""Returns the people of a row. The bitmap must not be changed."""
 
 
 def attribute_type(row: Row) -> AttributeType:
@@ -224,6 +229,18 @@ class Dictionary:
         sliced = sliced_row_of(self.rows.get(row))
         return sliced if sliced is not None and self.rows[sliced].kind == "attribute" else None
 
+    def people_by_bit(self, row: int, read: RowReader) -> dict[int, BitMap]:
+        """Returns the people of each bit of an attribute, of links or of seen days."""
+        return {bit: read(each) for bit, each in self.bits[row].items()}
+
+    def rows_with_bits(self, row: int) -> tuple[int, ...]:
+        """Returns the row of an attribute, of links or of seen days, and those of its bits."""
+        return row, *self.bits[row].values()
+
+    def rows_of_seen_days(self) -> list[int]:
+        """Returns the rows of both seen days, and those of their bits."""
+        return [each for row in self.seen_rows() for each in self.rows_with_bits(row)]
+
     def seen_rows(self) -> tuple[int, int]:
         """Returns the rows of the people who have events: those of the first days, and those of the last days."""
         first, last = SEEN_PATHS
@@ -231,7 +248,7 @@ class Dictionary:
 
     def rows_of_links(self) -> tuple[int, ...]:
         """Returns the row of links and those of its bits."""
-        return self.link, *self.bits[self.link].values()
+        return self.rows_with_bits(self.link)
 
     def live_rows(self) -> Collection[int]:
         """Returns the ids of all live tags, in no order."""

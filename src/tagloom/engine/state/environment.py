@@ -27,6 +27,7 @@ from tagloom.engine.keys.hashing import Hashed, KeyHash
 from tagloom.engine.keys.points import PointCache, Share
 from tagloom.engine.limits import ORDINALS_PER_CHUNK
 from tagloom.engine.links.links import Links, moves_of
+from tagloom.engine.seen.seen_leaves import SeenLeaves
 from tagloom.engine.state.bitmap_cache import Index
 from tagloom.engine.state.dictionary import Dictionary, attribute_type, sliced_row_of
 from tagloom.engine.storage import Moved, Row, Snapshot, Stamp, State, Storage, Transaction
@@ -86,8 +87,9 @@ class EnvironmentState:
         self._points = PointCache()
         self.texts = TextNumbers()
         self.links = Links()
+        computed = SeenLeaves(self.links, self.row, self.index.peek, self.seen_days_of)
         self._leaves_of_attributes = AttributeLeaves(
-            self.texts, self.row, self.index.peek, self.links, index_bytes_max // 4
+            self.texts, self.row, self.index.peek, computed, index_bytes_max // 4
         )
         self._known_texts: dict[tuple[int, int], str] = {}
         self.stamp = _UNKNOWN
@@ -245,7 +247,8 @@ class EnvironmentState:
         rows = {row: BitMap() for row in self.dictionary.rows_of_links()}
         for row, data in snapshot.chunks_of([*rows]):
             rows[row] |= from_bytes(data)
-        people, codes = decoded_bits(rows[self.dictionary.link], self._bits_of_links(rows))
+        bits = self.dictionary.people_by_bit(self.dictionary.link, rows.__getitem__)
+        people, codes = decoded_bits(rows[self.dictionary.link], bits)
         self.links.load(people, codes, version)
 
     def _links_of(self, people: BitMap, snapshot: Snapshot) -> dict[int, int | None]:
@@ -257,12 +260,10 @@ class EnvironmentState:
             rows.update((row, from_bytes(data)) for row, data in snapshot.chunks_in(bucket, [*rows]))
             linked = rows[self.dictionary.link] & inside
             found.update(dict.fromkeys(inside))
-            some, codes = decoded_bits(linked, self._bits_of_links(rows))
+            bits = self.dictionary.people_by_bit(self.dictionary.link, rows.__getitem__)
+            some, codes = decoded_bits(linked, bits)
             found.update(zip(some.tolist(), codes.tolist(), strict=True))
         return found
-
-    def _bits_of_links(self, rows: Mapping[int, BitMap]) -> dict[int, BitMap]:
-        return {bit: rows[row] for bit, row in self.dictionary.bits[self.dictionary.link].items()}
 
     def _relink(self, links: Mapping[int, int | None], moving: Moving, version: int) -> BitMap:
         """Changes links in memory, and moves the event counts. Returns the people whose counts may have changed."""
@@ -477,8 +478,7 @@ class EnvironmentState:
 
     def seen_days_of(self, ordinal: int) -> SeenDays | None:
         """Returns the days on which a person was seen, with those of everybody who is linked to them."""
-        first, last = self.dictionary.seen_rows()
-        rows = [each for row in (first, last) for each in (row, *self.dictionary.bits[row].values())]
+        rows = self.dictionary.rows_of_seen_days()
         group = [ordinal, *(each.person for each in self.links.linked_to(ordinal))]
         return self.seen_days_in([self.rows_of_person(person, rows) for person in group])
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tagloom.base.problems import Problem
+from tagloom.engine.attributes.conditions import equal
 from tagloom.engine.bitmaps import BitMap
 from tagloom.engine.state.dictionary import attribute_type
 from tagloom.engine.storage import SEVERAL, Row
@@ -104,7 +105,7 @@ def _set(row: Row, people_of: _People, view: View, draft: Draft) -> None:
     changing = [
         (ordinal, numbers[text])
         for text, wanted in people.items()
-        if text is not None and not (wanted <= having and _have(wanted, numbers[text], bits))
+        if text is not None and equal(numbers[text], wanted & having, bits) != wanted
         for ordinal in wanted
     ]
     if removed or changing:
@@ -112,15 +113,3 @@ def _set(row: Row, people_of: _People, view: View, draft: Draft) -> None:
         ordinals = np.array([ordinal for ordinal, _ in changing], np.uint32)
         codes = np.array([code for _, code in changing], np.uint64)
         change_values(row, ordinals, codes, removed, view, draft)
-
-
-def _have(people: BitMap, code: int, bits: Mapping[int, BitMap]) -> bool:
-    """Returns whether all these people, who have a value, have the one with a code. `bits` has people by bit."""
-    for bit, having in bits.items():
-        if code >> bit & 1:
-            if not people <= having:
-                return False
-            code -= 1 << bit
-        elif people.intersect(having):
-            return False
-    return code == 0

@@ -310,8 +310,6 @@ def _made_known_since(batch: ResolvedBatch, view: View) -> BitMap:
 def _displace(view: View, gains: dict[int, BitMap], losses: dict[int, BitMap]) -> None:
     """Removes the other tags of exclusive branches from people who get a new tag of the branch."""
     for gained_row, people in gains.items():
-        path = TagPath(view.row(gained_row).path)
-        for branch in view.dictionary.exclusive_branches(path):
-            for row in view.subtree(branch):
-                if row.id != gained_row and (lost := view.near(row.id, people) & people):
-                    losses[row.id] = losses[row.id] | lost if row.id in losses else lost
+        for row in view.rivals_of(gained_row):
+            if lost := view.near(row, people) & people:
+                losses[row] = losses[row] | lost if row in losses else lost

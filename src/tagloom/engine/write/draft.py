@@ -232,6 +232,11 @@ class View:
         made = [row for row in self.rows.values() if row.is_live and is_at_or_below(row.path, path)]
         return [*known, *made]
 
+    def rivals_of(self, tag: int) -> set[int]:
+        """Returns the tags that nobody can have together with a tag, because of exclusive branches."""
+        branches = self.dictionary.exclusive_branches(TagPath(self.row(tag).path))
+        return {row.id for branch in branches for row in self.subtree(branch)} - {tag}
+
     def nodes_among(self, paths: Iterable[TagPath]) -> set[TagPath]:
         """Returns which of these paths are tags or branches now. Cost: in proportion to the changed rows."""
         gone, come = Counter[TagPath](), set[TagPath]()

@@ -34,7 +34,6 @@ from tagloom.words.people import Ordinal, Person
 from tagloom.words.periods import Term, is_over
 from tagloom.words.receipts import Receipt, Rejected
 from tagloom.words.rejections import rejected, too_many_visitors, users_not_joined
-from tagloom.words.tags import TagPath
 
 Value = TypeVar("Value", int, Term)
 
@@ -265,11 +264,12 @@ def _take_lost(lost: Lost, user: int, now: datetime, view: View, draft: Draft) -
         if not is_over(term, minute) and _can_be_scheduled(row, alone, view, draft):
             schedule(row.id, {term: alone}, view, draft)
     for row, moment in _live_rows(lost.tags, view):
-        if 0 < moment <= minute or not _can_get(row, alone, view, draft):
+        term = Term(0, moment)
+        if is_over(term, minute) or not _can_get(row, alone, view, draft):
             continue
         draft.add(row.id, alone)
         if moment:
-            draft.expiries.enter(row.id, view.periods.row(row.id, Term(0, moment)), alone)
+            draft.expiries.enter(row.id, view.periods.row(row.id, term), alone)
     for attribute in view.attributes().values():
         if attribute.id in lost.rows and not view.near(attribute.id, alone) & alone:
             code = sum(1 << bit for bit, row in view.bits_of(attribute.id).items() if row in lost.rows)
@@ -285,7 +285,7 @@ def _live_rows(values: Mapping[int, Value], view: View) -> list[tuple[Row, Value
 
 def _can_get(row: Row, people: BitMap, view: View, draft: Draft) -> BitMap:
     """Returns which of these people can get a tag: who do not have it, nor another tag of an exclusive branch."""
-    having = (view.near(each, people) | draft.added.get(each, BitMap()) for each in _rows_together(row, view))
+    having = (view.near(each, people) | draft.added.get(each, BitMap()) for each in (row.id, *view.rivals_of(row.id)))
     return people - BitMap.union(BitMap(), *(each & people for each in having))
 
 
@@ -295,16 +295,8 @@ def _can_be_scheduled(row: Row, people: BitMap, view: View, draft: Draft) -> Bit
     They do not have the tag, nor another tag of an exclusive branch, and none of these tags is scheduled for them
     before the draft. Call it before the draft adds tags to these people.
     """
-    planned = (scheduled_among(each, people, view) for each in _rows_together(row, view))
+    planned = (scheduled_among(each, people, view) for each in (row.id, *view.rivals_of(row.id)))
     return _can_get(row, people, view, draft) - BitMap.union(BitMap(), *planned)
-
-
-def _rows_together(row: Row, view: View) -> set[int]:
-    """Returns a tag, and the tags that nobody can have together with it."""
-    rows = {row.id}
-    for branch in view.dictionary.exclusive_branches(TagPath(row.path)):
-        rows |= {other.id for other in view.subtree(branch)}
-    return rows
 
 
 def _put_links(codes: Mapping[int, int], policy: LinkPolicy, view: View, draft: Draft) -> None:

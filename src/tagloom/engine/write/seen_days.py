@@ -8,11 +8,10 @@ from numpy.typing import NDArray
 from tagloom.engine.attributes.conditions import decoded_bits
 from tagloom.engine.bitmaps import BitMap, bitmap_of
 from tagloom.engine.events.blocks import unpack
-from tagloom.engine.seen.seen_rows import DaysOfPeople
+from tagloom.engine.seen.seen_rows import DaysOfLog, DaysOfPeople
 from tagloom.engine.write.attribute_values import value_shifts
 from tagloom.engine.write.draft import Draft, View
 from tagloom.words.computed_attributes import DAYS_END
-from tagloom.words.events import DAY_MS
 
 _NOTHING = np.empty(0, np.uint64)
 
@@ -84,14 +83,11 @@ def _days_of_earlier_release(view: View) -> DaysOfPeople:
     _, last = view.dictionary.seen_rows()
     if view.bits_of(last) or not view.whole(view.fact("with_events")):
         return DaysOfPeople(nobody, nobody.astype(np.int64), nobody.astype(np.int64))
-    first_days = np.full(view.state.next_ordinal, DAYS_END, np.int64)
-    last_days = np.full(view.state.next_ordinal, -1, np.int64)
+    days = DaysOfLog(view.state.next_ordinal)
     for block in view.tx.event_blocks():
-        columns = unpack(block)
-        np.minimum.at(first_days, columns.ordinals, columns.at // DAY_MS)
-        np.maximum.at(last_days, columns.ordinals, columns.at // DAY_MS)
-    people = np.flatnonzero(last_days >= 0)
-    return DaysOfPeople(people.astype(np.uint32), first_days[people], last_days[people])
+        days.add(unpack(block))
+    people = np.flatnonzero(days.last >= 0)
+    return DaysOfPeople(people.astype(np.uint32), days.first[people], days.last[people])
 
 
 def erase_seen_days(people: BitMap, view: View, draft: Draft) -> None:

@@ -1,4 +1,4 @@
-"""Starts the taggings that are scheduled for now or earlier, as one version."""
+"""Starts the scheduled taggings that are due, as one version."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -13,7 +13,6 @@ from tagloom.words.changes import START, Origin
 from tagloom.words.expiry import Moment, moment_now
 from tagloom.words.periods import Term, is_due, is_over
 from tagloom.words.receipts import Receipt
-from tagloom.words.tags import TagPath
 
 
 def start(view: View, now: datetime, origin: Origin) -> Receipt:
@@ -30,7 +29,7 @@ def start(view: View, now: datetime, origin: Origin) -> Receipt:
         draft.starts.leave(tag, row, people)
         if is_over(term, moment):
             continue
-        rivals = _rivals(tag, view)
+        rivals = view.rivals_of(tag)
         people -= BitMap.union(BitMap(), *(gains[rival] for rival in rivals if rival in gains))
         gains[tag] = gains[tag] | people if tag in gains else people
         expiries.append(TagExpiry(tag, term.expires, people))
@@ -48,9 +47,3 @@ def _due(view: View, moment: Moment) -> Iterator[tuple[Term, int, int]]:
         for term, row in rows.items():
             if is_due(term, moment):
                 yield term, tag, row
-
-
-def _rivals(tag: int, view: View) -> set[int]:
-    """Returns the tags that nobody can have together with a tag, because of exclusive branches."""
-    branches = view.dictionary.exclusive_branches(TagPath(view.row(tag).path))
-    return {row.id for branch in branches for row in view.subtree(branch)} - {tag}
