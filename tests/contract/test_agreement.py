@@ -49,6 +49,7 @@ from tagloom.words.tags import TagPath
 from tests.bodies import Line, part, parts, user
 from tests.contract.conftest import ADAPTERS, Clock, Subject, make_population
 from tests.contract.portrait import PEOPLE, TAGS, TRIBES, comparisons, current, earlier, outcome, portrait, sums
+from tests.profiles import is_deep
 from tests.writing import EXPIRY, START, Batch, submit_parts, tag_members, write_parts
 
 people = st.sampled_from(PEOPLE)
@@ -492,9 +493,9 @@ class Agreement(RuleBasedStateMachine):
         self._steps += 1
         if not self.people_before or self._steps % 2 == 0:
             self._compare(portrait)
-        if not self.people_before or self._steps % 5 == 0:
+        if not self.people_before or self._steps % 8 == 0:
             self._compare(sums)
-        if self._steps % (5 if self.people_before else 4) == 0:
+        if self._steps % (8 if self.people_before else 4) == 0:
             self._compare(comparisons)
             self._compare(earlier)
         self._is_sound = True
@@ -508,7 +509,7 @@ class Agreement(RuleBasedStateMachine):
 def test_every_answer_agrees_with_the_oracle_after_any_history(adapter: str) -> None:
     machine = type("Agreement", (Agreement,), {"adapter": adapter})
     # A step takes three times as long on a server in another process, and ten times on a cluster, with the same engine.
-    examples = settings().max_examples // {"sqlite": 2, "postgres": 5, "citus": 6}.get(adapter, 1)
+    examples = settings().max_examples // {"sqlite": 2, "postgres": 10, "citus": 10}.get(adapter, 1)
 
     run_state_machine_as_test(machine, settings=settings(max_examples=examples))
 
@@ -518,6 +519,8 @@ def test_every_answer_agrees_with_the_oracle_after_any_history(adapter: str) -> 
 @pytest.mark.parametrize("adapter", [name for name in ADAPTERS if name != "memory"])
 def test_every_answer_agrees_when_people_lie_on_both_sides_of_a_chunks_edge(adapter: str) -> None:
     """The first three of the alphabet's people who come lie before the edge, the others behind it."""
+    if adapter != "sqlite" and not is_deep():
+        pytest.skip("`make deep` runs it. The chunks are the same on every store.")
     machine = type("LargeAgreement", (Agreement,), {"adapter": adapter, "people_before": ORDINALS_PER_CHUNK - 3})
     few = settings(max_examples=max(1, settings().max_examples // 100), stateful_step_count=10)
 

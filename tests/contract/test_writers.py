@@ -53,7 +53,7 @@ from tests.writing import Batch, submit_parts, tag_members, write_parts
 # The histories that are drawn. `make deep` draws more, from another first number at each run.
 SEEDS = range(
     int(os.environ.get("TAGLOOM_TEST_SEED", "0")),
-    int(os.environ.get("TAGLOOM_TEST_SEED", "0")) + int(os.environ.get("TAGLOOM_TEST_HISTORIES", "3")),
+    int(os.environ.get("TAGLOOM_TEST_SEED", "0")) + int(os.environ.get("TAGLOOM_TEST_HISTORIES", "2")),
 )
 WRITERS = 4
 READS_MAX = 100

@@ -24,7 +24,7 @@ from tests.writing import Batch, write_parts
 
 __all__ = ["place", "postgres"]
 
-KILLS = kills(6)
+KILLS = kills(4)
 TRIBES = {f"t{n}": Definition("everyone", HasTag(f"old/t{n}")) for n in range(7)}
 # Every step is one chunk, so that a kill falls between the steps of a compaction, or into one.
 HURRIED = (

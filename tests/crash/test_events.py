@@ -28,7 +28,7 @@ from tests.crash.kills import kills
 from tests.crash.test_kill import server
 from tests.postgres import Server
 
-KILLS = kills(6)
+KILLS = kills(4)
 SENDERS = 4
 CLICKERS = Definition("everyone", HasEvent("ad/clicked", days=2))
 

@@ -20,7 +20,7 @@ from tests.crash.kills import kills
 from tests.crash.test_kill import server
 from tests.postgres import Server
 
-KILLS = {"sqlite": kills(20), "postgres": kills(10)}
+KILLS = {"sqlite": kills(10), "postgres": kills(6)}
 ROWS = 3_000
 PATIENCE_SECONDS = 120
 # Steps of a hundred rows and leases of a second, so that kills come within steps and are soon made up for.

@@ -36,7 +36,7 @@ from tests.crash.test_kill import PATIENCE_SECONDS, server
 from tests.postgres import Server
 from tests.writing import Batch, write_parts
 
-KILLS = kills(12)
+KILLS = kills(6)
 SEED = int(os.environ.get("TAGLOOM_TEST_SEED", "23"))
 ROWS = 600
 PEOPLE_OF_SYNCS = 120

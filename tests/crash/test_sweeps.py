@@ -24,7 +24,7 @@ from tests.crash.test_kill import PATIENCE_SECONDS, Writer, server
 from tests.postgres import Server
 from tests.writing import Batch, write_parts
 
-KILLS = kills(6)
+KILLS = kills(4)
 ENDS_PER_ROUND = 120
 # A sweep takes one start and one end here, so that a kill falls between the sweeps of what ended together, or into one.
 HURRIED = (
