@@ -26,8 +26,10 @@ from tagloom.words.problems import RuleInvalid
 from tagloom.words.receipts import Mode, Rejected, TribeMode
 from tagloom.words.source_addresses import Remote
 from tagloom.words.tribe_alerts import TribeAlertSettings
-from tagloom_client import ProblemError, Tagloom, TagloomError
+from tagloom_client import ProblemError, Retries, Tagloom, TagloomError
 
+# Somebody waits at a terminal: long enough for a server that restarts, and shorter than the default of the client.
+RETRIES = Retries(seconds=10)
 _SECONDS_BETWEEN_READS = 0.1
 
 
@@ -35,7 +37,7 @@ class RemoteSite:
     """A site on a server."""
 
     def __init__(self, url: str, token: str, space: str, environment: str) -> None:
-        self._client = Tagloom(url, token, space=space, environment=environment)
+        self._client = Tagloom(url, token, space=space, environment=environment, retries=RETRIES)
 
     def close(self) -> None:
         """Closes the connections."""

@@ -14,7 +14,7 @@ from tagloom.base.problems import BodyInvalid
 from tagloom.base.text import plural
 from tagloom.cli.options import EnvironmentOption, JsonOption, SpaceOption, TokenOption, token_for
 from tagloom.cli.output import err, say_json, say_table, tell
-from tagloom.cli.remote_site import problems_of_server
+from tagloom.cli.remote_site import RETRIES, problems_of_server
 from tagloom.ports.imports import ASKING
 from tagloom.syncs.definitions import parse_draft
 from tagloom.syncs.problems import SyncInvalid
@@ -345,7 +345,10 @@ def _versions(versions: Sequence[int]) -> str:
 @contextmanager
 def server_at(url: str, token: str | None, space: str, environment: str) -> Iterator[Tagloom]:
     """Opens a client for an environment of a server. Raises: ParameterInvalid, ServerRefused, ServerUnreachable."""
-    with problems_of_server(), Tagloom(url, token_for(url, token), space=space, environment=environment) as client:
+    with (
+        problems_of_server(),
+        Tagloom(url, token_for(url, token), space=space, environment=environment, retries=RETRIES) as client,
+    ):
         yield client
 
 
