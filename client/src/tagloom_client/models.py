@@ -10,6 +10,7 @@ Item = TypeVar("Item")
 Kind = Literal["user", "visitor"]
 Mode = Literal["add", "remove", "change", "set", "mirror"]
 Audience = Literal["users", "visitors", "everyone"]
+FlagReaders = Literal["off", "servers"]
 Match = Literal["subtree", "exact"]
 Scope = Literal[
     "tags:read",
@@ -281,6 +282,7 @@ class Tribe(msgspec.Struct, frozen=True, kw_only=True):
     """A named audience. `put_tribe` needs its `revision`, so that no change of others is lost.
 
     `list` is the tag of a static list, whose members are added and removed by hand. It is None for other tribes.
+    `flag` says who can read the tribe as a feature flag.
     """
 
     id: str
@@ -291,6 +293,7 @@ class Tribe(msgspec.Struct, frozen=True, kw_only=True):
     audience: Audience = "everyone"
     revision: int = 1
     list: str | None = None
+    flag: FlagReaders = "off"
 
 
 class ListReceipt(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,6 +15,7 @@ from tagloom_client.models import (
     Decision,
     Decisions,
     ExportFormat,
+    FlagReaders,
     Member,
     Membership,
     Overlap,
@@ -51,9 +52,12 @@ def create_tribe(
     description: str = "",
     category: str = "",
     audience: Audience = "everyone",
+    flag: FlagReaders = "off",
 ) -> Ask[Tribe]:
     """Creates a tribe. Without `id`, the id is made from the name."""
-    body = without_none(name=name, rule=rule, id=id, description=description, category=category, audience=audience)
+    body = without_none(
+        name=name, rule=rule, id=id, description=description, category=category, audience=audience, flag=flag
+    )
     return Ask("POST", _tribes(place), reading(Tribe), body=json_body(body), is_repeatable=False)
 
 
@@ -65,6 +69,7 @@ def put_tribe(place: Place, tribe: Tribe) -> Ask[Tribe]:
         description=tribe.description,
         category=tribe.category,
         audience=tribe.audience,
+        flag=tribe.flag,
     )
     return Ask(
         "PUT",

@@ -16,7 +16,8 @@ from tagloom.cli.import_progress import Wanted, file_format, imported, read_mapp
 from tagloom.cli.installation import administrator_token
 from tagloom.cli.options import installed
 from tagloom.cli.output import say, say_receipt, say_table, tell
-from tagloom.cli.site import LocalSite, TribeDraft
+from tagloom.cli.site import LocalSite
+from tagloom.cli.tribe_drafts import TribeDraft
 from tagloom.imports.saved_mappings import Mappings
 from tagloom.server.sockets import check_free, listening
 

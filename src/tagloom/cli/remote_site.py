@@ -10,7 +10,8 @@ import msgspec
 
 from tagloom.base.limits import PAGE_ITEMS_MAX
 from tagloom.base.problems import Problem
-from tagloom.cli.site import ExportKind, ImportRequest, ListBody, OnRows, Plain, TribeDraft, Verb, plain
+from tagloom.cli.site import ExportKind, ImportRequest, ListBody, OnRows, Plain, Verb, plain
+from tagloom.cli.tribe_drafts import TribeDraft
 from tagloom.events.event_bodies import EventFormat
 from tagloom.events.event_exports import EventQuery
 from tagloom.files.table_encoding import ExportFormat
@@ -362,6 +363,7 @@ class RemoteSite:
                 description=draft.description,
                 category=draft.category,
                 audience=draft.audience,
+                flag=draft.flag,
             )
             return plain(made)
 

@@ -16,6 +16,7 @@ import msgspec
 
 from tagloom.base.limits import PAGE_ITEMS_MAX, UPLOAD_CHUNK_BYTES
 from tagloom.bootstrap import Installation
+from tagloom.cli.tribe_drafts import TribeDraft
 from tagloom.events.event_bodies import EventFormat
 from tagloom.events.event_encoding import encode_events
 from tagloom.events.event_exports import EventQuery
@@ -47,7 +48,7 @@ from tagloom.words.rules import parse_rule
 from tagloom.words.source_addresses import Remote
 from tagloom.words.tags import parse_tag
 from tagloom.words.tribe_alerts import TribeAlertSettings
-from tagloom.words.tribes import Audience, record_of
+from tagloom.words.tribes import record_of
 
 Item = TypeVar("Item")
 Plain = dict[str, Any]
@@ -78,17 +79,6 @@ class ImportRequest(msgspec.Struct, frozen=True, kw_only=True):
     starts_at: str | None
     expires_at: str | None
     ttl: str | None
-
-
-class TribeDraft(msgspec.Struct, frozen=True, kw_only=True):
-    """A tribe to create."""
-
-    name: str
-    rule: str
-    id: str | None
-    description: str
-    category: str
-    audience: Audience
 
 
 class ListBody(msgspec.Struct, frozen=True):
@@ -556,6 +546,7 @@ class LocalSite:
             description=draft.description,
             category=draft.category,
             audience=draft.audience,
+            flag=draft.flag,
         )
         origin = Origin(_ACTOR, "tribe")
         return plain(record_of(self._tribes.create_tribe(self._environment.space, wanted, draft.id, origin=origin)))

@@ -25,7 +25,8 @@ from tagloom.cli.options import (
     unicode_texts,
 )
 from tagloom.cli.output import say, say_json, say_receipt, say_table, tell, write_chunks
-from tagloom.cli.site import ExportKind, Plain, TribeDraft
+from tagloom.cli.site import ExportKind, Plain
+from tagloom.cli.tribe_drafts import TribeDraft
 from tagloom.files.table_encoding import ExportFormat
 from tagloom.ports.problems import PersonNotFound
 from tagloom.words.attribute_rules import HasAttribute, described_attribute
@@ -35,7 +36,7 @@ from tagloom.words.event_rules import HasEvent, described_event
 from tagloom.words.percent_rules import InPercent, described_share
 from tagloom.words.receipts import TribeMode
 from tagloom.words.rules import OtherLeaf
-from tagloom.words.tribes import Audience
+from tagloom.words.tribes import Audience, FlagReaders
 
 app = typer.Typer()
 tribe_app = typer.Typer(help="Tribes: list, create, count, measure, tag, delete.", no_args_is_help=True)
@@ -208,11 +209,14 @@ def create_tribe(
     description: Annotated[str, typer.Option(help="The description.")] = "",
     category: Annotated[str, typer.Option(help="The category.")] = "",
     audience: Annotated[str, typer.Option(help="users, visitors or everyone.")] = "everyone",
+    flag: Annotated[str, typer.Option(help="Who reads it as a feature flag: off or servers.")] = "off",
     as_json: JsonOption = False,
 ) -> None:
     """Create a tribe."""
     if audience not in get_args(Audience):
         raise ParameterInvalid(f"--audience must be one of {', '.join(get_args(Audience))}, not '{audience}'.")
+    if flag not in get_args(FlagReaders):
+        raise ParameterInvalid(f"--flag must be one of {', '.join(get_args(FlagReaders))}, not '{flag}'.")
     draft = TribeDraft(
         name=name,
         rule=rule,
@@ -220,6 +224,7 @@ def create_tribe(
         description=description,
         category=category,
         audience=audience,  # type: ignore[arg-type]  # Checked against the literals above.
+        flag=flag,  # type: ignore[arg-type]  # Checked against the literals above.
     )
     with at_site(data, url, token, space, environment) as site:
         made = site.create_tribe(draft)

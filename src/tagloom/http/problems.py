@@ -43,3 +43,9 @@ class Draining(Problem):
     """This process is stopping."""
 
     status = 503
+
+
+class FlagRequestInvalid(Problem):
+    """The feature flags cannot be evaluated for this request."""
+
+    status = 400

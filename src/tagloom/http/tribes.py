@@ -253,6 +253,7 @@ def _draft(body: TribeBody) -> Draft:
         description=body.description,
         category=body.category,
         audience=body.audience,
+        flag=body.flag,
     )
 
 

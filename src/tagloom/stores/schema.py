@@ -177,6 +177,7 @@ tribe = sql.Table(
     sql.Column("audience", sql.Text, nullable=False),
     sql.Column("rule", sql.Text, nullable=False),
     sql.Column("revision", sql.Integer, nullable=False),
+    sql.Column("flag", sql.Text, nullable=False, server_default="off"),
 )
 
 # The changes of tribes. `before` and `after` are JSON, NULL for absent.

@@ -69,6 +69,7 @@ class Boards:
                 description=stored.description,
                 category=category,
                 audience=stored.audience,
+                flag=stored.flag,
             )
             self._tribes.put_tribe(space, tribe, draft, revision=stored.revision, origin=origin)
         order = [

@@ -29,7 +29,7 @@ from tagloom.words.rules import (
     reaches,
     tribes_named,
 )
-from tagloom.words.tribes import Audience, Tribe, TribeChange
+from tagloom.words.tribes import Audience, FlagReaders, Tribe, TribeChange
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,11 +40,13 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     description: str = ""
     category: str = ""
     audience: Audience = "everyone"
+    flag: FlagReaders = "off"
 
 
 class _Read(msgspec.Struct, frozen=True):
     tribes: tuple[Tribe, ...]
     definitions: dict[str, Definition]
+    flags: tuple[Tribe, ...]
     at: float
 
 
@@ -173,8 +175,14 @@ class Tribes:
         else:
             definitions = {each.id: Definition(each.audience, each.rule) for each in tribes}
             _check_all(definitions)
-        self._read[space] = _Read(tribes, definitions, now)
+        flags = tuple(each for each in tribes if each.flag != "off")
+        self._read[space] = _Read(tribes, definitions, flags, now)
         return definitions
+
+    def flags(self, space: str) -> tuple[Tribe, ...]:
+        """Returns the tribes of a space that are feature flags, by id. Raises: the errors of `definitions`."""
+        self.definitions(space)
+        return self._read[space].flags
 
     def get_definition(self, space: str, tribe: str) -> Definition:
         """Returns the definition of one tribe. Raises: TribeNotFound, and the errors of `definitions`."""
@@ -251,6 +259,7 @@ def _tribe(tribe: str, draft: Draft, *, revision: int) -> Tribe:
         category=draft.category,
         audience=draft.audience,
         revision=revision,
+        flag=draft.flag,
     )
 
 

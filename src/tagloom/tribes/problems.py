@@ -13,3 +13,9 @@ class CategoryNotFound(Problem):
     """No such category is on the board."""
 
     status = 404
+
+
+class FlagNotFound(Problem):
+    """No such feature flag is known here."""
+
+    status = 404

@@ -10,10 +10,15 @@ from tagloom.words.rules import HasTag, Rule
 from tagloom.words.tags import TagPath
 
 Audience = Literal["users", "visitors", "everyone"]
+# Who can read a tribe as a feature flag. `servers` have an access token.
+FlagReaders = Literal["off", "servers"]
 
 
 class Tribe(msgspec.Struct, frozen=True, kw_only=True):
-    """A named audience in a space. `revision` counts the saves of the tribe from 1. The ETag is made of `revision`."""
+    """A named audience in a space. `revision` counts the saves of the tribe from 1. The ETag is made of `revision`.
+
+    `flag` says who can read the tribe as a feature flag.
+    """
 
     id: str
     name: str
@@ -22,6 +27,7 @@ class Tribe(msgspec.Struct, frozen=True, kw_only=True):
     category: str = ""
     audience: Audience = "everyone"
     revision: int = 1
+    flag: FlagReaders = "off"
 
 
 class TribeRecord(Tribe, frozen=True, kw_only=True):

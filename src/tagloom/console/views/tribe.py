@@ -25,8 +25,9 @@ from tagloom.words.people import Kind, Person
 from tagloom.words.person_ids import parse_id
 from tagloom.words.problems import RuleInvalid, TagProblem, TribeNeedsContext
 from tagloom.words.rules import Definition, is_refused, parse_rule
-from tagloom.words.tribes import Audience, Count, Tribe, list_tag
+from tagloom.words.tribes import Audience, Count, FlagReaders, Tribe, list_tag
 
+FLAG_READERS: dict[FlagReaders, str] = {"off": "Nobody", "servers": "Servers"}
 AUDIENCES: tuple[Audience, ...] = ("users", "visitors", "everyone")
 NEW = Tribe(id="", name="", rule=rule_editor.closed(rule_editor.Group()), audience="users", revision=0)
 
@@ -38,6 +39,7 @@ class Edit(msgspec.Struct, frozen=True, kw_only=True):
     description: str
     category: str
     audience: Audience
+    flag: FlagReaders
     group: rule_editor.Group
     revision: int
 
@@ -72,6 +74,7 @@ def _edit_of(tribe: Tribe, category: str = "") -> Edit:
         description=tribe.description,
         category=tribe.category or category,
         audience=tribe.audience,
+        flag=tribe.flag,
         group=rule_editor.opened(tribe.rule),
         revision=tribe.revision,
     )
@@ -93,6 +96,7 @@ def _context(request: PageRequest, tribe: Tribe, edit: Edit, **more: Any) -> dic
         "choices": [each for each in tribes if each.id != tribe.id],
         "categories": sorted({each.category for each in tribes if each.category}),
         "audiences": AUDIENCES,
+        "flag_readers": FLAG_READERS,
         "attributes": _known_attributes(request),
         "finding": find(request, tribe, edit),
         "is_by_request": tribe.id in request.services.tribes.needing_context(request.space.id),
@@ -206,11 +210,15 @@ def _read(request: PageRequest) -> Edit:
     audience = request.text("audience", "users")
     if audience not in AUDIENCES:
         raise ParameterInvalid("The audience must be users, visitors or everyone.", parameter="audience")
+    flag = request.text("flag", "off")
+    if flag not in FLAG_READERS:
+        raise ParameterInvalid("The flag must be off or servers.", parameter="flag")
     return Edit(
         name=request.text("name").strip(),
         description=request.text("description").strip(),
         category=request.text("category").strip(),
         audience=audience,
+        flag=flag,
         group=rule_editor.read(request.form),
         revision=request.integer("revision"),
     )
@@ -237,6 +245,7 @@ def _save(request: PageRequest, tribe: Tribe, read: Edit, *, is_confirmed: bool)
         description=read.description,
         category=read.category,
         audience=read.audience,
+        flag=read.flag,
     )
     if not tribe.id:
         created = request.services.tribes.create_tribe(request.space.id, draft, origin=request.origin)

@@ -18,7 +18,7 @@ from tagloom.base.problems import (
     Problem,
 )
 from tagloom.http.framework.parameters import AT_LEAST, Parameter
-from tagloom.http.framework.routing import TAG, Group, Route
+from tagloom.http.framework.routing import FLAG, TAG, Group, Route
 from tagloom.http.framework.schemas import EventLine, EventsBody, ImportOptions, TaggingLine, TaggingsBody
 from tagloom.http.problems import AddressTooLong, HeadersTooLarge, VersionNotReached
 from tagloom.ports.problems import EnvironmentNotFound, OrganizationNotFound, SpaceNotFound, StoreUnavailable
@@ -50,6 +50,7 @@ PATH_PARAMETERS = {
     "environment": "development, staging or production.",
     "id": "The person's id, percent-encoded: a slash is %2F.",
     TAG: "The tag: its levels as segments, or with its slashes encoded as one segment.",
+    FLAG: "The key of a feature flag: `tribe/` and the id of a tribe, with its slash as it is or encoded.",
     "attribute": "The name of an attribute, percent-encoded: a slash is %2F.",
     "tribe": "A tribe's id.",
     "sync": "A sync's id.",
@@ -97,6 +98,7 @@ EXAMPLES: dict[str, str | int] = {
     "environment": "production",
     "id": "u1",
     TAG: "sports/football",
+    FLAG: "tribe/football-fans",
     "attribute": "plan",
     "tribe": "football-fans",
     "sync": "crm",

@@ -1,8 +1,8 @@
 """Finds the route of an address and a method. Decodes each segment of the address once.
 
-A parameter is one segment, so an id may contain a percent-encoded slash. A tag is the rest of the address: its levels
-are segments, or one segment with encoded slashes. A last segment that is a word of the API (`users`, `merge`) is that
-word. A tag whose last level is such a word is written with an encoded slash: `sports%2Fusers`.
+A parameter is one segment, so an id may contain a percent-encoded slash. A tag or a flag is the rest of the address:
+its levels are segments, or one segment with encoded slashes. A last segment that is a word of the API (`users`,
+`merge`) is that word. A tag whose last level is such a word is written with an encoded slash: `sports%2Fusers`.
 """
 
 import re
@@ -37,6 +37,8 @@ Group = Literal[
     "Installation",
 ]
 TAG = "tag"
+FLAG = "flag"
+_RESTS = (TAG, FLAG)  # Parameters that are the rest of an address.
 BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
@@ -95,7 +97,7 @@ class _Node:
     def __init__(self) -> None:
         self.literals: dict[str, _Node] = {}
         self.parameter: tuple[str, _Node] | None = None
-        self.tag: _Node | None = None
+        self.rest: tuple[str, _Node] | None = None
         self.routes: dict[str, tuple[Route, dict[str, Parameter]]] = {}
 
 
@@ -147,9 +149,9 @@ def split(raw_path: bytes) -> list[str]:
 
 
 def _child(node: _Node, segment: str) -> _Node:
-    if segment == f"{{{TAG}}}":
-        node.tag = node.tag or _Node()
-        return node.tag
+    if segment.strip("{}") in _RESTS and segment.startswith("{"):
+        node.rest = node.rest or (segment.strip("{}"), _Node())
+        return node.rest[1]
     if segment.startswith("{"):
         if node.parameter is None:
             node.parameter = (segment.strip("{}"), _Node())
@@ -173,11 +175,12 @@ def _find(node: _Node, segments: Sequence[str], index: int, values: dict[str, st
         if found is not None:
             values[name] = segment
             return found
-    if node.tag is not None:
-        word = node.tag.literals.get(segments[-1]) if index < len(segments) - 1 else None
-        found = word or node.tag
+    if node.rest is not None:
+        name, rest = node.rest
+        word = rest.literals.get(segments[-1]) if index < len(segments) - 1 else None
+        found = word or rest
         if found.routes:
-            values[TAG] = "/".join(segments[index:-1] if word is not None else segments[index:])
+            values[name] = "/".join(segments[index:-1] if word is not None else segments[index:])
             return found
     return None
 

@@ -32,7 +32,7 @@ from tagloom.words.rules import Rule
 from tagloom.words.syncs import Sync, SyncDraft, SyncRun, SyncSource
 from tagloom.words.tags import TagPath
 from tagloom.words.tenants import Organization, Space
-from tagloom.words.tribes import Audience, OverlapRegion, TribeRecord
+from tagloom.words.tribes import Audience, FlagReaders, OverlapRegion, TribeRecord
 
 # A schema cannot describe a tag completely. The problems say what is wrong, and where.
 TagText = Annotated[
@@ -196,6 +196,7 @@ class TribeBody(Body, frozen=True, kw_only=True):
     description: DescriptionText = ""
     category: CategoryText = ""
     audience: Audience = "everyone"
+    flag: FlagReaders = "off"
 
 
 class NewTribe(TribeBody, frozen=True, kw_only=True):

@@ -49,6 +49,7 @@ from tagloom.http.routes.attributes import ATTRIBUTES
 from tagloom.http.routes.deletions import DELETIONS
 from tagloom.http.routes.event_sources import EVENT_SOURCES
 from tagloom.http.routes.events import EVENTS
+from tagloom.http.routes.flags import FLAGS
 from tagloom.http.routes.identities import IDENTITIES
 from tagloom.http.routes.imports import IMPORTS, MAPPINGS
 from tagloom.http.routes.lists import LISTS
@@ -608,6 +609,7 @@ ROUTES: tuple[Route, ...] = (
     *LISTS,
     *TRIBE_ALERTS,
     *DECISIONS,
+    *FLAGS,
     *HISTORY,
     *IMPORTS,
     *MAPPINGS,

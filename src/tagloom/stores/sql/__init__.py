@@ -353,6 +353,7 @@ def _columns(tribe: Tribe) -> dict[str, Any]:
         "audience": tribe.audience,
         "rule": msgspec.json.encode(rule_json(tribe.rule)).decode(),
         "revision": tribe.revision,
+        "flag": tribe.flag,
     }
 
 
@@ -367,4 +368,5 @@ def _tribe(found: Any) -> Tribe:
         category=found.category,
         audience=found.audience,
         revision=found.revision,
+        flag=found.flag,
     )
