@@ -38,7 +38,9 @@ STRANGERS = "strangers"
 NUMBERS = count(1)
 # The servers that tests fetch from are of this machine.
 SOURCES = ("localhost",)
-FETCHING: dict[str, Any] = {"source_schemes": SCHEMES, "source_hosts": SOURCES}
+_FILES = TemporaryDirectory(prefix="tagloom-files-")
+FILES = Path(_FILES.name)
+FETCHING: dict[str, Any] = {"source_schemes": SCHEMES, "source_hosts": SOURCES, "files_folder": FILES}
 
 
 class MemoryInstallation:
@@ -52,7 +54,7 @@ class MemoryInstallation:
         self.identity_provider = None
         self._folder = TemporaryDirectory(prefix="tagloom-uploads-")
         self.uploads = Path(self._folder.name)
-        self.egress_policy = EgressPolicy(schemes=SCHEMES, hosts=SOURCES)
+        self.egress_policy = EgressPolicy(schemes=SCHEMES, hosts=SOURCES, files=FILES)
 
     def population(self, environment: Environment) -> MemoryPopulation:
         with self._lock:
