@@ -30,7 +30,7 @@ from tagloom.words.tags import TagPath
 from tagloom.words.tribe_alerts import TribeAlertSettings
 from tests import bodies
 from tests.console.conftest import Open
-from tests.console.flows.seen import put_crm, upload
+from tests.console.flows.seen import put_crm, record_days, upload
 from tests.console.serving import CUSTOMER, PLACE, Served
 
 ROOT = Path(__file__).parents[2]
@@ -69,6 +69,8 @@ PAGES = {
     "events-export": "/s/main/development/events/file?event=Ad+Clicked",
     "syncs-none": "/s/main/development/syncs",
     "sync-new": f"{PLACE}/syncs/new",
+    "deliveries-none": "/s/main/development/deliveries",
+    "delivery-new": f"{PLACE}/deliveries/new",
     "activity": f"{PLACE}/activity",
     "activity-tribes": f"{PLACE}/activity?shows=tribes",
     "activity-undo": f"{PLACE}/activity/undo?source=customers.csv",
@@ -303,6 +305,40 @@ def test_a_sync_is_accessible_and_fits_in_each_of_its_states(open_page: Open, se
     look_at(page, f"sync-delete-{theme}")
     page.goto(f"{place}/syncs")
     look_at(page, f"syncs-{theme}")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_delivery_is_accessible_and_fits_in_each_of_its_states(open_page: Open, served: Served, theme: Theme) -> None:
+    place, folder = "/s/main/staging", served.data.parent / "files" / "main" / f"lake-{theme}"
+    record_days(served, f"{theme}-looks")
+    page = open_page("administrator", theme=theme)
+    page.goto(f"{place}/deliveries/new")
+    page.get_by_label("Name").fill(f"lake-{theme}")
+    page.get_by_label("Address").fill("https://example.com/events")
+    page.get_by_label("Schedule").fill("@daily")
+    page.get_by_role("button", name="Create delivery").click()
+    page.get_by_text("without wildcards").wait_for()
+    look_at(page, f"delivery-wrong-{theme}")
+    page.get_by_label("Address").fill(f"file://{folder}")
+    page.get_by_role("button", name="Create delivery").click()
+    page.get_by_role("button", name="Run now").wait_for()
+    look_at(page, f"delivery-never-ran-{theme}")
+    page.get_by_role("button", name="Run now").click()
+    page.get_by_text("The last run ended").wait_for(timeout=30_000)
+    page.locator("details.more summary").first.click()
+    look_at(page, f"delivery-{theme}")
+    folder.rename(f"{folder}-away")
+    folder.write_bytes(b"a file")
+    record_days(served, f"{theme}-more")
+    page.get_by_role("button", name="Run now").click()
+    page.get_by_text("Try 1 failed.").wait_for(timeout=30_000)
+    look_at(page, f"delivery-waiting-{theme}")
+    page.get_by_role("link", name="Edit").click()
+    look_at(page, f"delivery-edit-{theme}")
+    page.goto(f"{place}/delivery/lake-{theme}/delete")
+    look_at(page, f"delivery-delete-{theme}")
+    page.goto(f"{place}/deliveries")
+    look_at(page, f"deliveries-{theme}")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -40,7 +40,7 @@ NUMBERS = count(1)
 SOURCES = ("localhost",)
 _FILES = TemporaryDirectory(prefix="tagloom-files-")
 FILES = Path(_FILES.name)
-FETCHING: dict[str, Any] = {"source_schemes": SCHEMES, "source_hosts": SOURCES, "files_folder": FILES}
+FETCHING: dict[str, Any] = {"source_schemes": SCHEMES, "source_hosts": SOURCES}
 
 
 class MemoryInstallation:
@@ -98,12 +98,16 @@ class MemoryInstallation:
 
 
 def _sqlite(data: Path) -> Installation:
-    return open_installation(Settings(database=sqlite.new_database(data / "tagloom.sqlite"), **FETCHING), create=True)
+    return open_installation(
+        Settings(database=sqlite.new_database(data / "tagloom.sqlite"), files_folder=FILES, **FETCHING), create=True
+    )
 
 
 def _postgres(data: Path) -> Installation:
     place = PostgresUrl(new_installation())
-    return open_installation(Settings(database=place, uploads=data / "uploads", **FETCHING), create=True)
+    return open_installation(
+        Settings(database=place, uploads=data / "uploads", files_folder=FILES, **FETCHING), create=True
+    )
 
 
 # One line for each adapter: every test of this folder runs over each of them.
