@@ -38,8 +38,7 @@ class Remotes:
         address = parse_address(remote.url)
         if address.scheme not in self._egress_policy.schemes:
             raise AddressRefused(
-                f"The server may not use {address.scheme}://. The operator can allow it in "
-                "TAGLOOM_SOURCE_SCHEMES.",
+                f"The server may not use {address.scheme}://. The operator can allow it in TAGLOOM_SOURCE_SCHEMES.",
                 value=address.scheme,
                 rule=", ".join(self._egress_policy.schemes),
             )
