@@ -28,7 +28,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("accounts", "alerts"),
     ("tribes",),
     ("tagging", "events", "people", "history"),
-    ("imports", "tracking"),
+    ("imports", "tracking", "deliveries"),
     ("syncs",),
     ("registry", "services"),
     ("server",),

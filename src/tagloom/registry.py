@@ -29,6 +29,7 @@ ROOMS = (
     "tracking",
     "imports",
     "syncs",
+    "deliveries",
     "server",
     "http",
     "console",

@@ -15,6 +15,8 @@ from tagloom.accounts.sessions import Sessions
 from tagloom.accounts.teammates import Teammates
 from tagloom.alerts.sending import Alerting
 from tagloom.base.counters import Counters
+from tagloom.deliveries.definitions import Deliveries
+from tagloom.deliveries.runner import DeliveryRunner
 from tagloom.egress.http import Egress
 from tagloom.egress.policy import EgressPolicy, Guard
 from tagloom.egress.remotes import Remotes
@@ -154,6 +156,8 @@ class Services:
     sources: Sources
     alerting: Alerting
     runner: Runner
+    deliveries: Deliveries
+    delivery_runner: DeliveryRunner
     sweeper: Sweeper
     compactor: Compactor
     event_merger: EventMerger
@@ -170,6 +174,7 @@ class Services:
             self.worker,
             self.fetcher,
             self.runner,
+            self.delivery_runner,
             self.sweeper,
             self.compactor,
             self.event_merger,
@@ -227,6 +232,8 @@ def make_services(installation: Installation, now: Callable[[], float] = time.ti
         sources=sources,
         alerting=alerting,
         runner=Runner(control, imports, alerting, sources, now),
+        deliveries=Deliveries(control, tribes, installation.population, remotes, now),
+        delivery_runner=DeliveryRunner(control, tribes, installation.population, remotes, alerting, now),
         sweeper=Sweeper(installation.list_with_due_taggings, installation.population, now),
         compactor=compactor,
         event_merger=EventMerger(installation.list_with_event_blocks, installation.population),

@@ -13,19 +13,20 @@ import pytest
 from msgspec.structs import replace
 from structlog.testing import capture_logs
 
+from tagloom.alerts.run_alerts import RunAlert
 from tagloom.alerts.sending import Alerting
 from tagloom.egress.http import Egress
 from tagloom.egress.policy import EgressPolicy
-from tagloom.syncs.alerts import RunAlert
 from tagloom.words.emails import MailServer
+from tagloom.words.runs import Alerts
 from tagloom.words.source_addresses import AddressRefused
-from tagloom.words.syncs import Alerts
 
 RUN = RunAlert(
+    type="sync",
+    id="crm",
     kind="held",
     space="main",
     environment="production",
-    sync="crm",
     run=7,
     at="2026-03-01T06:00:00Z",
     detail="It would remove 40 % of crm.",

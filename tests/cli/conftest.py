@@ -51,7 +51,9 @@ class Twins:
 def twins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twins]:
     """A server in a thread, and the directory that it serves."""
     data = tmp_path_factory.mktemp("served")
-    installation = open_installation(read_settings(data, FETCHING), create=True)
+    schemes = f"{FETCHING['TAGLOOM_SOURCE_SCHEMES']},file"
+    environ = {**FETCHING, "TAGLOOM_SOURCE_SCHEMES": schemes, "TAGLOOM_FILES_FOLDER": str(data / "files")}
+    installation = open_installation(read_settings(data, environ), create=True)
     token = Access(installation.control).create_token("main", "tester", ("admin",), days=1)[1]
     for url in serve(installation):
         yield Twins(data, url, token, installation)

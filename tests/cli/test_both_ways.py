@@ -5,6 +5,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tagloom.imports.saved_mappings import Mappings
 from tagloom.words.mappings import parse_mapping
 from tests.cli.conftest import Twins
@@ -296,3 +298,48 @@ def test_an_alert_of_a_tribe_is_set_and_shown_alike(twins: Twins) -> None:
     assert say("delete", "gold").code == 0
     assert say("delete", "gold").code == 1
     assert say("list", "--json").json == []
+
+
+def test_a_delivery_is_created_run_paused_and_deleted_alike(twins: Twins) -> None:
+    pair = twins.pair()
+
+    def say(*arguments: object) -> Said:
+        return both(twins, pair, "deliveries", *arguments)
+
+    assert say("create", "lake", "https://example.com/events").code == 1
+    assert say("create", "lake", "s3://exports/events", "--secret", "none").code == 1
+    assert say("create", "lake", "s3://exports/events", "--format", "xml").code == 2
+    made = say(
+        *("create", "lake", "s3://exports/events", "--format", "csv", "--compression", "gzip"),
+        *("--event", "ad", "--event", "page/viewed", "--email", "data@example.com", "--no-history", "--json"),
+    )
+    assert made.json["draft"]["events"] == ["ad", "page/viewed"]
+    assert made.json["position"] == {"next_version": 1, "step_end": None}
+    assert say("create", "lake", "s3://exports/events").code == 1
+    assert say("pause", "lake").out == "Delivery lake was paused. It runs only when you start it.\n"
+    assert "is paused" in say("show", "lake").out
+    assert say("resume", "lake").code == 0
+    assert [(each["id"], each["newest_run"]) for each in say("list", "--json").json] == [("lake", None)]
+    assert say("delete", "lake").code == 0
+    assert say("show", "lake").code == 1
+
+
+def test_a_command_delivers_by_itself_or_waits_for_the_server(
+    twins: Twins, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TAGLOOM_FILES_FOLDER", str(twins.data / "files"))
+    pair = twins.pair()
+    events = write(tmp_path / "e.ndjson", '{"user":"u1","event":"ad/clicked","at":"2026-03-01T09:00:00Z","id":"m1"}\n')
+    for number, where in enumerate(pair):
+        folder = twins.data / "files" / "main" / f"lake-{number}"
+        assert run("events", "record", events, *where).code == 0
+        assert run("deliveries", "create", "lake", f"file://{folder}", *where).code == 0
+
+        said = run("deliveries", "run", "lake", "--wait", *where)
+
+        assert said.code == 0, said
+        assert said.out.startswith(("Run 1 of lake is done: 1 event in 1 part", "Run 2 of lake is done: 1 event in 1"))
+        name = f"day=2026-03-01/part-{1:012}-{1:012}.parquet"
+        assert (folder / name).is_file()
+        shown = json.loads(run("deliveries", "show", "lake", "--json", *where).out)
+        assert [each["written"][0]["name"] for each in shown["runs"]] == [name]

@@ -30,7 +30,7 @@ from tagloom.words.tags import TagPath
 from tagloom.words.tribe_alerts import TribeAlertSettings
 from tests import bodies
 from tests.console.conftest import Open
-from tests.console.flows.seen import put_crm, upload
+from tests.console.flows.seen import put_crm, record_days, upload
 from tests.console.serving import CUSTOMER, PLACE, Served
 
 ROOT = Path(__file__).parents[2]
@@ -69,6 +69,8 @@ PAGES = {
     "events-export": "/s/main/development/events/file?event=Ad+Clicked",
     "syncs-none": "/s/main/development/syncs",
     "sync-new": f"{PLACE}/syncs/new",
+    "deliveries-none": "/s/main/development/deliveries",
+    "delivery-new": f"{PLACE}/deliveries/new",
     "activity": f"{PLACE}/activity",
     "activity-tribes": f"{PLACE}/activity?shows=tribes",
     "activity-undo": f"{PLACE}/activity/undo?source=customers.csv",
@@ -306,8 +308,40 @@ def test_a_sync_is_accessible_and_fits_in_each_of_its_states(open_page: Open, se
     look_at(page, "syncs")
 
 
-def test_a_source_and_its_events_are_accessible_and_fit(open_page: Open, served: Served) -> None:
-    place, environment = "/s/main/staging", served.services.access.get_environment("main", "staging")
+def test_a_delivery_is_accessible_and_fits_in_each_of_its_states(open_page: Open, served: Served) -> None:
+    place, folder = "/s/main/staging", served.data.parent / "files" / "main" / "lake"
+    record_days(served, "looks")
+    page = open_page("administrator")
+    page.goto(f"{place}/deliveries/new")
+    page.get_by_label("Name").fill("lake")
+    page.get_by_label("Address").fill("https://example.com/events")
+    page.get_by_label("Schedule").fill("@daily")
+    page.get_by_role("button", name="Create delivery").click()
+    page.get_by_text("without wildcards").wait_for()
+    look_at(page, "delivery-wrong")
+    page.get_by_label("Address").fill(f"file://{folder}")
+    page.get_by_role("button", name="Create delivery").click()
+    page.get_by_role("button", name="Run now").wait_for()
+    look_at(page, "delivery-never-ran")
+    page.get_by_role("button", name="Run now").click()
+    page.get_by_text("The last run ended").wait_for(timeout=30_000)
+    page.locator("details.more summary").first.click()
+    look_at(page, "delivery")
+    folder.rename(f"{folder}-away")
+    folder.write_bytes(b"a file")
+    record_days(served, "more")
+    page.get_by_role("button", name="Run now").click()
+    page.get_by_text("Try 1 failed.").wait_for(timeout=30_000)
+    look_at(page, "delivery-waiting")
+    page.get_by_role("link", name="Edit").click()
+    look_at(page, "delivery-edit")
+    page.goto(f"{place}/delivery/lake/delete")
+    look_at(page, "delivery-delete")
+    page.goto(f"{place}/deliveries")
+    look_at(page, "deliveries")
+
+
+def test_a_source_and_its_events_are_accessible_and_fit(open_page: Open, served: Served) -> None:    place, environment = "/s/main/staging", served.services.access.get_environment("main", "staging")
     draft = EventSourceDraft(
         name="Shop",
         origins=("https://shop.example", "https://www.shop.example"),

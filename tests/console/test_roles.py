@@ -35,6 +35,7 @@ VALUES = {
     "tribe": "at-risk",
     "import": "0" * 24,
     "sync": "crm",
+    "delivery": "lake",
     "source": "web",
     "secret": "0" * 16,
 }

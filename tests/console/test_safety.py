@@ -27,7 +27,8 @@ PLACES = (
     "tag/as-of?tag=churn&as_of=1", "tag/as-of?tag=churn&as_of=nonsense",
     "tags", "tags?view=tree", "tags?view=map", "tags/new", "tag?tag=services/streaming", "tag/move?tag=churn",
     "tag/merge?tag=churn", "tag/delete?tag=churn", "people", f"people?user={CUSTOMER}", f"person/erase?user={CUSTOMER}",
-    "imports", "syncs", "syncs/new", "activity", "activity?shows=tribes", "activity/batch?version=1", "palette",
+    "imports", "syncs", "syncs/new", "deliveries", "deliveries/new",
+    "activity", "activity?shows=tribes", "activity/batch?version=1", "palette",
 )  # fmt: skip
 ADDRESSES = ("/sign-in", *(f"{PLACE}/{place}" for place in PLACES))
 

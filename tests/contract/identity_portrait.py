@@ -179,7 +179,7 @@ def identity_portrait(of: Population, tribes: Mapping[str, Definition] = LINKED_
         "events streamed": [
             streamed(of.stream_events, EventSelection(**chosen), tribes)
             for chosen in (
-                {"event": "ad"},
+                {"events": ("ad",)},
                 *({"person": person} for person in PEOPLE),
                 *({"tribe": tribe} for tribe in list(tribes.values())[1:4]),
             )

@@ -137,8 +137,8 @@ def portrait(of: Population) -> dict[str, Any]:
             streamed(of.stream_events, EventSelection(**chosen), TRIBES)
             for chosen in (
                 {},
-                {"event": "ad"},
-                {"event": "ad/clicked", "since": EVENTS_SINCE},
+                {"events": ("ad",)},
+                {"events": ("ad/clicked", "page"), "since": EVENTS_SINCE},
                 {"until": EVENTS_SINCE},
                 *({"tribe": tribe} for tribe in list(TRIBES.values())[:4]),
                 *({"person": person} for person in PEOPLE),

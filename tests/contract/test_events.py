@@ -529,12 +529,17 @@ def test_events_are_streamed_in_the_order_of_recording_by_type_time_person_and_t
     u1, u2 = user_of("u1"), user_of("u2")
 
     assert streamed(population) == [(u1, "m1"), (u2, "m2"), (u1, "m3"), (u2, "m4")]
-    assert streamed(population, event="ad") == [(u1, "m1"), (u2, "m2")]
-    assert streamed(population, event="ad/seen") == [(u2, "m2")]
-    assert streamed(population, event="b") == []
+    assert streamed(population, events=("ad",)) == [(u1, "m1"), (u2, "m2")]
+    assert streamed(population, events=("ad/seen",)) == [(u2, "m2")]
+    assert streamed(population, events=("b",)) == []
+    assert streamed(population, events=("page", "ad/seen")) == [(u2, "m2"), (u1, "m3")]
+    assert streamed(population, first_version=3) == [(u1, "m3"), (u2, "m4")]
+    assert streamed(population, last_version=2) == [(u1, "m1"), (u2, "m2")]
+    assert streamed(population, first_version=3, last_version=2) == []
+    assert [population.stream_events(EventSelection(last_version=last), {})[0] for last in (2, 9)] == [2, 3]
     assert streamed(population, since=NOW - 2 * HOUR, until=NOW - HOUR) == [(u2, "m2")]
     assert streamed(population, person=u1) == [(u1, "m1"), (u1, "m3")]
-    assert streamed(population, tribe=Definition("users", HasTag(path("fan"))), event="page") == [(u1, "m3")]
+    assert streamed(population, tribe=Definition("users", HasTag(path("fan"))), events=("page",)) == [(u1, "m3")]
     assert streamed(population, tribe=Definition("users", HasEvent("ad/seen", days=2))) == [(u2, "m2"), (u2, "m4")]
     with pytest.raises(PersonNotFound):
         population.stream_events(EventSelection(person=user_of("nobody")), {})

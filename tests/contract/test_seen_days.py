@@ -158,6 +158,20 @@ def test_an_erased_person_begins_again_without_days(population: Population) -> N
     assert days(population, "u1") == ("2026-02-26", "2026-02-26", "new")
 
 
+def test_earlier_versions_do_not_show_the_days_of_people_who_were_erased_since(population: Population) -> None:
+    see(population, user_of("u1"), 3)
+    see(population, visitor_of("v1"), 100, 0)
+    linked = link(population, "v1", "u1").version
+    assert days(population, "u1", as_of=linked) == ("2025-11-21", "2026-03-01", "active")
+    separate(population, visitor_of("v1"))
+
+    population.write(ErasePerson(visitor_of("v1")), WriteOptions(ADA))
+
+    assert days(population, "u1", as_of=linked) == ("2026-02-26", "2026-02-26", "new")
+    assert count(population, SEEN_TODAY, as_of=linked) == 0
+    assert count(population, attribute(LIFECYCLE, "is", "new"), as_of=linked) == 1
+
+
 def test_earlier_versions_have_their_own_days_and_links(subject: Subject) -> None:
     population = subject.population
     see(population, user_of("u1"), 40)

@@ -8,9 +8,10 @@ from msgspec.structs import replace
 from tagloom.ports import limits
 from tagloom.ports.control import Control
 from tagloom.ports.problems import SyncChanged, SyncExists, SyncNotFound, TooManySyncs
-from tagloom.ports.syncs import OpenRun
+from tagloom.ports.runs import OpenRun
 from tagloom.words.accounts import AuditEntry
-from tagloom.words.syncs import FilesSource, Schedule, Sync, SyncDraft, SyncRun
+from tagloom.words.runs import Schedule
+from tagloom.words.syncs import FilesSource, Sync, SyncDraft, SyncRun
 from tagloom.words.tenants import Organization, Space
 from tests.contract.conftest import ADAPTERS, make_control
 
@@ -39,7 +40,7 @@ def begin(control: Control, key: int, *, due_at: str | None = MORNING) -> SyncRu
     return control.begin_run(key, RUN, due_at=due_at, next_run_at=NOON)
 
 
-def the_open_run(control: Control) -> OpenRun:
+def the_open_run(control: Control) -> OpenRun[SyncRun]:
     (found,) = control.list_open_runs()
     return found
 
@@ -78,8 +79,8 @@ def test_what_is_due_is_found_the_longest_waiting_first(control: Control, key: i
     control.add_sync(key, replace(CRM, id="early", next_run_at=NIGHT))
     control.add_sync(key, replace(CRM, id="never", next_run_at=None))
 
-    assert [due.sync.id for due in control.list_due(NIGHT, 9)] == ["early"]
-    assert [(due.space, due.environment, due.sync.id) for due in control.list_due(MORNING, 9)] == [
+    assert [due.definition.id for due in control.list_due(NIGHT, 9)] == ["early"]
+    assert [(due.space, due.environment, due.definition.id) for due in control.list_due(MORNING, 9)] == [
         ("shop", "production", "early"),
         ("shop", "production", "crm"),
     ]

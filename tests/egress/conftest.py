@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import s3fs
+from moto.server import ThreadedMotoServer
 
 from tagloom.egress.policy import EgressPolicy
 from tagloom.egress.remotes import Remotes
@@ -55,6 +57,21 @@ def allowed(certificate: tuple[Path, Path], tmp_path: Path) -> Allowed:
         return Remotes(EgressPolicy(secrets=Secrets(None, held), **settings), tls)  # type: ignore[arg-type]
 
     return make
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[s3fs.S3FileSystem]:
+    """A bucket `exports` of moto's server."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    url = f"http://{host}:{port}"
+    filesystem = s3fs.S3FileSystem(key="ada", secret="sesame", endpoint_url=url, skip_instance_cache=True)
+    filesystem.mkdir("exports")
+    try:
+        yield filesystem
+    finally:
+        server.stop()
 
 
 def fetched(remotes: Remotes, url: str, secret: str | None = None) -> bytes:

@@ -4,7 +4,7 @@ import io
 import os
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,13 +69,33 @@ class _Files(paramiko.SFTPServerInterface):  # type: ignore[misc]  # It is not t
     lstat = stat
 
     def open(self, path: str, flags: int, attr: object) -> "paramiko.SFTPHandle | int":
+        is_written = bool(flags & os.O_WRONLY)
         try:
-            file = self._path(path).open("rb")
+            file = self._path(path).open("wb" if is_written else "rb")
         except OSError as error:
             return int(paramiko.SFTPServer.convert_errno(error.errno))
-        handle = paramiko.SFTPHandle(os.O_RDONLY)
-        handle.readfile = file
+        handle = paramiko.SFTPHandle(os.O_WRONLY if is_written else os.O_RDONLY)
+        if is_written:
+            handle.writefile = file
+        else:
+            handle.readfile = file
         return handle
+
+    def mkdir(self, path: str, attr: object) -> int:
+        return self._done(self._path(path).mkdir)
+
+    def remove(self, path: str) -> int:
+        return self._done(self._path(path).unlink)
+
+    def posix_rename(self, oldpath: str, newpath: str) -> int:
+        return self._done(lambda: self._path(oldpath).replace(self._path(newpath)))
+
+    def _done(self, act: Callable[[], object]) -> int:
+        try:
+            act()
+        except OSError as error:
+            return int(paramiko.SFTPServer.convert_errno(error.errno))
+        return int(paramiko.SFTP_OK)
 
 
 @contextmanager

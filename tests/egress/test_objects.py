@@ -7,7 +7,6 @@ from urllib.parse import quote
 
 import pytest
 import s3fs
-from moto.server import ThreadedMotoServer
 
 from tagloom.egress import object_stores
 from tagloom.egress.credentials import AzureKey, GcsKey, S3Key
@@ -22,21 +21,6 @@ FILE = b"user,tag\nu1,crm/gold\n"
 
 
 # S3.
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[s3fs.S3FileSystem]:
-    """A bucket `exports` of moto's server."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    url = f"http://{host}:{port}"
-    filesystem = s3fs.S3FileSystem(key="ada", secret="sesame", endpoint_url=url, skip_instance_cache=True)
-    filesystem.mkdir("exports")
-    try:
-        yield filesystem
-    finally:
-        server.stop()
 
 
 @pytest.fixture

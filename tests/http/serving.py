@@ -38,6 +38,8 @@ STRANGERS = "strangers"
 NUMBERS = count(1)
 # The servers that tests fetch from are of this machine.
 SOURCES = ("localhost",)
+_FILES = TemporaryDirectory(prefix="tagloom-files-")
+FILES = Path(_FILES.name)
 FETCHING: dict[str, Any] = {"source_schemes": SCHEMES, "source_hosts": SOURCES}
 
 
@@ -52,7 +54,7 @@ class MemoryInstallation:
         self.identity_provider = None
         self._folder = TemporaryDirectory(prefix="tagloom-uploads-")
         self.uploads = Path(self._folder.name)
-        self.egress_policy = EgressPolicy(schemes=SCHEMES, hosts=SOURCES)
+        self.egress_policy = EgressPolicy(schemes=SCHEMES, hosts=SOURCES, files=FILES)
 
     def population(self, environment: Environment) -> MemoryPopulation:
         with self._lock:
@@ -96,12 +98,16 @@ class MemoryInstallation:
 
 
 def _sqlite(data: Path) -> Installation:
-    return open_installation(Settings(database=sqlite.new_database(data / "tagloom.sqlite"), **FETCHING), create=True)
+    return open_installation(
+        Settings(database=sqlite.new_database(data / "tagloom.sqlite"), files_folder=FILES, **FETCHING), create=True
+    )
 
 
 def _postgres(data: Path) -> Installation:
     place = PostgresUrl(new_installation())
-    return open_installation(Settings(database=place, uploads=data / "uploads", **FETCHING), create=True)
+    return open_installation(
+        Settings(database=place, uploads=data / "uploads", files_folder=FILES, **FETCHING), create=True
+    )
 
 
 # One line for each adapter: every test of this folder runs over each of them.

@@ -29,6 +29,7 @@ def _ask(http: httpx.Client, route: Route, token: str | None, **names: str) -> h
         "attribute": "none",
         "tribe": "none",
         "sync": "none",
+        "delivery": "none",
         "source": "none",
         "identity_secret": "none",
         "import": "0" * 24,

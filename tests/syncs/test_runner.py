@@ -18,7 +18,7 @@ from tagloom.imports.lifecycle import Imports
 from tagloom.imports.worker import Worker
 from tagloom.ports.imports import SavedMapping
 from tagloom.ports.problems import MappingNotFound, SyncChanged
-from tagloom.ports.syncs import OpenRun
+from tagloom.ports.runs import OpenRun
 from tagloom.settings import Settings
 from tagloom.syncs import limits
 from tagloom.syncs.definitions import Syncs
@@ -30,8 +30,9 @@ from tagloom.tribes.definitions import Tribes
 from tagloom.words.expiry import ExpiryInvalid, ExpiryPast
 from tagloom.words.mappings import AttributeColumn, Mapping, ValueColumn
 from tagloom.words.people import Person
+from tagloom.words.runs import Alerts, Schedule
 from tagloom.words.source_addresses import SCHEMES
-from tagloom.words.syncs import Alerts, FilesSource, PushSource, Schedule, SqlSource, SyncDraft, SyncRun, UrlSource
+from tagloom.words.syncs import FilesSource, PushSource, SqlSource, SyncDraft, SyncRun, UrlSource
 from tests.around import around
 from tests.egress.places import web
 from tests.sqlite import new_database
@@ -206,7 +207,7 @@ def test_a_process_that_follows_a_run_may_begin_its_import_first(world: World) -
     world.now += DAY
     states = list[str]()
 
-    def overtaken(seen: OpenRun, run: SyncRun, *, held_until: str) -> bool:
+    def overtaken(seen: OpenRun[SyncRun], run: SyncRun, *, held_until: str) -> bool:
         is_put = world.installation.control.put_run(seen, run, held_until=held_until)
         if is_put and run.import_id is not None and not states:
             # The run names its import, and this process has not begun it yet.
@@ -255,7 +256,7 @@ def test_a_run_that_requires_approval_goes_on_with_its_plan_when_its_process_was
     world.syncs.create_sync(world.environment, "crm", replace(CRM, schedule=None), by="ada")
     world.syncs.run_sync(world.environment, "crm", by="ada", requires_approval=True)
 
-    def end(seen: OpenRun, run: SyncRun, *, held_until: str) -> bool:
+    def end(seen: OpenRun[SyncRun], run: SyncRun, *, held_until: str) -> bool:
         is_put = world.installation.control.put_run(seen, run, held_until=held_until)
         if run.import_id is not None:
             raise SystemExit
@@ -424,7 +425,7 @@ def test_what_a_lost_process_brought_and_no_run_names_is_forgotten_by_the_next_o
     world.syncs.create_sync(world.environment, "crm", replace(CRM, schedule=None), by="ada")
     world.syncs.run_sync(world.environment, "crm", by="ada")
 
-    def end(seen: OpenRun, run: SyncRun, *, held_until: str) -> bool:
+    def end(seen: OpenRun[SyncRun], run: SyncRun, *, held_until: str) -> bool:
         if run.import_id is not None:
             raise SystemExit
         return world.installation.control.put_run(seen, run, held_until=held_until)
@@ -451,7 +452,7 @@ def test_a_process_that_lost_its_run_hands_nothing_over(world: World) -> None:
     world.syncs.run_sync(world.environment, "crm", by="ada")
     control, brought = world.installation.control, list[str]()
 
-    def too_late(seen: OpenRun, run: SyncRun, *, held_until: str) -> bool:
+    def too_late(seen: OpenRun[SyncRun], run: SyncRun, *, held_until: str) -> bool:
         if run.import_id is not None:
             brought.append(run.import_id)
             # Meanwhile somebody else has taken the run.

@@ -3,6 +3,7 @@
 from tagloom_client import models, problems, rules
 from tagloom_client.alert_models import Cause, TribeAlert, TribeAlertSettings, TribeAlertState
 from tagloom_client.client import AsyncTagloom, Tagloom
+from tagloom_client.delivery_models import DeliveredPart, Delivery, DeliveryPosition, DeliveryRun
 from tagloom_client.models import (
     Alias,
     Attribute,
@@ -86,6 +87,10 @@ __all__ = [
     "Count",
     "Decision",
     "Decisions",
+    "DeliveredPart",
+    "Delivery",
+    "DeliveryPosition",
+    "DeliveryRun",
     "Environment",
     "Event",
     "EventSource",

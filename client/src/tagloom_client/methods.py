@@ -10,6 +10,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, cast, ge
 
 from tagloom_client import (
     attributes,
+    deliveries,
     event_sources,
     events,
     identities,
@@ -299,3 +300,12 @@ class Methods:
     run_sync = One(syncs.run_sync)
     push_records = One(syncs.push_records)
     list_sync_runs = One(syncs.list_sync_runs)
+
+    # Deliveries.
+    list_deliveries = Pages(deliveries.list_deliveries)
+    get_delivery = One(deliveries.get_delivery)
+    create_delivery = One(deliveries.create_delivery)
+    put_delivery = One(deliveries.put_delivery)
+    delete_delivery = One(deliveries.delete_delivery)
+    run_delivery = One(deliveries.run_delivery)
+    list_delivery_runs = One(deliveries.list_delivery_runs)

@@ -46,6 +46,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "undo": ("tags", "Undo versions as one new version; taggings that others changed since are skipped."),
     "mapping": ("mappings", "Mappings of a space: list, show, infer, put, delete."),
     "sync": ("syncs", "Syncs of a server: list, put, run, approve, cancel, pause, resume, runs, delete, singer."),
+    "deliveries": ("deliveries", "Deliveries of events: create, list, show, run, pause, resume, delete."),
     "token": ("installation", "Access tokens: create, list, revoke."),
     "teammate": ("teammates", "Teammates: list, invite, reset a password."),
     "retention": ("retention", "Show or set how long an environment keeps its history."),

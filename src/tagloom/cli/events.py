@@ -13,6 +13,7 @@ from rich.markup import escape
 
 from tagloom.base.limits import UPLOAD_CHUNK_BYTES
 from tagloom.base.text import plural
+from tagloom.cli.local_place import Plain, plain
 from tagloom.cli.options import (
     DataOption,
     EnvironmentOption,
@@ -27,7 +28,7 @@ from tagloom.cli.options import (
     unicode_text,
 )
 from tagloom.cli.output import ProgressLines, say, say_json, say_rejected, say_table, shown_time, write_chunks
-from tagloom.cli.site import Plain, Site, plain
+from tagloom.cli.site import Site
 from tagloom.events.event_exports import EventQuery, check_query
 from tagloom.events.event_files import EventsPart, parts_of_lines, parts_of_table
 from tagloom.files.decompression import Squeezed

@@ -17,7 +17,8 @@ from tagloom.base import limits as base_limits
 from tagloom.base.problems import BodyInvalid, ParameterInvalid, Problem, all_problems
 from tagloom.base.text import plural
 from tagloom.cli.interrupts import on_stop, set_stop_message
-from tagloom.cli.site import ImportRequest, OnRows, Plain, Site
+from tagloom.cli.local_place import Plain
+from tagloom.cli.site import ImportRequest, OnRows, Site
 from tagloom.files import ids_mapping, plain_mapping
 from tagloom.files.decoding import opened
 from tagloom.files.decompression import read_bytes

@@ -34,6 +34,7 @@ from tagloom.cli.import_progress import (
     rejected_lines,
     with_regular_file,
 )
+from tagloom.cli.local_place import Plain
 from tagloom.cli.mapping_suggestions import suggestions, with_suggestions
 from tagloom.cli.options import (
     AllowEmptyOption,
@@ -59,7 +60,7 @@ from tagloom.cli.options import (
     unicode_text,
 )
 from tagloom.cli.output import ProgressLines, err, say, say_json, say_receipt, say_table, tell, warn
-from tagloom.cli.site import OnRows, Plain, Site
+from tagloom.cli.site import OnRows, Site
 from tagloom.words.mappings import Encoding
 from tagloom.words.receipts import Mode, Rejected
 from tagloom.words.source_addresses import Remote

@@ -10,7 +10,9 @@ import msgspec
 
 from tagloom.base.limits import PAGE_ITEMS_MAX
 from tagloom.base.problems import Problem
-from tagloom.cli.site import ExportKind, ImportRequest, ListBody, OnRows, Plain, Verb, plain
+from tagloom.cli.delivery_site import RUNS_SHOWN
+from tagloom.cli.local_place import Plain, plain
+from tagloom.cli.site import ExportKind, ImportRequest, ListBody, OnRows, Verb
 from tagloom.cli.tribe_drafts import TribeDraft
 from tagloom.events.event_bodies import EventFormat
 from tagloom.events.event_exports import EventQuery
@@ -20,6 +22,7 @@ from tagloom.ports.writes import DeletionKind
 from tagloom.tagging.lists import ListDraft, ListMode
 from tagloom.tagging.undo import Chosen
 from tagloom.words.attributes import AttributeType
+from tagloom.words.deliveries import DeliveryDraft
 from tagloom.words.event_sources import EventSourceDraft
 from tagloom.words.identity import LinkPolicy, SettlePolicy
 from tagloom.words.people import KINDS, Person
@@ -443,6 +446,50 @@ class RemoteSite:
         """Deletes the alert of a tribe."""
         with problems_of_server():
             self._client.delete_tribe_alert(tribe)
+
+    def list_deliveries(self) -> list[Plain]:
+        """Returns the deliveries by id."""
+        with problems_of_server():
+            return [plain(each) for each in self._client.list_deliveries()]
+
+    def get_delivery(self, delivery: str) -> Plain:
+        """Returns a delivery."""
+        with problems_of_server():
+            return plain(self._client.get_delivery(delivery))
+
+    def create_delivery(self, delivery: str, draft: DeliveryDraft, *, with_history: bool) -> Plain:
+        """Creates a delivery."""
+        values = plain(draft)
+        del values["is_paused"]
+        with problems_of_server():
+            return plain(self._client.create_delivery(delivery, **values, with_history=with_history))
+
+    def pause_delivery(self, delivery: str, *, is_paused: bool) -> Plain:
+        """Pauses or resumes the schedule of a delivery."""
+        with problems_of_server():
+            found = self._client.get_delivery(delivery)
+            draft = {**found.draft, "is_paused": is_paused}
+            return plain(self._client.put_delivery(delivery, draft, revision=found.revision))
+
+    def delete_delivery(self, delivery: str) -> None:
+        """Deletes a delivery and its runs."""
+        with problems_of_server():
+            self._client.delete_delivery(delivery)
+
+    def run_delivery(self, delivery: str, *, waits: bool) -> Plain:
+        """Starts a run. With `waits`, returns when it has ended or waits for its next try."""
+        with problems_of_server():
+            run = self._client.run_delivery(delivery)
+            retry_at = run.retry_at
+            while waits and (run.state == "writing" or (run.state == "waiting" and run.retry_at == retry_at)):
+                time.sleep(_SECONDS_BETWEEN_READS)
+                (run,) = self._client.list_delivery_runs(delivery, before=run.id + 1, limit=1)
+        return plain(run)
+
+    def list_delivery_runs(self, delivery: str, *, limit: int = RUNS_SHOWN) -> list[Plain]:
+        """Returns the newest runs of a delivery."""
+        with problems_of_server():
+            return [plain(each) for each in self._client.list_delivery_runs(delivery, limit=limit)]
 
     def delete_tribe(self, tribe: str) -> None:
         """Deletes a tribe."""

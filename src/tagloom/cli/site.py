@@ -10,17 +10,18 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing, nullcontext, suppress
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, Protocol, TypeVar, assert_never
+from typing import BinaryIO, Literal, Protocol, assert_never
 
 import msgspec
 
 from tagloom.base.limits import PAGE_ITEMS_MAX, UPLOAD_CHUNK_BYTES
 from tagloom.bootstrap import Installation
+from tagloom.cli.delivery_site import DeliverySite, LocalDeliverySite
+from tagloom.cli.local_place import ACTOR, Plain, first_items, plain, plain_item
+from tagloom.cli.source_site import EventSourceSite, LocalSourceSite
 from tagloom.cli.tribe_drafts import TribeDraft
 from tagloom.events.event_bodies import EventFormat
-from tagloom.events.event_encoding import encode_events
-from tagloom.events.event_exports import EventQuery
-from tagloom.events.event_items import EventItem, event_item, event_type_item, person_event_item
+from tagloom.events.event_items import event_item, event_type_item
 from tagloom.events.recording import EventOrder
 from tagloom.files import Text
 from tagloom.files.table_encoding import ExportFormat
@@ -28,7 +29,6 @@ from tagloom.imports.lifecycle import How
 from tagloom.imports.problems import ImportStateWrong
 from tagloom.people import export as exports
 from tagloom.ports.imports import FETCHED, WORKED_ON, ImportFormat
-from tagloom.ports.pages import Page
 from tagloom.ports.writes import DeletionKind, PutAttribute
 from tagloom.services import make_services
 from tagloom.tagging.lists import ListDraft, ListMode
@@ -37,7 +37,6 @@ from tagloom.tagging.undo import Chosen
 from tagloom.tribes.definitions import Draft
 from tagloom.words.attributes import AttributeType, parse_attribute_name
 from tagloom.words.changes import Origin
-from tagloom.words.event_sources import EventSourceDraft
 from tagloom.words.identity import IdentitySettings, LinkPolicy, SettlePolicy
 from tagloom.words.mappings import Mapping
 from tagloom.words.people import Kind, Person
@@ -50,15 +49,12 @@ from tagloom.words.tags import parse_tag
 from tagloom.words.tribe_alerts import TribeAlertSettings
 from tagloom.words.tribes import record_of
 
-Item = TypeVar("Item")
-Plain = dict[str, Any]
 OnRows = Callable[[int, int | None], None]
 ExportKind = Literal["tribe", "tag", "taggings"]
 
 
 Verb = Literal["plan", "run", "approve", "cancel"]
 _SECONDS_BETWEEN_READS = 0.1
-_ACTOR = "command line"
 
 
 class ImportRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,24 +105,6 @@ class ImportSite(Protocol):
     def give_up_import(self, id: str) -> None: ...
     def delete_import(self, id: str) -> None: ...
     def delete_import_file(self, id: str) -> None: ...
-
-
-class EventSourceSite(Protocol):
-    """An environment in which commands change event sources and list what they sent."""
-
-    def list_event_sources(self) -> list[Plain]: ...
-    def get_event_source(self, source: str) -> Plain: ...
-    def create_event_source(self, source: str, draft: EventSourceDraft) -> Plain: ...
-    def put_event_source(self, source: str, draft: EventSourceDraft, *, revision: int) -> Plain: ...
-    def delete_event_source(self, source: str) -> None: ...
-    def replace_write_key(self, source: str) -> Plain: ...
-    def create_secret_key(self, source: str) -> str: ...
-    def revoke_secret_key(self, source: str) -> None: ...
-    def create_identity_secret(self, source: str) -> Plain: ...
-    def delete_identity_secret(self, source: str, id: str) -> None: ...
-    def list_rejected_messages(self, source: str, *, limit: int) -> list[Plain]: ...
-    def list_recent_events(self, source: str | None, *, limit: int) -> list[Plain]: ...
-    def export_events(self, query: EventQuery, format: ExportFormat) -> Iterator[bytes]: ...
 
 
 class AttributeSite(Protocol):
@@ -183,7 +161,17 @@ class TribeAlertSite(Protocol):
     def delete_tribe_alert(self, tribe: str) -> None: ...
 
 
-class Site(ImportSite, EventSourceSite, AttributeSite, PeopleSite, IdentitySite, ListSite, TribeAlertSite, Protocol):
+class Site(
+    ImportSite,
+    EventSourceSite,
+    DeliverySite,
+    AttributeSite,
+    PeopleSite,
+    IdentitySite,
+    ListSite,
+    TribeAlertSite,
+    Protocol,
+):
     """The environment in which commands work, in a data directory or on a server."""
 
     def version(self) -> int: ...
@@ -218,7 +206,7 @@ class Site(ImportSite, EventSourceSite, AttributeSite, PeopleSite, IdentitySite,
     def retention(self, wanted: str | None, *, delete_history: bool, dry_run: bool) -> Plain: ...
 
 
-class LocalSite:
+class LocalSite(LocalSourceSite, LocalDeliverySite):
     """A site in an installation that is open in this process."""
 
     def __init__(self, installation: Installation, space: str, environment: str) -> None:
@@ -250,7 +238,7 @@ class LocalSite:
             except BaseException:
                 services.fetcher.stop()
                 with suppress(ImportStateWrong):
-                    services.imports.cancel(environment, run.id, by=_ACTOR)
+                    services.imports.cancel(environment, run.id, by=ACTOR)
                 services.imports.delete(environment, run.id)
                 raise
 
@@ -261,7 +249,7 @@ class LocalSite:
             mapping, named = kept.mapping, f"{kept.name}, version {kept.version}"
         return How(
             name=request.name,
-            by=_ACTOR,
+            by=ACTOR,
             mapping=mapping,
             mapping_name=named,
             mode=request.mode,
@@ -286,7 +274,7 @@ class LocalSite:
             case "approve":
                 imports.approve(environment, id)
             case "cancel":
-                imports.cancel(environment, id, by=_ACTOR)
+                imports.cancel(environment, id, by=ACTOR)
             case _:
                 assert_never(verb)
 
@@ -370,7 +358,7 @@ class LocalSite:
     ) -> Plain:
         """Adds, removes or sets the tags of a person, with the period of added tags."""
         period = period_of(starts_at, expires_at, ttl, now=self._services.now())
-        origin, taggings = Origin(_ACTOR, "tag"), self._services.taggings
+        origin, taggings = Origin(ACTOR, "tag"), self._services.taggings
         return plain(taggings.submit_tags(self._environment, person, tags, mode, origin, period).result())
 
     def set_attributes(self, person: Person, values: Plain, *, is_replacing: bool, dry_run: bool) -> Plain:
@@ -381,7 +369,7 @@ class LocalSite:
                 self._environment,
                 person,
                 values,
-                Origin(_ACTOR, "attributes"),
+                Origin(ACTOR, "attributes"),
                 is_replacing=is_replacing,
                 dry_run=dry_run,
             )
@@ -390,7 +378,7 @@ class LocalSite:
     def delete_people(self, people: Sequence[Person], kind: DeletionKind, *, dry_run: bool) -> Plain:
         """Deletes people, suppresses them, or ends their suppression."""
         delete = self._services.deletions.delete_people
-        return plain(delete(self._environment, people, kind, Origin(_ACTOR, "people"), dry_run=dry_run))
+        return plain(delete(self._environment, people, kind, Origin(ACTOR, "people"), dry_run=dry_run))
 
     def export_person(self, person: Person) -> Iterator[bytes]:
         """Yields the bytes of the document about a person."""
@@ -398,17 +386,17 @@ class LocalSite:
 
     def link_person(self, person: Person, user: str, *, policy: LinkPolicy | None, dry_run: bool) -> Plain:
         """Links a visitor to a user, or joins a user into another."""
-        origin, link = Origin(_ACTOR, "link"), self._services.identities.link_person
+        origin, link = Origin(ACTOR, "link"), self._services.identities.link_person
         return plain(link(self._environment, person, user, origin, policy=policy, dry_run=dry_run))
 
     def separate_person(self, person: Person, *, dry_run: bool) -> Plain:
         """Separates a person from their user."""
-        origin, separate = Origin(_ACTOR, "separate"), self._services.identities.separate_person
+        origin, separate = Origin(ACTOR, "separate"), self._services.identities.separate_person
         return plain(separate(self._environment, person, origin, dry_run=dry_run))
 
     def settle_link(self, person: Person, policy: SettlePolicy, *, dry_run: bool) -> Plain:
         """Decides about an open link."""
-        origin, settle = Origin(_ACTOR, "settle"), self._services.identities.settle_link
+        origin, settle = Origin(ACTOR, "settle"), self._services.identities.settle_link
         return plain(settle(self._environment, person, policy, origin, dry_run=dry_run))
 
     def list_open_links(self) -> list[Plain]:
@@ -427,17 +415,17 @@ class LocalSite:
 
     def put_attribute(self, name: str, type: AttributeType, *, description: str | None, dry_run: bool) -> Plain:
         """Creates an attribute, or changes its description."""
-        write, origin = PutAttribute(parse_attribute_name(name), type, description), Origin(_ACTOR)
+        write, origin = PutAttribute(parse_attribute_name(name), type, description), Origin(ACTOR)
         return plain(self._services.attributes.put_attribute(self._environment, write, origin, dry_run=dry_run))
 
     def delete_attribute(self, name: str, *, force: bool, dry_run: bool) -> Plain:
         """Deletes an attribute, and removes its values from all people."""
         found, delete = parse_attribute_name(name), self._services.attributes.delete_attribute
-        return plain(delete(self._environment, found, Origin(_ACTOR), force=force, dry_run=dry_run))
+        return plain(delete(self._environment, found, Origin(ACTOR), force=force, dry_run=dry_run))
 
     def record_events(self, body: Path | BinaryIO, format: EventFormat, *, source: str, dry_run: bool) -> Plain:
         """Records the events of a body as one batch."""
-        order = EventOrder(format=format, origin=Origin(_ACTOR, source), dry_run=dry_run)
+        order = EventOrder(format=format, origin=Origin(ACTOR, source), dry_run=dry_run)
         with body.open("rb") if isinstance(body, Path) else nullcontext(body) as file:
             chunks = iter(lambda: file.read(UPLOAD_CHUNK_BYTES), b"")
             return plain(self._services.events.record(self._environment, chunks, order))
@@ -445,70 +433,12 @@ class LocalSite:
     def list_events(self, person: Person, *, limit: int) -> list[Plain]:
         """Returns the events of a person, the last recorded first."""
         where, events = self._environment, self._services.events
-        found = _first(lambda count, cursor: events.list_events(where, person, limit=count, cursor=cursor), limit)
-        return [_plain_item(event_item(event)) for event in found]
-
-    def list_recent_events(self, source: str | None, *, limit: int) -> list[Plain]:
-        """Returns the events of all people, or of one event source, the last recorded first."""
-        where, events = self._environment, self._services.events
-        if source is not None:
-            self._services.event_sources.get_source(where, source)
-        found = _first(lambda count, cursor: events.list_recent(where, source, limit=count, cursor=cursor), limit)
-        return [_plain_item(person_event_item(event)) for event in found]
-
-    def export_events(self, query: EventQuery, format: ExportFormat) -> Iterator[bytes]:
-        """Yields the bytes of an export of events."""
-        return encode_events(self._services.event_exports.stream(self._environment, query)[1], format)
+        found = first_items(lambda count, cursor: events.list_events(where, person, limit=count, cursor=cursor), limit)
+        return [plain_item(event_item(event)) for event in found]
 
     def list_event_types(self) -> list[Plain]:
         """Returns the event types in alphabetical order."""
         return [plain(event_type_item(each)) for each in self._services.events.list_types(self._environment)]
-
-    def list_event_sources(self) -> list[Plain]:
-        """Returns the event sources, ordered by id."""
-        return [plain(each) for each in self._services.event_sources.list_sources(self._environment)]
-
-    def get_event_source(self, source: str) -> Plain:
-        """Returns an event source."""
-        return plain(self._services.event_sources.get_source(self._environment, source))
-
-    def create_event_source(self, source: str, draft: EventSourceDraft) -> Plain:
-        """Creates an event source with a write key."""
-        return plain(self._services.event_sources.create_source(self._environment, source, draft, by=_ACTOR))
-
-    def put_event_source(self, source: str, draft: EventSourceDraft, *, revision: int) -> Plain:
-        """Replaces the settings of an event source that is still at `revision`."""
-        sources = self._services.event_sources
-        return plain(sources.put_source(self._environment, source, draft, revision=revision, by=_ACTOR))
-
-    def delete_event_source(self, source: str) -> None:
-        """Deletes an event source and its keys."""
-        self._services.event_sources.delete_source(self._environment, source, by=_ACTOR)
-
-    def replace_write_key(self, source: str) -> Plain:
-        """Gives an event source a new write key."""
-        return plain(self._services.event_sources.replace_write_key(self._environment, source, by=_ACTOR))
-
-    def create_secret_key(self, source: str) -> str:
-        """Returns a new secret key of an event source. An older one is revoked."""
-        return self._services.event_sources.create_secret_key(self._environment, source, by=_ACTOR)
-
-    def revoke_secret_key(self, source: str) -> None:
-        """Revokes the secret key of an event source."""
-        self._services.event_sources.revoke_secret_key(self._environment, source, by=_ACTOR)
-
-    def create_identity_secret(self, source: str) -> Plain:
-        """Returns a new identity secret of an event source, with its two texts."""
-        return plain(self._services.event_sources.create_identity_secret(self._environment, source, by=_ACTOR))
-
-    def delete_identity_secret(self, source: str, id: str) -> None:
-        """Deletes an identity secret of an event source."""
-        self._services.event_sources.delete_identity_secret(self._environment, source, id, by=_ACTOR)
-
-    def list_rejected_messages(self, source: str, *, limit: int) -> list[Plain]:
-        """Returns the messages of an event source that were rejected, the newest first."""
-        found = self._services.event_sources.list_rejected(self._environment, source, limit=limit)
-        return [plain(each) for each in found]
 
     def find_person(self, person: Person, *, as_of: str | None = None) -> Plain | None:
         """Returns a person with their tags, or None if there is no such person."""
@@ -548,7 +478,7 @@ class LocalSite:
             audience=draft.audience,
             flag=draft.flag,
         )
-        origin = Origin(_ACTOR, "tribe")
+        origin = Origin(ACTOR, "tribe")
         return plain(record_of(self._tribes.create_tribe(self._environment.space, wanted, draft.id, origin=origin)))
 
     def create_list(self, draft: ListDraft, body: ListBody, *, dry_run: bool) -> Plain:
@@ -575,14 +505,14 @@ class LocalSite:
     def list_members(self, tribe: str, *, search: str, limit: int) -> list[Plain]:
         """Returns the first members of a tribe whose id contains a text."""
         where, targeting = self._environment, self._targeting
-        found = _first(
+        found = first_items(
             lambda count, cursor: targeting.list_members(where, tribe, search=search, limit=count, cursor=cursor), limit
         )
         return [{"kind": each.kind, "id": each.id} for each in found]
 
     def delete_list(self, tribe: str) -> Plain:
         """Deletes a list with its tag."""
-        return plain(self._services.lists.delete_list(self._environment, tribe, Origin(_ACTOR, "list")))
+        return plain(self._services.lists.delete_list(self._environment, tribe, Origin(ACTOR, "list")))
 
     def list_tribe_alerts(self) -> list[Plain]:
         """Returns the alerts of tribes, ordered by tribe."""
@@ -594,19 +524,19 @@ class LocalSite:
 
     def put_tribe_alert(self, tribe: str, settings: TribeAlertSettings) -> Plain:
         """Sets the alert of a tribe."""
-        return plain(self._services.tribe_alerts.put_alert(self._environment, tribe, settings, by=_ACTOR))
+        return plain(self._services.tribe_alerts.put_alert(self._environment, tribe, settings, by=ACTOR))
 
     def delete_tribe_alert(self, tribe: str) -> None:
         """Deletes the alert of a tribe."""
-        self._services.tribe_alerts.delete_alert(self._environment, tribe, by=_ACTOR)
+        self._services.tribe_alerts.delete_alert(self._environment, tribe, by=ACTOR)
 
     def delete_tribe(self, tribe: str) -> None:
         """Deletes a tribe."""
-        self._tribes.delete_tribe(self._environment.space, tribe, origin=Origin(_ACTOR, "tribe"))
+        self._tribes.delete_tribe(self._environment.space, tribe, origin=Origin(ACTOR, "tribe"))
 
     def tag_tribe(self, tribe: str, tag: str, mode: TribeMode, *, dry_run: bool) -> Plain:
         """Adds a tag to the members of a tribe, removes it from them, or takes a snapshot."""
-        origin, path = Origin(_ACTOR), parse_tag(tag)
+        origin, path = Origin(ACTOR), parse_tag(tag)
         taggings = self._services.taggings
         return plain(taggings.tag_tribe(self._environment, tribe, path, mode, origin, dry_run=dry_run))
 
@@ -629,7 +559,7 @@ class LocalSite:
     def undo(self, chosen: Chosen, *, dry_run: bool, override: bool) -> Plain:
         """Undoes the chosen versions."""
         undos, environment = self._services.undos, self._environment
-        versions, origin = undos.choose(environment, chosen), Origin(_ACTOR, "undo")
+        versions, origin = undos.choose(environment, chosen), Origin(ACTOR, "undo")
         return plain(undos.undo(environment, versions, origin, override=override, dry_run=dry_run))
 
     def retention(self, wanted: str | None, *, delete_history: bool, dry_run: bool) -> Plain:
@@ -637,7 +567,7 @@ class LocalSite:
         environment, freed = self._environment, None
         if wanted is not None:
             environment, freed = self._services.retentions.put(
-                environment, wanted, delete_history=delete_history, dry_run=dry_run, actor=_ACTOR
+                environment, wanted, delete_history=delete_history, dry_run=dry_run, actor=ACTOR
             )
         return {
             "retention": retention_text(environment.retention_seconds),
@@ -650,7 +580,7 @@ class LocalSite:
         environment = self._environment
         if changes:
             settings = msgspec.convert(plain(environment.identity) | changes, IdentitySettings)
-            environment = self._services.access.put_identity(environment, settings, actor=_ACTOR)
+            environment = self._services.access.put_identity(environment, settings, actor=ACTOR)
         return plain(environment.identity)
 
 
@@ -658,33 +588,9 @@ def _list_order(body: ListBody, *, dry_run: bool, allow_empty: bool = False, all
     return Order(
         format=body.format,
         mode="add",
-        origin=Origin(_ACTOR, body.source),
+        origin=Origin(ACTOR, body.source),
         kind=body.kind,
         dry_run=dry_run,
         allow_empty=allow_empty,
         allow_unreadable=allow_unreadable,
     )
-
-
-def _first(page_of: Callable[[int, str | None], Page[Item]], limit: int) -> list[Item]:
-    """Returns the first `limit` items of a list that is read page by page."""
-    found, cursor = list[Item](), None
-    while len(found) < limit:
-        page = page_of(min(limit - len(found), PAGE_ITEMS_MAX), cursor)
-        found.extend(page.items)
-        cursor = page.next_cursor
-        if cursor is None:
-            break
-    return found
-
-
-def _plain_item(event: EventItem) -> Plain:
-    """Converts an event to plain JSON values, as the API shows it. Its properties are raw JSON."""
-    found: Plain = msgspec.json.decode(msgspec.json.encode(event))
-    return found
-
-
-def plain(value: Any) -> Plain:
-    """Converts a value to plain JSON values."""
-    found: Plain = msgspec.to_builtins(value)
-    return found

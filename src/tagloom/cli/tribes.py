@@ -9,6 +9,7 @@ from rich.markup import escape
 
 from tagloom.base.problems import ParameterInvalid
 from tagloom.base.text import plural
+from tagloom.cli.local_place import Plain
 from tagloom.cli.options import (
     AsOfOption,
     DataOption,
@@ -25,7 +26,7 @@ from tagloom.cli.options import (
     unicode_texts,
 )
 from tagloom.cli.output import say, say_json, say_receipt, say_table, tell, write_chunks
-from tagloom.cli.site import ExportKind, Plain
+from tagloom.cli.site import ExportKind
 from tagloom.cli.tribe_drafts import TribeDraft
 from tagloom.files.table_encoding import ExportFormat
 from tagloom.ports.problems import PersonNotFound

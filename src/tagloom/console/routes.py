@@ -4,6 +4,8 @@ from tagloom.console.framework.role_table import Page, get, post
 from tagloom.console.views import (
     account,
     attributes,
+    deliveries,
+    delivery,
     event_export,
     event_sources,
     events,
@@ -199,6 +201,19 @@ PAGES: tuple[Page, ...] = (
     post(f"{PLACE}/sync/{{sync}}/edit", sync.edit, "administrator"),
     get(f"{PLACE}/sync/{{sync}}/delete", syncs.ask_delete, "administrator"),
     post(f"{PLACE}/sync/{{sync}}/delete", syncs.delete, "administrator"),
+    # Developer: deliveries.
+    get(f"{PLACE}/deliveries", deliveries.deliveries, "developer"),
+    get(f"{PLACE}/deliveries/new", delivery.ask_new, "administrator"),
+    post(f"{PLACE}/deliveries/new", delivery.create, "administrator"),
+    get(f"{PLACE}/delivery/{{delivery}}", deliveries.show, "developer"),
+    get(f"{PLACE}/delivery/{{delivery}}/progress", deliveries.progress, "developer"),
+    post(f"{PLACE}/delivery/{{delivery}}/run", deliveries.run, "developer"),
+    post(f"{PLACE}/delivery/{{delivery}}/pause", deliveries.pause, "administrator"),
+    post(f"{PLACE}/delivery/{{delivery}}/resume", deliveries.resume, "administrator"),
+    get(f"{PLACE}/delivery/{{delivery}}/edit", delivery.ask_edit, "administrator"),
+    post(f"{PLACE}/delivery/{{delivery}}/edit", delivery.edit, "administrator"),
+    get(f"{PLACE}/delivery/{{delivery}}/delete", deliveries.ask_delete, "administrator"),
+    post(f"{PLACE}/delivery/{{delivery}}/delete", deliveries.delete, "administrator"),
     # Activity.
     get(f"{PLACE}/activity", history.activity, "view"),
     get(f"{PLACE}/activity/batch", history.batch, "view"),

@@ -53,7 +53,7 @@ def path_of(address: Address, home: Path | None, *, is_pattern: bool = False) ->
             path = fixed = Path(address.path)
             while is_pattern and any(each in str(fixed) for each in "*["):
                 fixed = fixed.parent
-            _check_within(fixed, home)
+            check_within(fixed, home)
             return str(path)
         case "sftp":
             return address.path
@@ -61,7 +61,7 @@ def path_of(address: Address, home: Path | None, *, is_pattern: bool = False) ->
             return f"{address.host}{address.path}"
 
 
-def _check_within(path: Path, home: Path | None) -> None:
+def check_within(path: Path, home: Path | None) -> None:
     """Checks that a local path, with links resolved, is in the folder `home`. Raises: AddressRefused."""
     if home is None:
         raise AddressRefused("The server has no folder of files; see TAGLOOM_FILES_FOLDER.")
@@ -167,7 +167,7 @@ def open_object(address: Address, key: AnyKey | None, guard: Guard, home: Path |
         finally:
             file.close()
     finally:
-        _closed(filesystem)
+        close_filesystem(filesystem)
 
 
 def list_objects(address: Address, key: AnyKey | None, guard: Guard, home: Path | None) -> list[str]:
@@ -181,13 +181,13 @@ def list_objects(address: Address, key: AnyKey | None, guard: Guard, home: Path 
             found = sorted(str(each) for each in filesystem.glob(path))
             if address.scheme == "file":
                 for each in found:
-                    _check_within(Path(each), home)
+                    check_within(Path(each), home)
             return [each for each in found if filesystem.isfile(each)]
     finally:
-        _closed(filesystem)
+        close_filesystem(filesystem)
 
 
-def _closed(filesystem: Any) -> None:
+def close_filesystem(filesystem: Any) -> None:
     """Closes the connections of a filesystem, if it has any."""
     client: Any = getattr(filesystem, "client", None)
     if hasattr(client, "open_sftp"):
@@ -242,8 +242,13 @@ def translated(address: Address, key: AnyKey | None) -> Iterator[None]:
         raise SourceUnreadable(f"There is no file at {address.shown}.") from error
     except Exception as error:
         # Each library has its own errors. They cannot be imported here, because a library may not be installed.
-        said = (str(error).strip().splitlines() or [""])[0]
-        for value in shown_values(key):
-            said = said.replace(value, "…")
-        said = re.sub(r"\?\S+", "?…", said)[: base_limits.VALUE_CHARACTERS_MAX]
-        raise SourceUnreadable(f"{address.shown} cannot be read: {type(error).__name__}: {printable(said)}") from None
+        raise SourceUnreadable(f"{address.shown} cannot be read: {described(error, key)}") from None
+
+
+def described(error: Exception, key: AnyKey | None) -> str:
+    """Returns the kind and the first line of an error, without the key and without the queries of addresses."""
+    said = (str(error).strip().splitlines() or [""])[0]
+    for value in shown_values(key):
+        said = said.replace(value, "…")
+    said = re.sub(r"\?\S+", "?…", said)[: base_limits.VALUE_CHARACTERS_MAX]
+    return f"{type(error).__name__}: {printable(said)}"

@@ -3,6 +3,12 @@
 from tagloom.base.problems import Problem
 
 
+class DestinationUnwritable(Problem):
+    """The destination of a delivery cannot be written."""
+
+    status = 422
+
+
 class SourceUnreadable(Problem):
     """The source of the data cannot be read."""
 

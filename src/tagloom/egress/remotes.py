@@ -1,4 +1,4 @@
-"""Fetches remote files by their addresses, within the egress policy."""
+"""Fetches remote files by their addresses, and opens folders to write to, within the egress policy."""
 
 import ssl
 import time
@@ -11,12 +11,13 @@ from tagloom.base.problems import BodyTooLarge
 from tagloom.egress import limits
 from tagloom.egress.credentials import AnyKey, WebKey, of_kind, parse_key
 from tagloom.egress.object_stores import filesystem_class, list_objects, open_object, path_of
+from tagloom.egress.object_writes import Destination, open_destination
 from tagloom.egress.policy import EgressPolicy
 from tagloom.egress.problems import SourceUnreadable
 from tagloom.egress.remote_file import Opened
 from tagloom.egress.web_files import open_web
 from tagloom.ports import limits as ports_limits
-from tagloom.words.source_addresses import WEB, Address, AddressRefused, Remote, parse_address
+from tagloom.words.source_addresses import SCHEMES, WEB, Address, AddressRefused, Remote, parse_address
 
 
 class Remotes:
@@ -37,8 +38,7 @@ class Remotes:
         address = parse_address(remote.url)
         if address.scheme not in self._egress_policy.schemes:
             raise AddressRefused(
-                f"The server may not fetch by {address.scheme}://. The operator can allow it in "
-                "TAGLOOM_SOURCE_SCHEMES.",
+                f"The server may not use {address.scheme}://. The operator can allow it in TAGLOOM_SOURCE_SCHEMES.",
                 value=address.scheme,
                 rule=", ".join(self._egress_policy.schemes),
             )
@@ -93,6 +93,31 @@ class Remotes:
         for found in self.list(organization, remote):
             with self.open(organization, found) as opened:
                 yield parse_address(found.url).name, opened.chunks
+
+    def check_destination(self, organization: str, remote: Remote) -> Address:
+        """Checks and parses the address of a folder to write to, without a connection.
+
+        Raises: the errors of `check`; AddressRefused: the address is one of the web, or a pattern.
+        """
+        address = parse_address(remote.url)
+        if address.scheme in WEB or address.is_pattern:
+            raise AddressRefused(
+                "Files are written to a folder, or to a prefix in a bucket, without wildcards.",
+                value=address.shown,
+                rule=", ".join(scheme for scheme in SCHEMES if scheme not in WEB),
+            )
+        return self.check(organization, remote)
+
+    @contextmanager
+    def open_destination(self, organization: str, remote: Remote) -> Iterator[Destination]:
+        """Opens a folder to write to. Files can be written until the block ends.
+
+        Raises: the errors of `check_destination`; DestinationUnwritable.
+        """
+        address = self.check_destination(organization, remote)
+        key = self._key(organization, remote, address)
+        with open_destination(address, key, self._guard, self._home(organization)) as destination:
+            yield destination
 
     def _key(self, organization: str, remote: Remote, address: Address) -> AnyKey | None:
         if remote.secret is None:

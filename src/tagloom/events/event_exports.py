@@ -56,7 +56,7 @@ class EventExports:
         check_query(query)
         wanted, definitions = self._definitions(environment, query.tribe)
         selection = EventSelection(
-            event=query.event,
+            events=() if query.event is None else (query.event,),
             since=_time("since", query.since),
             until=_time("until", query.until),
             person=query.person,

@@ -95,7 +95,8 @@ def _state(
         services=services,
         metrics=metrics,
         stored=HealthCheck(
-            lambda: stored(services.imports, services.syncs, services.tribe_alerts), limits.HEALTH_CHECK_SECONDS_MAX
+            lambda: stored(services.imports, services.syncs, services.tribe_alerts, services.deliveries),
+            limits.HEALTH_CHECK_SECONDS_MAX,
         ),
         readiness=Readiness(installation.check_ready, is_draining=is_draining),
         is_draining=is_draining,

@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from tagloom.ports.accounts import AccountStore
+from tagloom.ports.deliveries import DeliveryStore
 from tagloom.ports.event_sources import EventSourceStore
 from tagloom.ports.imports import ImportStore, MappingStore
 from tagloom.ports.sessions import SessionStore
@@ -26,8 +27,9 @@ class Control(
     ImportStore,
     MappingStore,
     SyncStore,
+    DeliveryStore,
     EventSourceStore,
     TribeAlertStore,
     Protocol,
 ):
-    """The control plane: tenants, tokens, tribes, accounts, imports, mappings, syncs, event sources and alerts."""
+    """The control plane: tenants, tokens, tribes, accounts, imports, syncs, deliveries, event sources and alerts."""

@@ -13,17 +13,20 @@ from tagloom.words.rules import Definition
 
 
 class EventSelection(msgspec.Struct, frozen=True, kw_only=True):
-    """Selects events. A field that is None selects all.
+    """Selects events. A field that is None or empty selects all.
 
-    `event` is a type, a category for all its types, or `*` for all types. The events happened at `since` or later, and
-    before `until`, in milliseconds since 1970. They are those of one person, or of the members of a tribe.
+    Each of `events` is a type, a category for all its types, or `*` for all types. The events happened at `since` or
+    later, and before `until`, in milliseconds since 1970. They are those of one person, or of the members of a tribe.
+    They were recorded by the versions from `first_version` to `last_version`.
     """
 
-    event: str | None = None
+    events: tuple[str, ...] = ()
     since: int | None = None
     until: int | None = None
     person: Person | None = None
     tribe: Definition | None = None
+    first_version: int = 1
+    last_version: int | None = None
 
 
 class Events(Protocol):
@@ -54,7 +57,8 @@ class Events(Protocol):
     ) -> tuple[Version, Iterator[Sequence[PersonEvent]]]:
         """Returns a version, and the selected events up to this version, in the order of recording, a chunk at a time.
 
-        Events of people who are erased meanwhile are left out. Raises: PersonNotFound.
+        The version is the newest one that this process has read, or `last_version` if that is lower. Events of
+        people who are erased meanwhile are left out. Raises: PersonNotFound.
         """
 
     def list_event_types(self) -> tuple[EventTypeRecord, ...]:

@@ -19,6 +19,7 @@ VERSIONS_PER_MAPPING_MAX = 1_000  # Old versions stay, so that an import can nam
 IMPORT_BYTES_MAX = 68_719_476_736  # 64 GiB, as for a bulk body: more than 100 M rows.
 IMPORT_SHARE_REMOVED_DEFAULT = 20  # Percent of the taggings below the prefix that a run can remove without approval.
 SYNCS_PER_ENVIRONMENT_MAX = 200  # One page lists all syncs.
+DELIVERIES_PER_ENVIRONMENT_MAX = 100  # Each reads all new events. A team has one or two.
 EVENT_SOURCES_PER_ENVIRONMENT_MAX = 100  # One page lists all event sources. An organization has about ten apps.
 IDENTITY_SECRETS_PER_SOURCE_MAX = 2  # The one in use, and the one that replaces it.
 REJECTED_MESSAGES_PER_SOURCE_MAX = 1_000  # The newest ones. A developer reads some of them.

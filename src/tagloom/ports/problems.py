@@ -329,6 +329,30 @@ class TooManySyncs(Problem):
     status = 422
 
 
+class DeliveryNotFound(Problem):
+    """No such delivery is known in this environment."""
+
+    status = 404
+
+
+class DeliveryExists(Problem):
+    """A delivery of this id exists already."""
+
+    status = 409
+
+
+class DeliveryChanged(Problem):
+    """The delivery changed since it was read."""
+
+    status = 412
+
+
+class TooManyDeliveries(Problem):
+    """The environment has the maximum number of deliveries."""
+
+    status = 422
+
+
 class EventSourceNotFound(Problem):
     """No such event source is known in this environment."""
 

@@ -5,27 +5,11 @@ fails if another process already changed it.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
+from tagloom.ports.runs import Due, OpenRun
 from tagloom.words.accounts import AuditEntry
 from tagloom.words.syncs import Sync, SyncRun
-
-
-class Due(NamedTuple):
-    """A sync that is due, and its environment."""
-
-    space: str
-    environment: str
-    sync: Sync
-
-
-class OpenRun(NamedTuple):
-    """A run that has not ended. Until `held_until`, the run is leased to a process. After that, it is free."""
-
-    space: str
-    environment: str
-    run: SyncRun
-    held_until: str
 
 
 class SyncStore(Protocol):
@@ -52,7 +36,7 @@ class SyncStore(Protocol):
     def delete_sync(self, environment: int, sync: str, audit: Sequence[AuditEntry] = ()) -> None:
         """Deletes a sync and its runs. The taggings that they added stay. Raises: SyncNotFound."""
 
-    def list_due(self, now: str, limit: int) -> tuple[Due, ...]:
+    def list_due(self, now: str, limit: int) -> tuple[Due[Sync], ...]:
         """Returns the syncs whose next time is `now` or earlier, the earliest first."""
 
     def begin_run(
@@ -64,10 +48,10 @@ class SyncStore(Protocol):
         None), or the sync has a run that has not ended. Raises: SyncNotFound.
         """
 
-    def put_run(self, seen: OpenRun, run: SyncRun, *, held_until: str) -> bool:
+    def put_run(self, seen: OpenRun[SyncRun], run: SyncRun, *, held_until: str) -> bool:
         """Replaces a run and its lease. Returns False if another process changed them since `seen` was read."""
 
-    def list_open_runs(self) -> tuple[OpenRun, ...]:
+    def list_open_runs(self) -> tuple[OpenRun[SyncRun], ...]:
         """Returns the open runs of all environments, ordered by id."""
 
     def list_newest_runs(self, environment: int | None = None) -> tuple[SyncRun, ...]:

@@ -621,3 +621,29 @@ tribe_alert = sql.Table(
     sql.Column("status", sql.Text, nullable=False),
     sql.Column("next_check_at", sql.Text, nullable=False, index=True),
 )
+
+# Where the events of an environment are delivered. `draft` is JSON. `next_version` and `step_end` are its position.
+delivery = sql.Table(
+    "delivery",
+    metadata,
+    sql.Column("environment", sql.Integer, sql.ForeignKey("environment.key"), primary_key=True),
+    sql.Column("id", sql.Text, primary_key=True),
+    sql.Column("draft", sql.Text, nullable=False),
+    sql.Column("revision", sql.Integer, nullable=False),
+    sql.Column("next_version", sql.BigInteger, nullable=False),
+    sql.Column("step_end", sql.BigInteger),
+    sql.Column("next_run_at", sql.Text, index=True),
+)
+
+delivery_run = sql.Table(
+    "delivery_run",
+    metadata,
+    sql.Column("id", sql.Integer, primary_key=True),
+    sql.Column("environment", sql.Integer, sql.ForeignKey("environment.key"), nullable=False),
+    sql.Column("delivery", sql.Text, nullable=False),
+    sql.Column("state", sql.Text, nullable=False, index=True),
+    sql.Column("record", sql.Text, nullable=False),
+    sql.Column("held_until", sql.Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+sql.Index("delivery_run_of_delivery", delivery_run.c.environment, delivery_run.c.delivery, delivery_run.c.id)

@@ -14,13 +14,13 @@ from tagloom.base import limits as base_limits
 from tagloom.base.problems import Problem
 from tagloom.base.slugs import parse_slug
 from tagloom.base.times import rfc3339
+from tagloom.jobs.schedules import check_schedule, next_after
 from tagloom.ports.imports import MappingStore
 from tagloom.ports.population import Population
 from tagloom.ports.syncs import SyncStore
 from tagloom.ports.tenants import TenantStore
 from tagloom.ports.writes import PutTag, WriteOptions
 from tagloom.syncs.problems import SyncBusy, SyncInvalid
-from tagloom.syncs.schedules import check_schedule, next_after
 from tagloom.syncs.sources import check_source, invalid
 from tagloom.words.accounts import AuditEntry
 from tagloom.words.changes import Origin
@@ -60,7 +60,7 @@ class Syncs:
     def find_due_at(self) -> str | None:
         """Returns when the sync that waits longest was due; None if none is due."""
         due = self._control.list_due(rfc3339(self._now()), 1)
-        return due[0].sync.next_run_at if due else None
+        return due[0].definition.next_run_at if due else None
 
     def get_sync(self, environment: Environment, sync: str) -> Sync:
         """Returns one sync."""
@@ -203,7 +203,7 @@ class Syncs:
             raise invalid("A share is a percentage from 0 to 100.", field="$.share_removed_max")
         period_of(draft.starts_at or None, draft.expires_at or None, draft.ttl or None, now=self._now())
         if draft.schedule is not None:
-            check_schedule(draft.schedule)
+            check_schedule(draft.schedule, SyncInvalid)
         check_source(draft.source)
         _check_fit(draft)
         _check_alerts(draft)

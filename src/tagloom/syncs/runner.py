@@ -5,10 +5,8 @@ process. If a process dies, another process takes the run after the lease of the
 """
 
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
@@ -16,6 +14,7 @@ from typing import Protocol
 import structlog
 from msgspec.structs import replace
 
+from tagloom.alerts.run_alerts import AlertKind, RunAlert
 from tagloom.alerts.sending import Alerting
 from tagloom.base import limits as base_limits
 from tagloom.base.problems import Problem
@@ -23,17 +22,18 @@ from tagloom.base.times import rfc3339, seconds_of
 from tagloom.base.tracing import span
 from tagloom.imports.lifecycle import Imports
 from tagloom.imports.problems import ImportStateWrong
+from tagloom.jobs.leases import Lease, LeasedRuns, Lost
 from tagloom.jobs.loop import BackgroundLoop
+from tagloom.jobs.schedules import next_after
 from tagloom.ports import limits as ports_limits
 from tagloom.ports.imports import Import, ImportFormat, MappingStore
 from tagloom.ports.problems import ImportChanged, ImportNotFound, SyncNotFound
-from tagloom.ports.syncs import Due, OpenRun, SyncStore
+from tagloom.ports.runs import Due, OpenRun
+from tagloom.ports.syncs import SyncStore
 from tagloom.ports.tenants import TenantStore
 from tagloom.syncs import limits
-from tagloom.syncs.alerts import AlertKind, RunAlert
 from tagloom.syncs.problems import SyncBusy, SyncInvalid
 from tagloom.syncs.pull import Pulled
-from tagloom.syncs.schedules import next_after
 from tagloom.syncs.sources import Sources
 from tagloom.words.syncs import PushSource, RunState, Sync, SyncRun, owner_name
 from tagloom.words.tenants import Environment
@@ -48,10 +48,6 @@ STATES: Mapping[str, RunState] = {
     "failed": "failed",
     "cancelled": "cancelled",
 }
-
-
-class _Lost(Exception):
-    """Raised if another process has the run, or this process stops."""
 
 
 class RunnerStores(MappingStore, SyncStore, TenantStore, Protocol):
@@ -77,8 +73,11 @@ class Runner:
         self._alerting = alerting
         self._sources = sources
         self._now = now
-        self._readers = ThreadPoolExecutor(limits.SYNCS_READ_AT_ONCE_MAX, thread_name_prefix="tagloom-sync")
-        self._reading: dict[int, tuple[_Keeping, Future[None]]] = {}
+        self._reading = LeasedRuns[SyncRun](
+            at_once_max=limits.SYNCS_READ_AT_ONCE_MAX,
+            per_organization_max=limits.SYNCS_READ_PER_ORGANIZATION_MAX,
+            name="tagloom-sync",
+        )
         self._loop = BackgroundLoop(self.work_once, seconds=limits.SYNC_SECONDS_BETWEEN_POLLS, name="tagloom-syncs")
 
     def start(self) -> None:
@@ -88,23 +87,19 @@ class Runner:
     def stop(self) -> None:
         """Stops at the next step. Another process begins to read the sources again that were not read to their end."""
         self._loop.stop()
-        self._readers.shutdown(cancel_futures=True)
+        self._reading.stop()
 
     def work_once(self, *, waits: bool = False) -> None:
         """Begins runs that are due, and advances open runs. With `waits`, returns after the sources were read."""
         for due in self._control.list_due(rfc3339(self._now()), ports_limits.SYNCS_PER_ENVIRONMENT_MAX):
             self._begin(due)
-        for keeping, _ in self._reading.values():
-            keeping.renew()
+        self._reading.renew()
         for seen in self._control.list_open_runs():
             if seen.run.state == "reading":
                 self._take(seen)
             else:
                 self._follow(seen)
-        if waits:
-            for _, future in self._reading.values():
-                future.result()
-        self._reading = {id: each for id, each in self._reading.items() if not each[1].done()}
+        self._reading.sweep(waits=waits)
 
     # Pushes.
 
@@ -140,32 +135,35 @@ class Runner:
 
     # Steps.
 
-    def _begin(self, due: Due) -> None:
-        draft, at = due.sync.draft, self._now()
+    def _begin(self, due: Due[Sync]) -> None:
+        draft, at = due.definition.draft, self._now()
         following = None if draft.schedule is None else rfc3339(next_after(draft.schedule, at))
-        run = SyncRun(sync=due.sync.id, trigger="schedule", by="schedule", began_at=rfc3339(at))
+        run = SyncRun(sync=due.definition.id, trigger="schedule", by="schedule", began_at=rfc3339(at))
         key = self._control.get_environment(due.space, due.environment).key
-        if self._control.begin_run(key, run, due_at=due.sync.next_run_at, next_run_at=following) is None:
+        if self._control.begin_run(key, run, due_at=due.definition.next_run_at, next_run_at=following) is None:
             # Another process began the run, or the run before has not ended. In both cases this run is skipped.
-            log.info("sync.passed_over", space=due.space, environment=due.environment, sync=due.sync.id)
+            log.info("sync.passed_over", space=due.space, environment=due.environment, sync=due.definition.id)
 
-    def _take(self, seen: OpenRun) -> None:
-        if seen.run.id in self._reading or seen.held_until > rfc3339(self._now()):
+    def _take(self, seen: OpenRun[SyncRun]) -> None:
+        if self._reading.has(seen.run.id) or seen.held_until > rfc3339(self._now()):
             return
         # If all readers are busy, the run stays open until a reader of this or another process is free.
         organization = self._control.get_space(seen.space).organization
-        reading = [each for each, future in self._reading.values() if not future.done()]
-        own = sum(each.organization == organization for each in reading)
-        if own >= limits.SYNCS_READ_PER_ORGANIZATION_MAX or len(reading) >= limits.SYNCS_READ_AT_ONCE_MAX:
+        if not self._reading.has_room(organization):
             return
-        held = self._put(seen, seen.run, self._until())
+        held = self._hold(seen, seen.run)
         if held is not None:
-            keeping = _Keeping(self, held, organization)
-            self._reading[seen.run.id] = keeping, self._readers.submit(self._read, keeping)
+            lease = Lease(held, organization, self._hold, lambda: self._loop.is_stopped)
+            self._reading.begin(seen.run.id, lease, self._read)
 
-    def _read(self, keeping: "_Keeping") -> None:
+    def _read(self, lease: Lease[SyncRun]) -> None:
         """Reads the source of a run that this process has leased, and passes the file to an import."""
-        held, began = keeping.held, time.monotonic()
+        held, began = lease.held, time.monotonic()
+
+        def count(rows: int) -> None:
+            lease.run = replace(lease.run, rows=rows)
+            lease.check()
+
         environment = self._control.get_environment(held.space, held.environment)
         try:
             sync = self._control.get_sync(environment.key, held.run.sync)
@@ -173,28 +171,28 @@ class Runner:
             with span("read a sync", sync=sync.id), tempfile.TemporaryDirectory(prefix="tagloom-sync-") as folder:
                 target = Path(folder) / "pulled"
                 pulled = self._sources.pull(
-                    keeping.organization,
+                    lease.organization,
                     sync.draft.source,
                     target,
                     cursor=sync.cursor,
-                    on_rows=keeping.count,
-                    is_over=keeping.is_over,
+                    on_rows=count,
+                    is_over=lease.is_over,
                 )
-                keeping.check()
+                lease.check()
                 brought = self._create_import(environment, sync, target, pulled.format, f"sync {sync.id}")
-        except _Lost:
+        except Lost:
             return
         except Problem as problem:
-            if keeping.is_over():
+            if lease.is_over():
                 return
             log.warning("sync.failed", sync=held.run.sync, problem=problem.slug())
-            self._end(keeping.give_up(), "failed", problem.detail)
+            self._end(lease.give_up(), "failed", problem.detail)
             return
         except Exception as error:
             log.exception("sync.failed", sync=held.run.sync)
-            self._end(keeping.give_up(), "failed", f"Tagloom failed at this source: {type(error).__name__}.")
+            self._end(lease.give_up(), "failed", f"Tagloom failed at this source: {type(error).__name__}.")
             return
-        held = keeping.give_up()
+        held = lease.give_up()
         self._hand_over(environment, held, _reached(held.run, pulled, brought.id))
         log.info("sync.read", sync=sync.id, rows=pulled.rows, seconds=round(time.monotonic() - began, 2))
 
@@ -236,7 +234,7 @@ class Runner:
             ttl=draft.ttl or None,
         )
 
-    def _hand_over(self, environment: Environment, held: OpenRun, run: SyncRun) -> bool:
+    def _hand_over(self, environment: Environment, held: OpenRun[SyncRun], run: SyncRun) -> bool:
         """Stores the run with the id of its import, and then begins the import, so that no import runs without a run.
 
         Returns False if another process has the run. The import is then deleted.
@@ -257,7 +255,7 @@ class Runner:
             else:
                 self._imports.run(environment, import_id)
 
-    def _follow(self, seen: OpenRun) -> None:
+    def _follow(self, seen: OpenRun[SyncRun]) -> None:
         """Updates a run to the state of its import. Sends alerts when the run is held, is late or failed."""
         environment = self._control.get_environment(seen.space, seen.environment)
         try:
@@ -302,7 +300,7 @@ class Runner:
             return False
         return self._now() - seconds_of(run.began_at) >= alerts.late_minutes * 60
 
-    def _end(self, seen: OpenRun, state: RunState, detail: str | None, *, rows: int | None = None) -> None:
+    def _end(self, seen: OpenRun[SyncRun], state: RunState, detail: str | None, *, rows: int | None = None) -> None:
         at, counted = rfc3339(self._now()), seen.run.rows if rows is None else rows
         problem = detail if state == "failed" else None
         ended = replace(seen.run, state=state, rows=counted, ended_at=at, problem=problem)
@@ -311,35 +309,31 @@ class Runner:
 
     # Within.
 
-    @property
-    def is_stopped(self) -> bool:
-        """True if the process is stopping."""
-        return self._loop.is_stopped
-
-    def hold(self, seen: OpenRun, run: SyncRun) -> OpenRun | None:
+    def _hold(self, seen: OpenRun[SyncRun], run: SyncRun) -> OpenRun[SyncRun] | None:
         """Renews this process's lease of a run. Returns None if another process has the run."""
         return self._put(seen, run, self._until())
 
     def _until(self) -> str:
         return rfc3339(self._now() + limits.SYNC_HELD_SECONDS)
 
-    def _put(self, seen: OpenRun, run: SyncRun, held_until: str) -> OpenRun | None:
+    def _put(self, seen: OpenRun[SyncRun], run: SyncRun, held_until: str) -> OpenRun[SyncRun] | None:
         """Stores a run with its lease. Returns None if another process changed the run first."""
         if not self._control.put_run(seen, run, held_until=held_until):
             return None
         return seen._replace(run=run, held_until=held_until)
 
-    def _alert(self, seen: OpenRun, kind: AlertKind, detail: str) -> None:
+    def _alert(self, seen: OpenRun[SyncRun], kind: AlertKind, detail: str) -> None:
         environment = self._control.get_environment(seen.space, seen.environment)
         try:
             to = self._control.get_sync(environment.key, seen.run.sync).draft.alerts
         except SyncNotFound:
             return
         alert = RunAlert(
+            type="sync",
+            id=seen.run.sync,
             kind=kind,
             space=seen.space,
             environment=seen.environment,
-            sync=seen.run.sync,
             run=seen.run.id,
             at=rfc3339(self._now()),
             detail=detail,
@@ -351,46 +345,3 @@ class Runner:
 def _reached(run: SyncRun, pulled: Pulled, import_id: str) -> SyncRun:
     rows = run.rows if pulled.rows is None else pulled.rows
     return replace(run, state="importing", import_id=import_id, rows=rows, cursor=pulled.cursor)
-
-
-class _Keeping:
-    """The lease of a run while this process reads the source of the run."""
-
-    def __init__(self, runner: Runner, held: OpenRun, organization: str) -> None:
-        self._runner = runner
-        self.organization = organization
-        self._lock = threading.Lock()
-        self._is_given_up = False
-        self.held = held
-        self._rows = 0
-
-    def count(self, rows: int) -> None:
-        """Sets the number of rows that were read. Raises: _Lost: another process has the run, or this process stops."""
-        self._rows = rows
-        self.check()
-
-    def is_over(self) -> bool:
-        """Returns whether the lease has ended, or this process is stopping."""
-        return self._is_given_up or self._runner.is_stopped
-
-    def check(self) -> None:
-        """Checks that the lease has not ended. Raises: _Lost: `is_over` returns True."""
-        if self.is_over():
-            raise _Lost
-
-    def renew(self) -> None:
-        """Renews the lease and stores the number of rows. Does nothing if the lease has ended."""
-        with self._lock:
-            if self._is_given_up:
-                return
-            held = self._runner.hold(self.held, replace(self.held.run, rows=self._rows))
-            if held is None:
-                self._is_given_up = True
-            else:
-                self.held = held
-
-    def give_up(self) -> OpenRun:
-        """Ends the renewal of the lease. Returns the run as it was last stored."""
-        with self._lock:
-            self._is_given_up = True
-            return self.held

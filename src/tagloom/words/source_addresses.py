@@ -32,7 +32,7 @@ _OPENING = re.compile(
 
 
 class AddressRefused(Problem):
-    """The server cannot fetch from this address."""
+    """The server cannot use this address."""
 
     status = 422
 

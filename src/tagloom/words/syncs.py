@@ -9,11 +9,11 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from tagloom.words.receipts import Mode
+from tagloom.words.runs import Alerts, Schedule, Trigger
 
 RunState = Literal["reading", "importing", "held", "done", "failed", "cancelled"]
 RUN_STATES: tuple[RunState, ...] = ("reading", "importing", "held", "done", "failed", "cancelled")
 OPEN: tuple[RunState, ...] = ("reading", "importing", "held")
-Trigger = Literal["schedule", "call", "push"]
 
 
 class SqlSource(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="sql"):
@@ -57,24 +57,6 @@ class UrlSource(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 SyncSource: TypeAlias = SqlSource | FilesSource | PushSource | UrlSource
-
-
-class Schedule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The times of runs. `cron` has minute, hour, day of the month, month and day of the week, in the zone `zone`."""
-
-    cron: str
-    zone: str = "UTC"
-
-
-class Alerts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The webhook and the e-mails to which alerts are sent.
-
-    An alert is sent if a run fails, if it is held, or if it has not ended after `late_minutes`.
-    """
-
-    webhook: str | None = None
-    emails: tuple[str, ...] = ()
-    late_minutes: int = 60
 
 
 class SyncDraft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -7,6 +7,7 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page
 
+from tagloom.events.recording import EventOrder
 from tagloom.ports.writes import Apply, BatchRules, WriteOptions
 from tagloom.words.changes import Origin
 from tagloom.words.people import Person
@@ -69,3 +70,14 @@ def attributes_of(served: Served, user: str) -> dict[str, Any]:
     population = served.installation.population(served.installation.control.get_environment("main", "production"))
     record = population.find_person(Person("user", user))
     return record.attributes if record is not None else {}
+
+
+def record_days(served: Served, name: str, *, environment: str = "staging") -> None:
+    """Records two events of the type `lake/filled`, each on a day of its own, with the ids `name-0` and `name-1`."""
+    where = served.services.access.get_environment("main", environment)
+    lines = [
+        f'{{"user":"u1","event":"lake/filled","at":"2026-03-0{day + 1}T09:00:00Z","id":"{name}-{day}"}}\n'
+        for day in range(2)
+    ]
+    order = EventOrder(format="ndjson", origin=Origin("ada", "test"))
+    served.services.events.record(where, iter(["".join(lines).encode()]), order)

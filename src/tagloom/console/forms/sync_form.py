@@ -16,8 +16,9 @@ from tagloom.words.expiry import ExpiryInvalid, ExpiryPast
 from tagloom.words.periods import StartInvalid
 from tagloom.words.problems import EmailInvalid, MappingInvalid, TagOwned, TagProblem
 from tagloom.words.receipts import Mode
+from tagloom.words.runs import Alerts, Schedule
 from tagloom.words.source_addresses import AddressRefused, ExtraMissing
-from tagloom.words.syncs import Alerts, FilesSource, PushSource, Schedule, SqlSource, SyncDraft, SyncSource, UrlSource
+from tagloom.words.syncs import FilesSource, PushSource, SqlSource, SyncDraft, SyncSource, UrlSource
 
 SourceKind: TypeAlias = Literal["sql", "files", "url", "push"]
 SOURCE_KINDS: dict[SourceKind, str] = {

@@ -118,6 +118,7 @@ def _places(request: PageRequest, space: str, page: str, to: Any) -> tuple[Place
             Place("Sources", "", to("sources"), first in ("sources", "source"), is_below=True),
             Place("Imports", "", to("imports"), first in ("imports", "import"), is_below=True),
             Place("Syncs", "", to("syncs"), first in ("syncs", "sync"), is_below=True),
+            Place("Deliveries", "", to("deliveries"), first in ("deliveries", "delivery"), is_below=True),
         ]
     places.append(Place("Activity", "activity", to("activity"), first == "activity"))
     places.append(Place("Settings", "settings", to("settings"), first == "settings"))

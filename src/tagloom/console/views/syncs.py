@@ -7,9 +7,9 @@ from msgspec.structs import replace
 
 from tagloom.console.forms.sync_form import SOURCE_KINDS, SYNC_MODES, shown_draft
 from tagloom.console.framework.context import Answer, Html, PageRequest, Redirect, Toast
+from tagloom.jobs.schedules import in_words
 from tagloom.ports.imports import ASKING, Import
 from tagloom.ports.problems import ImportNotFound, TagNotFound
-from tagloom.syncs.schedules import in_words
 from tagloom.words.problems import TagIsAlias
 from tagloom.words.syncs import OPEN, RunState, Sync, SyncRun
 from tagloom.words.tags import parse_tag

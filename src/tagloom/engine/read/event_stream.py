@@ -54,7 +54,7 @@ def stream_events(
     scan = environment.read(lambda: _begin(environment, selection, tribes))
 
     def chunks() -> Iterator[Sequence[PersonEvent]]:
-        after, waiting, size = 0, list[PersonEvent](), 0
+        after, waiting, size = selection.first_version - 1, list[PersonEvent](), 0
         while (found := environment.read(partial(_next, environment, selection, scan, after))) is not None:
             after = found.version
             for some, bytes_of_some in _slices(found):
@@ -73,7 +73,9 @@ def stream_events(
 
 def _begin(environment: EnvironmentState, selection: EventSelection, tribes: Mapping[str, Definition]) -> _Scan:
     """Finds the people of a selection, and the blocks with their events. Raises: PersonNotFound."""
-    version = environment.stamp.version
+    version, last = environment.stamp.version, selection.last_version
+    if last is not None:
+        version = min(version, Version(last))
     if selection.person is not None:
         ordinal = queries.find_ordinal(environment, selection.person)
         if ordinal is None:
@@ -108,8 +110,10 @@ def _next(environment: EnvironmentState, selection: EventSelection, scan: _Scan,
         chosen &= columns.at >= selection.since
     if selection.until is not None:
         chosen &= columns.at < selection.until
-    if selection.event is not None:
-        types = [number for number, type in enumerate(columns.types) if is_of(type, selection.event)]
+    if selection.events:
+        types = [
+            number for number, type in enumerate(columns.types) if any(is_of(type, each) for each in selection.events)
+        ]
         chosen &= np.isin(columns.type_numbers, types)
     if scan.people is not None:
         chosen &= np.isin(columns.ordinals, ordinals_of(scan.people & from_bytes(block.people)))

@@ -29,6 +29,8 @@ class SeenAt:
         for key, ranges in wanted.items():
             self._found[key] = [SeenBounds(BitMap(), BitMap(), BitMap(), BitMap()) for _ in ranges]
         dictionary, versions = environment.dictionary, {point.version for _, point in wanted}
+        # The events of people who were erased since are gone, and so are their days.
+        self._erased = environment.fact("erased")
         for version, rows in rows_at_versions(environment, dictionary.rows_of_seen_days(), versions):
             days = seen_rows(dictionary, rows.__getitem__)
             for (node, point), ranges in wanted.items():
@@ -38,7 +40,7 @@ class SeenAt:
     def _add(self, node: HasAttribute, point: Point, more: Sequence[SeenBounds]) -> None:
         for bounds, others in zip(self._found[node, point], more, strict=True):
             for people, some in zip(bounds, others, strict=True):
-                people |= some
+                people |= some - self._erased
 
     def people(self, node: HasAttribute, point: Point) -> BitMap:
         """Returns the people of a node at a point."""

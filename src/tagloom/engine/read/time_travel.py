@@ -216,7 +216,9 @@ def _record_at(
         elif row.kind == "attribute" and (value := environment.value_in(row.id, own_rows)) is not None:
             attributes[AttributeName(row.path)] = value
     links = links_at(environment, [version]).get(version)
-    linked = links.linked_to(ordinal) if links is not None else ()
+    # The events of people who were erased since are gone, and so are their days.
+    erased = environment.fact("erased")
+    linked = [each for each in links.linked_to(ordinal) if each.person not in erased] if links is not None else []
     group = [own_rows, *(_rows_at(environment, each.person, version) for each in linked)]
     computed = computed_attributes(environment.seen_days_in(group), day_of(_time_of_version(environment, version)))
     return PersonRecord(

@@ -32,6 +32,7 @@ Group = Literal[
     "History",
     "Imports",
     "Syncs",
+    "Deliveries",
     "Tenants",
     "Tokens",
     "Installation",

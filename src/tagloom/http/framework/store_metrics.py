@@ -1,37 +1,48 @@
 """The metrics of an installation: those of this process, and those of its database."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
 from tagloom.base.counters import Compactions, Counters, Following, Pooled, Times
 from tagloom.base.times import seconds_of
+from tagloom.deliveries.definitions import Deliveries
 from tagloom.http.framework.metrics import add_times
 from tagloom.imports.lifecycle import Imports
 from tagloom.ports.imports import ENDED, IMPORT_STATES, ImportCount
 from tagloom.syncs.definitions import Syncs
 from tagloom.tribes.alerts import TribeAlerts
+from tagloom.words.deliveries import DELIVERY_STATES, DeliveryRun
 from tagloom.words.syncs import RUN_STATES, SyncRun
 from tagloom.words.tribe_alerts import AlertStatus
 
 
 class Stored(NamedTuple):
-    """The imports, sync runs, due syncs and alerts of tribes in a database.
+    """The imports, newest runs of syncs and deliveries, and alerts of tribes in a database.
 
-    `due_at` is when the sync that waits longest was due.
+    `due_at` is when the sync that waits longest was due, and `delivery_due_at` that of the deliveries.
     """
 
     imports: tuple[ImportCount, ...]
     runs: tuple[SyncRun, ...]
     due_at: str | None
     alerts: Mapping[AlertStatus, int]
+    delivery_runs: tuple[DeliveryRun, ...]
+    delivery_due_at: str | None
 
 
-def stored(imports: Imports, syncs: Syncs, alerts: TribeAlerts) -> Stored:
-    """Reads the counts from the database, by four short statements."""
-    return Stored(imports.count_imports(), syncs.list_newest_runs(), syncs.find_due_at(), alerts.count_alerts())
+def stored(imports: Imports, syncs: Syncs, alerts: TribeAlerts, deliveries: Deliveries) -> Stored:
+    """Reads the counts from the database, by six short statements."""
+    return Stored(
+        imports.count_imports(),
+        syncs.list_newest_runs(),
+        syncs.find_due_at(),
+        alerts.count_alerts(),
+        deliveries.list_newest_runs(),
+        deliveries.find_due_at(),
+    )
 
 
 def of_process(counters: Counters) -> Iterator[Metric]:
@@ -117,6 +128,24 @@ def of_store(found: Stored | None, now: float) -> Iterator[Metric]:
     yield alerts
     waits = 0.0 if found.due_at is None else _age(found.due_at, now)
     yield GaugeMetricFamily("tagloom_sync_due_age_seconds", "How long the sync that waits longest has been due.", waits)
+    yield from _of_deliveries(found.delivery_runs, found.delivery_due_at, now)
+
+
+def _of_deliveries(runs: Sequence[DeliveryRun], due_at: str | None, now: float) -> Iterator[Metric]:
+    deliveries = GaugeMetricFamily(
+        "tagloom_deliveries", "Deliveries by the state of their newest run.", labels=["state"]
+    )
+    states = Counter(run.state for run in runs)
+    for state in DELIVERY_STATES:
+        deliveries.add_metric([state], states[state])
+    yield deliveries
+    late = sum(run.ended_at is None and "late" in run.alerts_sent for run in runs)
+    yield GaugeMetricFamily("tagloom_deliveries_late", "Runs of deliveries that take longer than they should.", late)
+    yield GaugeMetricFamily(
+        "tagloom_delivery_due_age_seconds",
+        "How long the delivery that waits longest has been due.",
+        0.0 if due_at is None else _age(due_at, now),
+    )
 
 
 def _times(name: str, text: str, times: Times) -> Metric:

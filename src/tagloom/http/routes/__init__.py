@@ -47,6 +47,7 @@ from tagloom.http.framework.schemas import (
 from tagloom.http.problems import NotAcceptable, PreconditionRequired
 from tagloom.http.routes.attributes import ATTRIBUTES
 from tagloom.http.routes.deletions import DELETIONS
+from tagloom.http.routes.deliveries import DELIVERIES
 from tagloom.http.routes.event_sources import EVENT_SOURCES
 from tagloom.http.routes.events import EVENTS
 from tagloom.http.routes.flags import FLAGS
@@ -614,6 +615,7 @@ ROUTES: tuple[Route, ...] = (
     *IMPORTS,
     *MAPPINGS,
     *SYNCS,
+    *DELIVERIES,
     *TENANTS,
     *INSTALLATION,
 )

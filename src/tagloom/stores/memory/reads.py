@@ -518,6 +518,7 @@ class Answers:
         self, selection: EventSelection, tribes: Mapping[str, Definition]
     ) -> tuple[Version, Iterator[Sequence[PersonEvent]]]:
         state = self._state
+        last = Version(min(state.version, state.version if selection.last_version is None else selection.last_version))
         chosen: set[Ordinal] | None = None
         if selection.person is not None:
             chosen = {self._known(selection.person)}
@@ -529,9 +530,10 @@ class Answers:
             if (chosen is None or state.user_of(each.ordinal) in chosen)
             and (selection.since is None or each.event.at >= selection.since)
             and (selection.until is None or each.event.at < selection.until)
-            and (selection.event is None or is_of(each.event.type, selection.event))
+            and (not selection.events or any(is_of(each.event.type, event) for event in selection.events))
+            and selection.first_version <= each.event.version <= last
         ]
-        return state.version, iter((found,))
+        return last, iter((found,))
 
     def merge_event_blocks(self) -> int:
         return 0  # The oracle has no blocks.

@@ -17,6 +17,7 @@ from tagloom.ports.problems import (
     TribeExists,
     TribeNotFound,
 )
+from tagloom.stores.memory.deliveries import MemoryDeliveries
 from tagloom.stores.memory.event_sources import MemoryEventSources
 from tagloom.stores.memory.imports import MemoryImportBook
 from tagloom.stores.memory.syncs import MemorySyncBook
@@ -28,7 +29,7 @@ from tagloom.words.tenants import ENVIRONMENT_NAMES, Environment, Organization, 
 from tagloom.words.tribes import Board, Tribe, TribeChange
 
 
-class MemoryControl(MemoryImportBook, MemorySyncBook, MemoryEventSources, MemoryTribeAlerts):
+class MemoryControl(MemoryImportBook, MemorySyncBook, MemoryDeliveries, MemoryEventSources, MemoryTribeAlerts):
     """A `Control` in memory, without any storage on the disk."""
 
     def __init__(self) -> None:

@@ -21,6 +21,7 @@ from tagloom.ports.problems import (
 )
 from tagloom.stores import schema
 from tagloom.stores.sql.accounts import SqlRoster
+from tagloom.stores.sql.deliveries import SqlDeliveries
 from tagloom.stores.sql.event_sources import SqlEventSources
 from tagloom.stores.sql.imports import SqlImportBook
 from tagloom.stores.sql.syncs import SqlSyncBook
@@ -35,7 +36,7 @@ from tagloom.words.tenants import ENVIRONMENT_NAMES, Environment, Organization, 
 from tagloom.words.tribes import Board, Tribe, TribeChange
 
 
-class SqlControl(SqlRoster, SqlImportBook, SqlSyncBook, SqlEventSources, SqlTribeAlerts):
+class SqlControl(SqlRoster, SqlImportBook, SqlSyncBook, SqlDeliveries, SqlEventSources, SqlTribeAlerts):
     """Implements `tagloom.ports.control.Control`."""
 
     def put_organization(self, organization: Organization, audit: Sequence[AuditEntry] = ()) -> None:

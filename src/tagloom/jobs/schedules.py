@@ -1,15 +1,15 @@
-"""Computes the times at which a sync runs. A schedule is a cron expression in a time zone."""
+"""Computes the times at which syncs and deliveries run. A schedule is a cron expression in a time zone."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
 
+from tagloom.base.problems import Problem
 from tagloom.base.text import printable
-from tagloom.syncs.problems import SyncInvalid
-from tagloom.words.syncs import Schedule
+from tagloom.words.runs import Schedule
 
 # The names that cron accepts instead of the five fields.
 NICKNAMES: Mapping[str, str] = {
@@ -23,16 +23,24 @@ NICKNAMES: Mapping[str, str] = {
 }
 
 
-def check_schedule(schedule: Schedule) -> Schedule:
+def check_schedule(schedule: Schedule, refused: Callable[..., Problem]) -> Schedule:
     """Checks that a schedule is valid and occurs at some time. Returns the schedule.
 
-    Raises: SyncInvalid, which names the field.
+    `refused` is the class of the problem that is raised. The problem names the field.
     """
-    _zone(schedule.zone)
+    try:
+        _zone(schedule.zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise refused(
+            f"No time zone is called '{printable(schedule.zone)}'.",
+            field="$.schedule.zone",
+            value=printable(schedule.zone),
+            rule="a name of the IANA time zone database, such as Europe/Berlin",
+        ) from error
     try:
         next(CronSim(_fields(schedule), datetime(2024, 1, 1, tzinfo=UTC)))
     except CronSimError as error:
-        raise SyncInvalid(
+        raise refused(
             f"'{printable(schedule.cron)}' is not a cron expression: {error}.",
             field="$.schedule.cron",
             value=printable(schedule.cron),
@@ -40,7 +48,7 @@ def check_schedule(schedule: Schedule) -> Schedule:
             f"{', '.join(NICKNAMES)}",
         ) from error
     except StopIteration as error:
-        raise SyncInvalid(
+        raise refused(
             f"'{printable(schedule.cron)}' never occurs.", field="$.schedule.cron", value=printable(schedule.cron)
         ) from error
     return schedule
@@ -49,8 +57,8 @@ def check_schedule(schedule: Schedule) -> Schedule:
 def next_after(schedule: Schedule, seconds: float) -> float:
     """Returns the first time of the schedule after `seconds`. Both are in Unix seconds.
 
-    If the clock skips a time in spring, the sync runs directly after the skipped hour. If a time occurs twice in
-    autumn, the sync runs once. Debian's cron does the same.
+    If the clock skips a time in spring, the run begins directly after the skipped hour. If a time occurs twice in
+    autumn, there is one run. Debian's cron does the same.
 
     >>> next_after(Schedule(cron="30 6 * * *", zone="Europe/Berlin"), 1_764_028_800)
     1764048600.0
@@ -75,12 +83,4 @@ def _fields(schedule: Schedule) -> str:
 
 @lru_cache(maxsize=64)
 def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise SyncInvalid(
-            f"No time zone is called '{printable(name)}'.",
-            field="$.schedule.zone",
-            value=printable(name),
-            rule="a name of the IANA time zone database, such as Europe/Berlin",
-        ) from error
+    return ZoneInfo(name)

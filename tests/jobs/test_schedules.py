@@ -5,9 +5,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from tagloom.jobs.schedules import check_schedule, in_words, next_after
 from tagloom.syncs.problems import SyncInvalid
-from tagloom.syncs.schedules import check_schedule, in_words, next_after
-from tagloom.words.syncs import Schedule
+from tagloom.words.runs import Schedule
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -36,7 +36,7 @@ def following(cron: str, *moment: int) -> str:
     ],
 )
 def test_the_next_time_is_that_of_the_clock_on_the_wall(cron: str, moment: tuple[int, ...], comes: str) -> None:
-    check_schedule(Schedule(cron=cron))
+    check_schedule(Schedule(cron=cron), SyncInvalid)
     assert following(cron, *moment) == comes
     assert in_words(Schedule(cron=cron))
 
@@ -51,12 +51,12 @@ def test_a_time_that_comes_twice_runs_once() -> None:
 @pytest.mark.parametrize("cron", ["", "every day", "61 * * * *", "* * * *", "0 0 31 2 *", "@reboot"])
 def test_what_is_no_schedule_is_refused(cron: str) -> None:
     with pytest.raises(SyncInvalid) as caught:
-        check_schedule(Schedule(cron=cron))
+        check_schedule(Schedule(cron=cron), SyncInvalid)
     assert caught.value.members["field"] == "$.schedule.cron"
 
 
 @pytest.mark.parametrize("zone", ["", "Berlin", "../etc/passwd", "Europe/\x00"])
 def test_what_is_no_time_zone_is_refused(zone: str) -> None:
     with pytest.raises(SyncInvalid) as caught:
-        check_schedule(Schedule(cron="0 6 * * *", zone=zone))
+        check_schedule(Schedule(cron="0 6 * * *", zone=zone), SyncInvalid)
     assert caught.value.members["field"] == "$.schedule.zone"
