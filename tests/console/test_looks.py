@@ -341,7 +341,8 @@ def test_a_delivery_is_accessible_and_fits_in_each_of_its_states(open_page: Open
     look_at(page, "deliveries")
 
 
-def test_a_source_and_its_events_are_accessible_and_fit(open_page: Open, served: Served) -> None:    place, environment = "/s/main/staging", served.services.access.get_environment("main", "staging")
+def test_a_source_and_its_events_are_accessible_and_fit(open_page: Open, served: Served) -> None:
+    place, environment = "/s/main/staging", served.services.access.get_environment("main", "staging")
     draft = EventSourceDraft(
         name="Shop",
         origins=("https://shop.example", "https://www.shop.example"),
