@@ -114,6 +114,7 @@ def test_an_unknown_parameter_is_refused_with_the_known_ones(served: Served, htt
         attribute="x",
         tribe="x",
         sync="x",
+        delivery="x",
         source="x",
         identity_secret="x",
         mapping="x",
