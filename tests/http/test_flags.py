@@ -95,12 +95,14 @@ def test_errors_have_the_fields_of_the_protocol(
     assert (one.status_code, one.json()["errorCode"], one.json()["key"]) == (400, code, "tribe/fans")
     assert (bulk.status_code, bulk.json()["errorCode"]) == (400, code)
     assert one.json()["errorDetails"] == one.json()["detail"]
+    assert one.headers["content-type"] == bulk.headers["content-type"] == "application/json"
 
 
 def test_an_unknown_flag_is_not_found(flagged: Tagloom, http: httpx.Client) -> None:
     for key in ("tribe/none", "fans", "tribe/fans/more"):
         answer = evaluate(flagged, http, {"targetingKey": "u1"}, key)
         assert (answer.status_code, answer.json()["errorCode"], answer.json()["key"]) == (404, "FLAG_NOT_FOUND", key)
+        assert answer.headers["content-type"] == "application/json"
 
 
 def test_the_etag_changes_exactly_with_the_answer(flagged: Tagloom, http: httpx.Client) -> None:

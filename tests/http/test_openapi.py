@@ -59,7 +59,7 @@ def bring_what_examples_name(url: str, token: str) -> str:
     with Tagloom(url, token) as client:
         client.add_tag("sports/football", user="u1")
         client.put_attribute("plan", "text")
-        client.create_tribe("Football fans", rules.tag("sports/football"))
+        client.create_tribe("Football fans", rules.tag("sports/football"), flag="servers")
         columns = [{"type": "value", "column": "plan", "branch": "plan"}]
         client.put_mapping("crm", {"user": "id", "prefix": "crm", "columns": columns})
         client.create_sync("crm", {"source": {"type": "push"}, "mapping": "crm", "prefix": "crm"})

@@ -15,6 +15,7 @@ class Problem(Exception):
     """The request cannot be carried out."""
 
     status: ClassVar[int] = 400
+    content_type: ClassVar[str] = "application/problem+json"
 
     def __init__(self, detail: str, **members: Member) -> None:
         assert members.keys().isdisjoint(("type", "title", "status")), "a member hides a field of the document"

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from tagloom.base.problems import Problem
+from tagloom.base.problems import BodyInvalid, BodyTruncated, Problem
 from tagloom.base.text import printable
 from tagloom.http.framework.bodies import read_json
 from tagloom.http.framework.context import Answer, Call
@@ -73,9 +73,9 @@ def _flags(call: Call, tribes: "list[Tribe] | tuple[Tribe, ...]", decision: Deci
 async def _decide(call: Call, key: str | None) -> Decision:
     try:
         asked = (await read_json(call, EvaluationBody)).context
-    except Problem as problem:
-        if problem.status not in (400, 422):
-            raise
+    except BodyTruncated:
+        raise
+    except BodyInvalid as problem:
         raise _invalid("PARSE_ERROR", problem.detail, key) from problem
     try:
         person, context = _person_of(asked), _context_of(asked)

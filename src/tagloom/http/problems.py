@@ -49,3 +49,4 @@ class FlagRequestInvalid(Problem):
     """The feature flags cannot be evaluated for this request."""
 
     status = 400
+    content_type = "application/json"  # As OFREP says.

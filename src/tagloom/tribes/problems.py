@@ -19,3 +19,4 @@ class FlagNotFound(Problem):
     """No such feature flag is known here."""
 
     status = 404
+    content_type = "application/json"  # As OFREP says.

@@ -293,10 +293,13 @@ def _responses(route: Route, named: dict[Any, Json]) -> Json:
     if route.answer is Tribe:
         good.setdefault("headers", {})["ETag"] = {"schema": {"type": "string"}, "description": "For If-Match."}
     responses: Json = {str(route.status): good}
+    if any(each.name == "If-None-Match" for each in route.headers):
+        good.setdefault("headers", {})["ETag"] = {"schema": {"type": "string"}, "description": "For If-None-Match."}
+        responses["304"] = {"description": "The answer is still the one of this ETag."}
     for status, classes in sorted(_by_status(problems_of(route)).items()):
         responses[str(status)] = {
             "description": " ".join(each.title() for each in classes),
-            "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+            "content": {each.content_type: {"schema": {"$ref": "#/components/schemas/Problem"}} for each in classes},
             "x-problems": [f"/problems/{each.slug()}" for each in classes],
         }
     return responses

@@ -1,4 +1,4 @@
-"""Renders problems as answers of type application/problem+json, RFC 9457. No other module renders them."""
+"""Renders problems as answers: documents of RFC 9457. No other module renders them."""
 
 import msgspec
 
@@ -19,7 +19,7 @@ def render(problem: Problem, request_id: str) -> tuple[int, Headers, bytes]:
     except UnicodeEncodeError:
         body = msgspec.json.encode(_printable(document))
     headers = [
-        (b"content-type", b"application/problem+json"),
+        (b"content-type", problem.content_type.encode("ascii")),
         (b"content-length", b"%d" % len(body)),
         (b"x-request-id", request_id.encode("ascii")),
     ]

@@ -2,10 +2,13 @@
 
 from tagloom.http import flags
 from tagloom.http.framework.addresses import E
+from tagloom.http.framework.parameters import Parameter
 from tagloom.http.framework.routing import Route
 from tagloom.http.problems import FlagRequestInvalid
 from tagloom.tribes.flags import Flag
 from tagloom.tribes.problems import FlagNotFound
+
+IF_NONE_MATCH = Parameter(name="If-None-Match", description="The ETag of the last answer.")
 
 FLAGS: tuple[Route, ...] = (
     Route(
@@ -14,9 +17,8 @@ FLAGS: tuple[Route, ...] = (
         handler=flags.evaluate_flags,
         group="Decisions",
         summary="Evaluate all feature flags for a person",
-        description="A request with the `ETag` of the last answer in `If-None-Match` is answered with 304 while the "
-        "answer is the same.",
         scopes=("decisions",),
+        headers=(IF_NONE_MATCH,),
         body=flags.EvaluationBody,
         answer=flags.FlagsAnswer,
         problems=(FlagRequestInvalid,),
