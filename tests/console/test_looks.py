@@ -453,7 +453,7 @@ def test_a_rule_of_each_kind_of_filter_is_accessible_and_fits(open_page: Open, s
     rule = All((HasTag(TagPath("contract")), some, AnyOf((ios, mobile)), played, *attributes))
     draft = Draft(name="By request", rule=rule, audience="users")
     tribe = served.services.tribes.create_tribe("main", draft, origin=Origin("bob")).id
-    draft = Draft(name="Percent", rule=some, audience="users")
+    draft = Draft(name="Percent", rule=some, audience="users", flag="servers")
     share = served.services.tribes.create_tribe("main", draft, origin=Origin("bob")).id
     page = open_page("administrator")
     for name, address in {

@@ -199,6 +199,34 @@ def test_groups_move_and_remove_by_keyboard_alone_and_as_json(open_page: Open) -
     expect(page.locator(".filter")).to_have_count(4)
 
 
+def test_a_tribe_is_switched_on_as_a_feature_flag_and_stays_one_when_it_moves(open_page: Open, served: Served) -> None:
+    category = served.services.tribes.get_tribe("main", "film-night").category
+    draft = Draft(name="New checkout", rule=HasTag(TagPath("contract")), category=category)
+    served.services.tribes.create_tribe("main", draft, origin=Origin("bob"))
+    page = open_page("tribes")
+    page.goto(f"{PLACE}/tribe/new-checkout")
+    expect(page.get_by_label("Feature flag for")).to_have_value("off")
+    page.get_by_label("Feature flag for").select_option(label="Servers")
+    page.get_by_role("button", name="Save tribe").click()
+    expect(toast(page)).to_be_visible()
+    assert [each.id for each in served.services.tribes.flags("main")] == ["new-checkout"]
+
+    page.goto(f"{PLACE}/tribes")
+    expect(page.locator("[data-tribe=new-checkout]")).to_contain_text("Flag")
+    expect(page.locator("[data-tribe=families]")).not_to_contain_text("Flag")
+    page.get_by_role("button", name="Move New checkout").press(" ")
+    page.keyboard.press("ArrowDown")
+    with page.expect_response("**/tribes/move"):
+        page.keyboard.press(" ")
+    page.reload()
+    expect(page.locator("[data-tribe=new-checkout]")).to_contain_text("Flag")
+    assert served.services.tribes.get_tribe("main", "new-checkout").category != category
+    page.goto(f"{PLACE}/tribe/new-checkout")
+    expect(page.get_by_label("Feature flag for")).to_have_value("servers")
+    page.goto(f"{PLACE}/activity?shows=tribes")
+    expect(page.locator("#activity-rows")).to_contain_text("feature flag for servers", ignore_case=True)
+
+
 def test_two_people_edit_one_tribe_and_nothing_is_lost(open_page: Open, served: Served) -> None:
     mine, theirs = open_page("tribes"), open_page("developer")
     for page in (mine, theirs):
