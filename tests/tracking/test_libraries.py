@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -30,7 +29,6 @@ from tests.console.serving import find_chromium
 from tests.http.serving import INSTALLATIONS, serve
 from tests.tracking.unreliable import unreliable
 
-LIBRARIES = Path(__file__).parent / "libraries"
 SECONDS = 60
 
 
@@ -133,15 +131,6 @@ SENDERS: dict[str, tuple[Send, tuple[Message, ...]]] = {
 
 # These scripts prove the id of their user: by an HMAC on a server, and by a token in a page.
 PROVING = {"@segment/analytics-node", "@segment/analytics-next"}
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the scripts with the libraries that they import."""
-    folder = tmp_path_factory.mktemp("libraries") / "libraries"
-    shutil.copytree(LIBRARIES, folder, ignore=shutil.ignore_patterns("node_modules"))
-    subprocess.run(("npm", "ci", "--silent"), cwd=folder, check=True, timeout=300)
-    return folder
 
 
 @pytest.mark.slow
