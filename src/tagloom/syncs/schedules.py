@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
 from tagloom.base.text import printable
 from tagloom.syncs.problems import SyncInvalid
+from tagloom.words.calendars import find_zone
 from tagloom.words.syncs import Schedule
 
 # The names that cron accepts instead of the five fields.
@@ -75,12 +76,12 @@ def _fields(schedule: Schedule) -> str:
 
 @lru_cache(maxsize=64)
 def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+    zone = find_zone(name)
+    if zone is None:
         raise SyncInvalid(
             f"No time zone is called '{printable(name)}'.",
             field="$.schedule.zone",
             value=printable(name),
             rule="a name of the IANA time zone database, such as Europe/Berlin",
-        ) from error
+        )
+    return zone
