@@ -5,6 +5,15 @@ from tests.cli.running import run
 from tests.cli.test_both_ways import both
 
 
+def test_the_time_zone_is_shown_and_set_alike(twins: Twins) -> None:
+    pair = twins.pair()
+    assert both(twins, pair, "time-zone", "--json").json == {"time_zone": "UTC"}
+    assert both(twins, pair, "time-zone", "Europe/Berlin", "--json").json == {"time_zone": "Europe/Berlin"}
+    assert run("time-zone", *pair[0]).out.endswith(" / production: days are those of Europe/Berlin.\n")
+    assert both(twins, pair, "time-zone", "Europe/Atlantis").code == 1
+    assert both(twins, pair, "time-zone", "--environment", "staging", "--json").json == {"time_zone": "UTC"}
+
+
 def test_the_settings_are_shown_and_changed_on_a_directory_and_on_a_server(twins: Twins) -> None:
     pair = twins.pair()
     usual = {"policy": "take", "proof": "off", "visitors_per_day_max": 25}

@@ -84,6 +84,7 @@ PAGES = {
     "settings": f"{PLACE}/settings",
     "settings-retention": f"{PLACE}/settings/retention?of=production&retention=90d",
     "settings-identity": f"{PLACE}/settings/identity?of=production",
+    "settings-time-zone": f"{PLACE}/settings/time-zone?of=production",
     "empty-overview": "/s/main/development/overview",
     "empty-tags": "/s/main/development/tags",
     "empty-people": "/s/main/development/people",

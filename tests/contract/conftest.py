@@ -60,6 +60,7 @@ class Subject:
     population: Population
     clock: Clock
     close_catalogue: Callable[[bool], None]
+    put_time_zone: Callable[[str], None]
     # Leaves the process as a crash would, and gives the population that a new process opens.
     crash_and_reopen: Callable[[], Population]
     # What a further process on the same database has.
@@ -100,6 +101,7 @@ def _memory(clock: Clock) -> Subject:
         population=population,
         clock=clock,
         close_catalogue=lambda is_closed: catalogue.update(is_closed=is_closed),
+        put_time_zone=population.put_time_zone,
         crash_and_reopen=lambda: population,
         another=lambda: population,
     )
@@ -124,6 +126,9 @@ def _sqlite(clock: Clock, tmp_path: Path) -> Subject:
     def close_catalogue(is_closed: bool) -> None:
         opened[-1].control.put_catalogue("main", "production", "closed" if is_closed else "open")
 
+    def put_time_zone(zone: str) -> None:
+        opened[-1].control.put_time_zone("main", "production", zone)
+
     def crash_and_reopen() -> Population:
         # What a crash leaves are the files as they lie there, nothing folded and nothing closed.
         after = tmp_path / str(len(opened))
@@ -143,6 +148,7 @@ def _sqlite(clock: Clock, tmp_path: Path) -> Subject:
         population=population_of(opened[-1]),
         clock=clock,
         close_catalogue=close_catalogue,
+        put_time_zone=put_time_zone,
         crash_and_reopen=crash_and_reopen,
         another=another,
         shut=shut,
@@ -165,6 +171,9 @@ def _postgres(clock: Clock, url: str, space: str) -> Subject:
     def close_catalogue(is_closed: bool) -> None:
         opened[-1].control.put_catalogue(space, "production", "closed" if is_closed else "open")
 
+    def put_time_zone(zone: str) -> None:
+        opened[-1].control.put_time_zone(space, "production", zone)
+
     def crash_and_reopen() -> Population:
         close(others)
         opened[-1].close()
@@ -183,6 +192,7 @@ def _postgres(clock: Clock, url: str, space: str) -> Subject:
         population=population_of(opened[-1]),
         clock=clock,
         close_catalogue=close_catalogue,
+        put_time_zone=put_time_zone,
         crash_and_reopen=crash_and_reopen,
         another=another,
         shut=shut,

@@ -24,6 +24,7 @@ from tagloom.engine import limits
 from tagloom.engine.limits import ORDINALS_PER_CHUNK
 from tagloom.ports import limits as ports_limits
 from tagloom.ports.population import Population
+from tagloom.ports.problems import TimeZoneFixed
 from tagloom.ports.writes import (
     DeletePeople,
     DeleteTag,
@@ -50,6 +51,7 @@ from tests.bodies import Line, part, parts, user
 from tests.contract.conftest import ADAPTERS, Clock, Subject, make_population
 from tests.contract.portrait import PEOPLE, TAGS, TRIBES, comparisons, current, earlier, outcome, portrait, sums
 from tests.profiles import is_deep
+from tests.time_zones import NOTABLE
 from tests.writing import EXPIRY, START, Batch, submit_parts, tag_members, write_parts
 
 people = st.sampled_from(PEOPLE)
@@ -147,6 +149,22 @@ class Agreement(RuleBasedStateMachine):
         if exclusive is not None:
             self.put_tag(exclusive, Origin("ada"), None, True)
         self.apply_good(lines, "add", None)
+
+    @initialize(zone=st.sampled_from(NOTABLE))
+    def begin_in_zone(self, zone: str) -> None:
+        self.put_time_zone(zone)
+
+    @rule(zone=st.sampled_from(NOTABLE))
+    def put_time_zone(self, zone: str) -> None:
+        """Changes the time zone of an environment without events. With events, it stays what it is."""
+        if self._oracle.population.list_event_types():
+            # The oracle knows no control plane, which refuses the change.
+            if self.adapter != "memory":
+                with pytest.raises(TimeZoneFixed):
+                    self._subject.put_time_zone(zone)
+        else:
+            for each in self._each():
+                each.put_time_zone(zone)
 
     @rule(lines=good_bodies, mode=modes, prefix=st.sampled_from([None, None, None, TagPath("a"), TagPath("b")]))
     def apply_good(self, lines: Sequence[Line], mode: Mode, prefix: TagPath | None) -> None:

@@ -93,6 +93,21 @@ def test_the_settings_of_identity_need_an_administrator(served: Served, tagloom:
         developer.set_identity(proof="require")
 
 
+def test_the_time_zone_of_an_environment_is_set_until_it_has_events(tagloom: Tagloom) -> None:
+    assert tagloom.get_environment().time_zone == "UTC"
+
+    assert tagloom.set_time_zone("Pacific/Auckland").time_zone == "Pacific/Auckland"
+
+    assert {each.name: each.time_zone for each in tagloom.list_environments()} == {
+        "development": "UTC",
+        "staging": "UTC",
+        "production": "Pacific/Auckland",
+    }
+    for name in ("Europe/Atlantis", "", "../UTC", "Europe", "\0", "\ud800".encode("utf-8", "replace").decode()):
+        with pytest.raises(problems.Invalid, match="body-invalid"):
+            tagloom.set_time_zone(name)
+
+
 class Clock:
     """Seconds that pass when told to."""
 

@@ -6,6 +6,7 @@ from hypothesis import example, given
 
 from tagloom.words.attribute_rules import HasAttribute, check_attribute_node, depends_on_day, holds_for_attributes
 from tagloom.words.attributes import LIFECYCLE
+from tagloom.words.calendars import UTC_DAYS, Calendar
 from tagloom.words.computed_attributes import (
     COMPUTED_ATTRIBUTES,
     FIRST_SEEN,
@@ -16,6 +17,7 @@ from tagloom.words.computed_attributes import (
     seen_together,
     stage_of,
 )
+from tests.time_zones import ZONES
 
 TODAY = 20_513  # 2026-03-01
 _names = st.sampled_from(sorted(COMPUTED_ATTRIBUTES))
@@ -38,14 +40,16 @@ _ages = st.sampled_from([0, 1, 2, 28, 29, 30, 31, 88, 89, 90, 91, 400])
 _days = st.tuples(_ages, _ages).map(lambda ages: SeenDays(TODAY - max(ages), TODAY - min(ages)))
 
 
-@given(nodes, _days)
-@example(HasAttribute(LAST_SEEN, "before", "2026-03-01T00:00:00.001Z"), SeenDays(TODAY, TODAY))
-@example(HasAttribute(FIRST_SEEN, "after", "2026-02-28T00:00:00Z"), SeenDays(TODAY - 1, TODAY))
-def test_the_ranges_of_a_node_hold_for_whom_the_values_satisfy_it(node: HasAttribute, days: SeenDays) -> None:
+@given(nodes, _days, ZONES.map(Calendar))
+@example(HasAttribute(LAST_SEEN, "before", "2026-03-01T00:00:00.001Z"), SeenDays(TODAY, TODAY), UTC_DAYS)
+@example(HasAttribute(FIRST_SEEN, "after", "2026-02-28T00:00:00Z"), SeenDays(TODAY - 1, TODAY), UTC_DAYS)
+def test_the_ranges_of_a_node_hold_for_whom_the_values_satisfy_it(
+    node: HasAttribute, days: SeenDays, calendar: Calendar
+) -> None:
     check_attribute_node(node, "")
-    inside = [each.has(days) for each in seen_ranges(node, TODAY)]
+    inside = [each.has(days) for each in seen_ranges(node, TODAY, calendar)]
 
-    assert sum(inside) == holds_for_attributes(node, computed_attributes(days, TODAY), TODAY)
+    assert sum(inside) == holds_for_attributes(node, computed_attributes(days, TODAY, calendar), TODAY, calendar)
 
 
 @given(nodes, _days)

@@ -5,12 +5,16 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tagloom.words import limits
+from tagloom.words.calendars import Calendar
 from tagloom.words.event_rules import Condition, EventFact, EventPredicate, HasEvent, counter_of, described_event
 from tagloom.words.events import DAY_MS
 from tagloom.words.problems import RuleInvalid
 from tagloom.words.rules import Facts, matches, parse_rule
+from tests.time_zones import ZONES
 
 PROPERTIES = {"genre": "football", "seconds": 90, "ratio": 1.0, "live": True, "teams": ["a", 2], "none": None}
 TODAY = 20_000
@@ -186,3 +190,13 @@ def test_a_name_in_place_of_a_type_is_refused_with_the_type() -> None:
         parse_rule('{"type": "event", "event": "Ad Clicked", "days": 7}')
     with pytest.raises(RuleInvalid, match="Enter an event type"):
         parse_rule('{"type": "event", "event": "", "days": 7}')
+
+
+@given(zone=ZONES, days=st.integers(1, 40), ages=st.lists(st.integers(-1_000, 60 * 86_400_000), max_size=12))
+def test_a_window_has_the_events_of_its_days_in_any_time_zone(zone: str, days: int, ages: list[int]) -> None:
+    calendar = Calendar(zone)
+    today = calendar.day_of(NOW)
+    begin, end = calendar.begin_of(today - days + 1), calendar.begin_of(today + 1)
+    count = counter_of([EventFact("ad/seen", NOW - age, b"{}") for age in ages], NOW, calendar)
+
+    assert count(EventPredicate("ad"), days) == sum(begin <= NOW - age < end for age in ages)

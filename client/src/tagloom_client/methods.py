@@ -167,6 +167,7 @@ class Methods:
     set_catalogue = One(requests.set_catalogue)
     set_retention = One(requests.set_retention)
     set_identity = One(requests.set_identity)
+    set_time_zone = One(requests.set_time_zone)
     list_tokens = Pages(requests.list_tokens)
     create_token = One(requests.create_token)
     revoke_token = One(requests.revoke_token)

@@ -562,13 +562,14 @@ class IdentitySettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Environment(msgspec.Struct, frozen=True, kw_only=True):
-    """An environment of a space. In a list, version and horizon are None."""
+    """An environment of a space. Days are those of `time_zone`. In a list, version and horizon are None."""
 
     space: str
     name: str
     catalogue: Literal["open", "closed"]
     retention: str = "forever"
     identity: IdentitySettings = IdentitySettings()
+    time_zone: str = "UTC"
     version: int | None = None
     horizon: Horizon | None = None
     deleted_history: Freed | None = None

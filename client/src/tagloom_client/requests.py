@@ -119,6 +119,14 @@ def set_identity(
     return Ask("PATCH", place.address, reading(Environment), body=json_body({"identity": changes}))
 
 
+def set_time_zone(place: Place, time_zone: str) -> Ask[Environment]:
+    """Sets the time zone whose days the environment counts, such as "Europe/Berlin".
+
+    Raises: Invalid: no time zone has this name. Conflict: the environment has events already.
+    """
+    return Ask("PATCH", place.address, reading(Environment), body=json_body({"time_zone": time_zone}))
+
+
 def list_tokens(place: Place, organization: str) -> Ask[Page[Token]]:
     """Lists the tokens of an organization, without their secrets."""
     return Ask("GET", f"/v2/organizations/{segment(organization)}/tokens", reading(Page[Token]))

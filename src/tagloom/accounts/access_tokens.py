@@ -29,6 +29,7 @@ from tagloom.ports.teammates import AuditLog, MembershipStore
 from tagloom.ports.tenants import TenantStore
 from tagloom.ports.tokens import TokenStore
 from tagloom.words.accounts import SCOPES, AuditEntry, Permission, Scope, Token
+from tagloom.words.calendars import ZONE_RULE, find_zone
 from tagloom.words.identity import IdentitySettings
 from tagloom.words.retention import retention_text
 from tagloom.words.tenants import Environment, Organization, Space
@@ -414,6 +415,21 @@ class Access:
         detail = {field: str(value) for field, value in msgspec.structs.asdict(settings).items()}
         event = self._event(organization, actor, "identity settings changed", name, detail, space=space)
         changed = self._control.put_identity(space, name, settings, [event])
+        self._places.pop((space, name), None)
+        return changed
+
+    def put_time_zone(self, environment: Environment, zone: str, *, actor: str = COMMAND_LINE) -> Environment:
+        """Sets the time zone whose days the environment counts. Raises: BodyInvalid, TimeZoneFixed."""
+        space, name = environment.space, environment.name
+        if find_zone(zone) is None:
+            text = printable(zone)
+            raise BodyInvalid(f"No time zone is called '{text}'.", field="$.time_zone", value=text, rule=ZONE_RULE)
+        if zone == environment.time_zone:
+            return environment
+        organization = self._control.get_space(space).organization
+        detail = {"time_zone": zone, "before": environment.time_zone}
+        event = self._event(organization, actor, "time zone changed", name, detail, space=space)
+        changed = self._control.put_time_zone(space, name, zone, [event])
         self._places.pop((space, name), None)
         return changed
 

@@ -370,6 +370,15 @@ class Teammates:
         found = self._control.get_environment(self._space(by, space).id, environment)
         return self._access.put_identity(found, settings, actor=by.actor)
 
+    def put_time_zone(self, by: By, space: str, environment: str, zone: str) -> Environment:
+        """Sets the time zone whose days an environment counts.
+
+        Raises: SpaceNotFound, EnvironmentNotFound, BodyInvalid, TimeZoneFixed.
+        """
+        by.require_administrator()
+        found = self._control.get_environment(self._space(by, space).id, environment)
+        return self._access.put_time_zone(found, zone, actor=by.actor)
+
     def list_audit_log(
         self,
         by: By,

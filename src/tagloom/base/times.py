@@ -27,16 +27,6 @@ def seconds_of(time_text: str) -> float:
     return datetime.fromisoformat(time_text).timestamp()
 
 
-def day_ends(seconds: float, days: int) -> tuple[str, ...]:
-    """Returns the last `days` midnights in UTC at or before a time, ascending, with milliseconds.
-
-    >>> day_ends(86_400 * 2 + 1, 2)
-    ('1970-01-02T00:00:00.000Z', '1970-01-03T00:00:00.000Z')
-    """
-    today = datetime.fromtimestamp(seconds, UTC).date()
-    return tuple(f"{today - timedelta(back)}T00:00:00.000Z" for back in reversed(range(days)))
-
-
 def moment_of(text: str, *, field: str) -> str:
     """Returns a time from a client in the form of versions: UTC, with milliseconds.
 

@@ -50,6 +50,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "token": ("installation", "Access tokens: create, list, revoke."),
     "teammate": ("teammates", "Teammates: list, invite, reset a password."),
     "retention": ("retention", "Show or set how long an environment keeps its history."),
+    "time-zone": ("time_zones", "Show or set the time zone whose days an environment counts."),
     "link": ("identity", "Link a visitor to a user, or join a user into another user."),
     "separate": ("identity", "Separate a visitor, or a user who was joined, from their user."),
     "settle": ("identity", "Decide about the tags and attributes that a linked person had."),

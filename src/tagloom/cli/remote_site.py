@@ -530,6 +530,12 @@ class RemoteSite:
         shown = plain(found)
         return {name: shown[name] for name in ("retention", "horizon", "deleted_history")}
 
+    def time_zone(self, wanted: str | None) -> str:
+        """Returns the time zone. With `wanted`, sets it."""
+        with problems_of_server():
+            found = self._client.get_environment() if wanted is None else self._client.set_time_zone(wanted)
+        return found.time_zone
+
     def identity(self, changes: Plain) -> Plain:
         """Returns the settings of links between visitors and users, after these changes."""
         with problems_of_server():

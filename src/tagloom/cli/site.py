@@ -205,6 +205,8 @@ class Site(
     def undo(self, chosen: Chosen, *, dry_run: bool, override: bool) -> Plain: ...
     def retention(self, wanted: str | None, *, delete_history: bool, dry_run: bool) -> Plain: ...
 
+    def time_zone(self, wanted: str | None) -> str: ...
+
 
 class LocalSite(LocalSourceSite, LocalDeliverySite):
     """A site in an installation that is open in this process."""
@@ -574,6 +576,13 @@ class LocalSite(LocalSourceSite, LocalDeliverySite):
             "horizon": plain(self._services.changes.horizon(self._environment)),
             "deleted_history": None if freed is None else plain(freed),
         }
+
+    def time_zone(self, wanted: str | None) -> str:
+        """Returns the time zone. With `wanted`, sets it."""
+        environment = self._environment
+        if wanted is not None:
+            environment = self._services.access.put_time_zone(environment, wanted, actor=ACTOR)
+        return environment.time_zone
 
     def identity(self, changes: Plain) -> Plain:
         """Returns the settings of links between visitors and users, after these changes."""

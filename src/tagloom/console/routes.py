@@ -29,6 +29,7 @@ from tagloom.console.views import (
     tags,
     teammates,
     time_travel,
+    time_zone_settings,
     tribe,
     tribe_alerts,
     tribe_metrics,
@@ -230,5 +231,7 @@ PAGES: tuple[Page, ...] = (
     post(f"{PLACE}/settings/retention", retention.put, "administrator"),
     get(f"{PLACE}/settings/identity", identity_settings.ask, "administrator"),
     post(f"{PLACE}/settings/identity", identity_settings.put, "administrator"),
+    get(f"{PLACE}/settings/time-zone", time_zone_settings.ask, "administrator"),
+    post(f"{PLACE}/settings/time-zone", time_zone_settings.put, "administrator"),
     post(f"{PLACE}/settings/tokens/revoke", settings.revoke_token, "administrator"),
 )

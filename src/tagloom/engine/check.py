@@ -56,7 +56,7 @@ def broken_invariants(snapshot: Snapshot) -> Iterator[str]:
     yield from _links_are_a_star(snapshot, rows, {name: whole[row] for name, row in facts.items()})
     yield from _keys_and_hashes_agree(snapshot, facts, whole)
     yield from _steps_name_their_versions(snapshot)
-    days = DaysOfLog(snapshot.state().next_ordinal)
+    days = DaysOfLog(snapshot.state().next_ordinal, snapshot.state().calendar)
     yield from _event_blocks_match_their_versions(snapshot, days, whole[facts["with_events"]], whole[facts["erased"]])
     yield from _seen_days_are_those_of_the_events(snapshot, rows, days, whole[facts["with_events"]])
 

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
 from tagloom.engine.limits import ORDINALS_PER_CHUNK
+from tagloom.words.calendars import UTC_NAME, Calendar
 from tagloom.words.periods import Term
 
 
@@ -31,6 +32,7 @@ class State(NamedTuple):
 
     For versions up to `horizon`, the log keeps only the changes that added the taggings that existed at the horizon.
     `suppressed_generation` grows with the keys generation whenever the suppression list changes.
+    Days are those of `time_zone`.
     """
 
     version: int
@@ -41,6 +43,12 @@ class State(NamedTuple):
     is_closed: bool
     horizon: int = 0
     suppressed_generation: int = 0
+    time_zone: str = UTC_NAME
+
+    @property
+    def calendar(self) -> Calendar:
+        """The days of the environment."""
+        return Calendar(self.time_zone)
 
     @property
     def buckets(self) -> int:

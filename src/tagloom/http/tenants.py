@@ -65,6 +65,7 @@ async def list_environments(call: Call) -> Answer:
             catalogue=each.catalogue,
             retention=retention_text(each.retention_seconds),
             identity=each.identity,
+            time_zone=each.time_zone,
         )
         for each in items
     )
@@ -77,12 +78,14 @@ async def get_environment(call: Call) -> Answer:
 
 
 async def patch_environment(call: Call) -> Answer:
-    """Opens or closes the catalogue, sets the retention of history, and changes the settings of links."""
+    """Opens or closes the catalogue, and sets the retention of history, the settings of links and the time zone."""
     environment, actor, state = call.environment, call.principal.name, call.state
     body = await read_json(call, EnvironmentPatch)
     is_dry_run, deleted_history = call.flag("dry_run"), None
     retention, catalogue, identity = body.retention, body.catalogue, body.identity
-    access = state.services.access
+    access, time_zone = state.services.access, body.time_zone
+    if time_zone is not UNSET and not is_dry_run:
+        environment = await call.in_thread(lambda: access.put_time_zone(environment, time_zone, actor=actor))
     if retention is not UNSET:
         delete_history = call.flag("delete_history")
         environment, deleted_history = await call.in_thread(
@@ -106,6 +109,7 @@ async def _shown(call: Call, environment: Environment, deleted_history: Freed | 
         catalogue=environment.catalogue,
         retention=retention_text(environment.retention_seconds),
         identity=environment.identity,
+        time_zone=environment.time_zone,
         version=await call.in_thread(lambda: changes.version(environment)),
         horizon=await call.in_thread(lambda: changes.horizon(environment)),
         deleted_history=deleted_history,

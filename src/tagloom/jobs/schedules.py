@@ -3,12 +3,13 @@
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
 from tagloom.base.problems import Problem
 from tagloom.base.text import printable
+from tagloom.words.calendars import ZONE_RULE, find_zone
 from tagloom.words.runs import Schedule
 
 # The names that cron accepts instead of the five fields.
@@ -28,15 +29,13 @@ def check_schedule(schedule: Schedule, refused: Callable[..., Problem]) -> Sched
 
     `refused` is the class of the problem that is raised. The problem names the field.
     """
-    try:
-        _zone(schedule.zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+    if find_zone(schedule.zone) is None:
         raise refused(
             f"No time zone is called '{printable(schedule.zone)}'.",
             field="$.schedule.zone",
             value=printable(schedule.zone),
-            rule="a name of the IANA time zone database, such as Europe/Berlin",
-        ) from error
+            rule=ZONE_RULE,
+        )
     try:
         next(CronSim(_fields(schedule), datetime(2024, 1, 1, tzinfo=UTC)))
     except CronSimError as error:

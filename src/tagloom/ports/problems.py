@@ -49,6 +49,12 @@ class AttributeExists(Problem):
     status = 409
 
 
+class TimeZoneFixed(Problem):
+    """The environment has events, so its time zone cannot change."""
+
+    status = 409
+
+
 class TribeNotFound(Problem):
     """No such tribe is known in this space."""
 

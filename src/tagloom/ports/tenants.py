@@ -46,5 +46,11 @@ class TenantStore(Protocol):
     ) -> Environment:
         """Replaces the settings of links between visitors and users. Returns the environment."""
 
+    def put_time_zone(self, space: str, name: str, zone: str, audit: Sequence[AuditEntry] = ()) -> Environment:
+        """Sets the time zone whose days an environment counts. The name is one that `find_zone` knows.
+
+        Returns the environment. Raises: TimeZoneFixed: events were recorded.
+        """
+
     def list_retained(self) -> tuple[Environment, ...]:
         """Returns the environments that have a retention, or whose compaction is not finished."""

@@ -43,6 +43,8 @@ environment = sql.Table(
     sql.Column("identity", sql.Text, nullable=False, server_default="{}"),
     # Grows whenever the suppression list of the environment changes.
     sql.Column("suppressed_generation", sql.BigInteger, nullable=False, server_default="0"),
+    # Days are those of this time zone.
+    sql.Column("time_zone", sql.Text, nullable=False, server_default="UTC"),
     sql.UniqueConstraint("space", "name"),
 )
 

@@ -7,7 +7,7 @@ import msgspec
 
 from tagloom.base import limits as base_limits
 from tagloom.base.problems import ParameterInvalid
-from tagloom.base.times import day_ends, rfc3339
+from tagloom.base.times import rfc3339
 from tagloom.ports.imports import SavedMapping
 from tagloom.ports.pages import Page
 from tagloom.ports.population import Population
@@ -15,6 +15,7 @@ from tagloom.ports.writes import DeleteTag, EditTag, MergeTags, MoveTag, PutTag,
 from tagloom.tagging.problems import TagInUse
 from tagloom.tribes import limits as tribes_limits
 from tagloom.tribes.definitions import Tribes, check_description
+from tagloom.words.calendars import Calendar, day_ends
 from tagloom.words.catalogue import Branch, Match, Source, Tag
 from tagloom.words.changes import Origin
 from tagloom.words.mappings import touches
@@ -123,18 +124,20 @@ class Catalogue:
     def trends(
         self, environment: Environment, tags: Sequence[TagPath], *, days: int = 30
     ) -> dict[TagPath, tuple[int, ...]]:
-        """Returns the number of people with exactly each tag at the end of each of the last days in UTC, and now.
+        """Returns the number of people with exactly each tag at the end of each of the last days, and now.
 
         Days before the horizon are left out. Raises: ParameterInvalid.
         """
         _check_days(days)
         if len(tags) > base_limits.PAGE_ITEMS_MAX:
             raise ParameterInvalid(f"At most {base_limits.PAGE_ITEMS_MAX} tags are asked for at once.")
-        found = self._population_of(environment).users_at(tags, day_ends(self._now(), days))
+        found = self._population_of(environment).users_at(
+            tags, day_ends(self._now(), days, Calendar(environment.time_zone))
+        )
         return {tag: tuple(count for count in counts if count is not None) for tag, counts in found.items()}
 
     def trend(self, environment: Environment, tag: TagPath, *, days: int = 30) -> tuple[TagPoint, ...]:
-        """Returns the number of people with a tag at the end of each of the last `days` days in UTC, and now.
+        """Returns the number of people with a tag at the end of each of the last `days` days, and now.
 
         Days before the horizon are left out. Raises: ParameterInvalid, TagNotFound, TagIsAlias.
         """
@@ -142,7 +145,7 @@ class Catalogue:
         population = self._population_of(environment)
         population.get_tag(tag)
         now = self._now()
-        moments = day_ends(now, days)
+        moments = day_ends(now, days, Calendar(environment.time_zone))
         wanted = [Definition("everyone", HasTag(tag, "exact")), Definition("everyone", HasTag(tag, "subtree"))]
         own, below = population.trend(wanted, {}, moments)
         points = zip((*moments, rfc3339(now)), own, below, strict=True)

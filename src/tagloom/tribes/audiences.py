@@ -8,7 +8,7 @@ import msgspec
 from tagloom.base import limits as base_limits
 from tagloom.base.problems import BodyInvalid, ParameterInvalid
 from tagloom.base.text import printable
-from tagloom.base.times import day_ends, rfc3339
+from tagloom.base.times import rfc3339
 from tagloom.ports.audiences import MembersWithAttributes
 from tagloom.ports.pages import Page
 from tagloom.ports.population import Population
@@ -19,6 +19,7 @@ from tagloom.words import rule_lints
 from tagloom.words.attribute_lints import attribute_hints
 from tagloom.words.attribute_rules import HasAttribute
 from tagloom.words.attributes import AttributeName
+from tagloom.words.calendars import Calendar, day_ends
 from tagloom.words.changes import Version
 from tagloom.words.computed_attributes import COMPUTED_ATTRIBUTES
 from tagloom.words.context_rules import NO_CONTEXT, Context, HasContext
@@ -154,7 +155,7 @@ class Targeting:
         return self._population_of(environment).make_up(wanted, definitions, limit=limit)
 
     def trend(self, environment: Environment, wanted: Definition, *, days: int = 30) -> tuple[Point, ...]:
-        """Returns the number of members of a rule at the end of each of the last `days` days in UTC, and now.
+        """Returns the number of members of a rule at the end of each of the last `days` days, and now.
 
         The current rule is applied to the taggings of each time. Days before the horizon are left out.
 
@@ -164,7 +165,7 @@ class Targeting:
         definitions = self._checked(environment, wanted, None)
         check_has_members(wanted, definitions)
         now = self._now()
-        moments = day_ends(now, days)
+        moments = day_ends(now, days, Calendar(environment.time_zone))
         (counts,) = self._population_of(environment).trend([wanted], definitions, moments)
         points = zip((*moments, rfc3339(now)), counts, strict=True)
         return tuple(Point(at, count) for at, count in points if count is not None)

@@ -8,6 +8,7 @@ from msgspec import UNSET, UnsetType
 from tagloom.base.text import plural
 from tagloom.words import comparisons, limits
 from tagloom.words.attributes import LIFECYCLE, AttributeName, Attributes, AttributeValue, parse_attribute_name, time_of
+from tagloom.words.calendars import UTC_DAYS, Calendar
 from tagloom.words.comparisons import Operator, Value, compare, fault_of_values, identity_of, values_of
 from tagloom.words.problems import AttributeNameInvalid, RuleInvalid
 
@@ -21,7 +22,7 @@ class HasAttribute(msgspec.Struct, frozen=True, tag="attribute", forbid_unknown_
 
     `value` is a list for `one-of`, and unset for `is-set`. `contains` also holds for a list with the value as an item.
     `before` and `after` have an ISO 8601 date or time. `in-last` has a number of days: the time is today or on the
-    `value` - 1 days before, in UTC. `in-next` is the same for today and the days after it. A value of another type
+    `value` - 1 days before. `in-next` is the same for today and the days after it. A value of another type
     satisfies no operator but `is-set` and `is-not`.
     """
 
@@ -54,22 +55,21 @@ def depends_on_day(node: HasAttribute) -> bool:
     return node.op in ("in-last", "in-next") or node.attribute == LIFECYCLE
 
 
-def bounds_of(node: HasAttribute, today: int) -> TimeBounds:
-    """Returns the times that satisfy a node with a time operator. `today` is in days since 1970.
+def bounds_of(node: HasAttribute, today: int, calendar: Calendar = UTC_DAYS) -> TimeBounds:
+    """Returns the times that satisfy a node with a time operator. `today` is a day of the calendar, since 1970.
 
     >>> bounds_of(HasAttribute(AttributeName("seen"), "in-last", 2), 1)
     TimeBounds(first=0, end=172800000)
     """
-    day = 86_400_000
     match node.op:
         case "before":
             return TimeBounds(ANY_TIME_BEGIN, _moment(node))
         case "after":
             return TimeBounds(_moment(node) + 1, ANY_TIME_END)
         case "in-last":
-            return TimeBounds((today - _days(node) + 1) * day, (today + 1) * day)
+            return TimeBounds(calendar.begin_of(today - _days(node) + 1), calendar.begin_of(today + 1))
         case "in-next":
-            return TimeBounds(today * day, (today + _days(node)) * day)
+            return TimeBounds(calendar.begin_of(today), calendar.begin_of(today + _days(node)))
     raise AssertionError("only operators of times have bounds")
 
 
@@ -84,19 +84,19 @@ def _days(node: HasAttribute) -> int:
     return node.value
 
 
-def holds_for_attributes(node: HasAttribute, attributes: Attributes, today: int) -> bool:
-    """Returns whether a node holds for a person with these attributes. `today` is in days since 1970."""
+def holds_for_attributes(node: HasAttribute, attributes: Attributes, today: int, calendar: Calendar = UTC_DAYS) -> bool:
+    """Returns whether a node holds for a person with these attributes. `today` is a day of the calendar."""
     found = attributes.get(node.attribute)
-    return found is not None and holds_for_value(node, found, today)
+    return found is not None and holds_for_value(node, found, today, calendar)
 
 
-def holds_for_value(node: HasAttribute, found: AttributeValue, today: int) -> bool:
+def holds_for_value(node: HasAttribute, found: AttributeValue, today: int, calendar: Calendar = UTC_DAYS) -> bool:
     """Returns whether a value satisfies a node."""
     match node.op:
         case "before" | "after" | "in-last" | "in-next":
             if found.type != "time" or not isinstance(found.data, int):
                 return False
-            bounds = bounds_of(node, today)
+            bounds = bounds_of(node, today, calendar)
             return bounds.first <= found.data < bounds.end
         case "is" | "is-not" | "one-of" | "contains" | "greater" | "less" | "is-set":
             values = values_of(node.value)

@@ -9,7 +9,8 @@ from typing import Literal, NamedTuple, TypeAlias, assert_never
 from tagloom.words import limits
 from tagloom.words.attribute_rules import HasAttribute, bounds_of, holds_for_value
 from tagloom.words.attributes import LIFECYCLE, AttributeName, AttributeType, AttributeValue
-from tagloom.words.events import DAY_MS
+from tagloom.words.calendars import UTC_DAYS, Calendar
+from tagloom.words.events import DAY_MS, EVENTS_BEGIN, TIMES_END
 
 FIRST_SEEN = AttributeName("$first_seen")
 LAST_SEEN = AttributeName("$last_seen")
@@ -37,7 +38,7 @@ STAGES: tuple[Stage, ...] = ("new", "active", "at-risk", "lost")
 
 
 class SeenDays(NamedTuple):
-    """The days of the first and the last event of a person, in days since 1970."""
+    """The days of the first and the last event of a person, in days of a calendar."""
 
     first: int
     last: int
@@ -72,13 +73,18 @@ def seen_together(every: Iterable[SeenDays]) -> SeenDays | None:
     return SeenDays(min(each.first for each in days), max(each.last for each in days)) if days else None
 
 
-def computed_attributes(days: SeenDays | None, today: int) -> dict[AttributeName, AttributeValue]:
-    """Returns the computed attributes of a person; nothing for a person without events."""
+def computed_attributes(
+    days: SeenDays | None, today: int, calendar: Calendar = UTC_DAYS
+) -> dict[AttributeName, AttributeValue]:
+    """Returns the computed attributes of a person; nothing for a person without events.
+
+    The value of a day is the time at which it begins.
+    """
     if days is None:
         return {}
     return {
-        FIRST_SEEN: AttributeValue("time", days.first * DAY_MS),
-        LAST_SEEN: AttributeValue("time", days.last * DAY_MS),
+        FIRST_SEEN: AttributeValue("time", calendar.begin_of(days.first)),
+        LAST_SEEN: AttributeValue("time", calendar.begin_of(days.last)),
         LIFECYCLE: AttributeValue("text", stage_of(days, today)),
     }
 
@@ -112,24 +118,30 @@ def range_of_stage(stage: Stage, today: int) -> SeenRange:
             assert_never(stage)
 
 
-def seen_ranges(node: HasAttribute, today: int) -> tuple[SeenRange, ...]:
-    """Returns whose computed attribute satisfies a node, as ranges of which a person is in one. `today` is a day.
+def seen_ranges(node: HasAttribute, today: int, calendar: Calendar = UTC_DAYS) -> tuple[SeenRange, ...]:
+    """Returns whose computed attribute satisfies a node, as ranges of which a person is in one.
 
-    No two ranges have a person in common.
+    `today` is a day of the calendar. No two ranges have a person in common.
     """
-    return tuple(_ranges(node, today))
+    return tuple(_ranges(node, today, calendar))
 
 
-def _ranges(node: HasAttribute, today: int) -> Iterator[SeenRange]:
+def _ranges(node: HasAttribute, today: int, calendar: Calendar) -> Iterator[SeenRange]:
     if node.attribute == LIFECYCLE:
         for stage in STAGES:
             if holds_for_value(node, AttributeValue("text", stage), today):
                 yield range_of_stage(stage, today)
     elif node.op in ("before", "after", "in-last", "in-next"):
-        bounds = bounds_of(node, today)
-        # The first day that begins at the bound or after it.
-        days = DayRange(*(min(max(-(-bound // DAY_MS), 0), DAYS_END) for bound in bounds))
+        days = DayRange(*(_first_day_from(bound, calendar) for bound in bounds_of(node, today, calendar)))
         yield SeenRange(first=days) if node.attribute == FIRST_SEEN else SeenRange(last=days)
     elif holds_for_value(node, AttributeValue("time", 0), today):
         # No other operator depends on the time.
         yield SeenRange()
+
+
+def _first_day_from(bound: int, calendar: Calendar) -> int:
+    """Returns the first day that begins at a time or after it."""
+    if bound <= EVENTS_BEGIN:
+        return 0
+    # A calendar does not know the days of the last year.
+    return calendar.day_of(bound - 1) + 1 if bound < TIMES_END - 366 * DAY_MS else DAYS_END

@@ -8,6 +8,7 @@ from msgspec import UNSET, UnsetType
 
 from tagloom.base.text import plural, printable
 from tagloom.words import limits
+from tagloom.words.calendars import UTC_DAYS, Calendar
 from tagloom.words.comparisons import Operator, Value, compare, described, fault_of_values, identity_of, values_of
 from tagloom.words.events import DAY_MS, find_event_type
 from tagloom.words.problems import RuleInvalid
@@ -63,16 +64,20 @@ WINDOW_MAX: Mapping[Unit, int] = {"day": limits.EVENT_DAYS_MAX, "hour": limits.E
 class EventPredicate(NamedTuple):
     """What an event must be to be counted. `event` is a type (`ad/clicked`), a category (`ad`), or `*`.
 
-    `unit` is that of the windows: events are counted by day, or by hour, in UTC.
+    `unit` is that of the windows: events are counted by day of a calendar, or by hour in UTC.
     """
 
     event: str
     where: tuple[Condition, ...] = ()
     unit: Unit = "day"
 
-    def period_of(self, at: int) -> int:
+    def period_of(self, at: int, calendar: Calendar = UTC_DAYS) -> int:
         """Returns the day or the hour of a time in milliseconds since 1970, counted from 1970."""
-        return at // UNIT_MS[self.unit]
+        return calendar.day_of(at) if self.unit == "day" else at // UNIT_MS["hour"]
+
+    def begin_of(self, period: int, calendar: Calendar = UTC_DAYS) -> int:
+        """Returns when a day or an hour begins, in milliseconds since 1970."""
+        return calendar.begin_of(period) if self.unit == "day" else period * UNIT_MS["hour"]
 
     def accepts_type(self, type: str) -> bool:
         """Returns whether events of this type can be counted."""
@@ -91,7 +96,7 @@ class HasEvent(msgspec.Struct, frozen=True, tag="event", forbid_unknown_fields=T
 
     `event` is a type, a category for all its types, or `*` for all types. All conditions of `where` must hold for the
     same event. The window is today and the `days` - 1 days before, or this hour and the `hours` - 1 hours before, in
-    UTC. One of `days` and `hours` is set. A person without events has 0.
+    UTC. Days are those of a calendar. One of `days` and `hours` is set. A person without events has 0.
     """
 
     event: str
@@ -150,18 +155,20 @@ def no_events(predicate: EventPredicate, window: int) -> int:
     return 0
 
 
-def counter_of(events: Sequence[EventFact], now: int) -> EventCounter:
+def counter_of(events: Sequence[EventFact], now: int, calendar: Calendar = UTC_DAYS) -> EventCounter:
     """Returns the counter of a person with these events. `now` is in milliseconds since 1970.
+
+    Days are those of the calendar.
 
     Cost of a call: one test per event.
     """
 
     def count(predicate: EventPredicate, window: int) -> int:
-        last = predicate.period_of(now)
+        last = predicate.period_of(now, calendar)
         return sum(
             1
             for event in events
-            if last - window < predicate.period_of(event.at) <= last
+            if last - window < predicate.period_of(event.at, calendar) <= last
             and predicate.accepts_type(event.type)
             and predicate.accepts(event.properties)
         )

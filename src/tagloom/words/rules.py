@@ -12,6 +12,7 @@ import msgspec
 from tagloom.words import limits
 from tagloom.words.attribute_rules import HasAttribute, check_attribute_node, holds_for_attributes
 from tagloom.words.attributes import NO_ATTRIBUTES, AttributeName, Attributes
+from tagloom.words.calendars import UTC_DAYS, Calendar
 from tagloom.words.context_rules import ContextValue, HasContext, check_context_node, holds_in
 from tagloom.words.event_rules import EventCounter, HasEvent, check_event_node, holds_for, no_events
 from tagloom.words.percent_rules import InPercent, check_percent_node, is_in_percent
@@ -60,7 +61,7 @@ Rule = All | AnyOf | Not | InTribe | Leaf
 class Facts(msgspec.Struct, frozen=True):
     """The facts about one person that rules read, and the context that the caller of a decision sends.
 
-    `id` is None for an erased person, who is in no percent. `today` is the day of the decision, in days since 1970.
+    `id` is None for an erased person, who is in no percent. `today` is the day of the decision in the calendar.
     """
 
     kind: Literal["user", "visitor"]
@@ -70,6 +71,7 @@ class Facts(msgspec.Struct, frozen=True):
     count_events: EventCounter = no_events
     attributes: Attributes = NO_ATTRIBUTES
     today: int = 0
+    calendar: Calendar = UTC_DAYS
 
 
 class Definition(msgspec.Struct, frozen=True):
@@ -104,7 +106,7 @@ def matches(rule: Rule, facts: Facts, tribes: Mapping[str, Definition]) -> bool:
         case HasEvent():
             return holds_for(rule, facts.count_events)
         case HasAttribute():
-            return holds_for_attributes(rule, facts.attributes, facts.today)
+            return holds_for_attributes(rule, facts.attributes, facts.today, facts.calendar)
         case _:
             assert_never(rule)
 

@@ -4,6 +4,7 @@ from typing import Literal
 
 import msgspec
 
+from tagloom.words.calendars import UTC_NAME
 from tagloom.words.identity import IdentitySettings
 
 ENVIRONMENT_NAMES = ("development", "staging", "production")
@@ -28,7 +29,7 @@ class Environment(msgspec.Struct, frozen=True):
     """One population of a space. `key` is the number of the environment in the store, which is not shown.
 
     History is kept for `retention_seconds`. If this is 0, history is kept for ever. `identity` has the settings of
-    links between visitors and users.
+    links between visitors and users. Days are those of `time_zone`.
     """
 
     key: int
@@ -37,3 +38,4 @@ class Environment(msgspec.Struct, frozen=True):
     catalogue: Literal["open", "closed"] = "open"
     retention_seconds: int = 0
     identity: IdentitySettings = IdentitySettings()
+    time_zone: str = UTC_NAME

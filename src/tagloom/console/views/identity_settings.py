@@ -31,7 +31,8 @@ PROOFS: dict[ProofMode, tuple[str, str]] = {
 }
 
 
-def _environment(request: PageRequest) -> Environment:
+def environment_of(request: PageRequest) -> Environment:
+    """Returns the environment that a form of settings names. Raises: ParameterInvalid."""
     name = request.text("of")
     if name not in ENVIRONMENT_NAMES:
         raise ParameterInvalid("There is no such environment.", parameter="of")
@@ -40,7 +41,7 @@ def _environment(request: PageRequest) -> Environment:
 
 def ask(request: PageRequest) -> Answer:
     """Shows the settings of an environment."""
-    environment = _environment(request)
+    environment = environment_of(request)
     return _page(request, environment, msgspec.to_builtins(environment.identity))
 
 
@@ -66,7 +67,7 @@ def _page(
 
 def put(request: PageRequest) -> Answer:
     """Changes the settings of an environment."""
-    environment = _environment(request)
+    environment = environment_of(request)
     fields = {name: request.text(name).strip() for name in IdentitySettings.__struct_fields__}
     try:
         settings = msgspec.convert(fields, IdentitySettings, strict=False)

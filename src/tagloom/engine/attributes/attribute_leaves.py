@@ -10,6 +10,7 @@ from tagloom.engine.seen.seen_leaves import SeenLeaves
 from tagloom.engine.state.dictionary import Dictionary, RowReader, attribute_type
 from tagloom.engine.storage import AttributeReads
 from tagloom.words.attribute_rules import HasAttribute, depends_on_day
+from tagloom.words.calendars import Calendar
 from tagloom.words.computed_attributes import COMPUTED_ATTRIBUTES
 
 _TESTED_MAX = 1_000  # With more changed people, the node is computed again for everybody.
@@ -27,6 +28,7 @@ def find_meaning(
     node: HasAttribute,
     attribute: int,
     today: int,
+    calendar: Calendar,
     dictionary: Dictionary,
     texts: TextNumbers,
     snapshot: Callable[[], AttributeReads],
@@ -35,7 +37,7 @@ def find_meaning(
     row = dictionary.rows[attribute]
     if is_textual(row.type):
         return texts.meaning(node, row, snapshot())
-    return meaning_of(node, attribute_type(row), today), COMPLETE
+    return meaning_of(node, attribute_type(row), today, calendar), COMPLETE
 
 
 class _Leaf:
@@ -87,14 +89,19 @@ class AttributeLeaves:
         return leaf is not None and not leaf.pending and leaf.day == (today if depends_on_day(node) else 0)
 
     def people(
-        self, node: HasAttribute, today: int, dictionary: Dictionary, snapshot: Callable[[], AttributeReads]
+        self,
+        node: HasAttribute,
+        today: int,
+        calendar: Calendar,
+        dictionary: Dictionary,
+        snapshot: Callable[[], AttributeReads],
     ) -> BitMap:
         """Returns the people of a node, as a bitmap that later commits change in place, until `change` returns False.
 
         The bitmap must not be changed by the caller.
         """
         if node.attribute in COMPUTED_ATTRIBUTES:
-            return self._computed.people(node, today, dictionary)
+            return self._computed.people(node, today, calendar, dictionary)
         attribute = dictionary.attributes.get(node.attribute)
         if attribute is None:
             return BitMap()
@@ -107,7 +114,7 @@ class AttributeLeaves:
         if self.is_ready(node, today):
             return leaf.people
         is_whole = leaf.day != today
-        leaf.meaning, leaf.through = find_meaning(node, attribute, today, dictionary, self._texts, snapshot)
+        leaf.meaning, leaf.through = find_meaning(node, attribute, today, calendar, dictionary, self._texts, snapshot)
         rows = rows_of(attribute, dictionary, self._read)
         if is_whole or len(leaf.pending) > _TESTED_MAX:
             found = people_of(leaf.meaning, rows)

@@ -13,6 +13,7 @@ from tagloom.engine.attributes.codes import RANK_MAX, SIGN_BIT, rank_of_number
 from tagloom.engine.bitmaps import BitMap, bitmap_of, ordinals_of
 from tagloom.words.attribute_rules import TIME_OPERATORS, HasAttribute, bounds_of, holds_for_value
 from tagloom.words.attributes import AttributeType, AttributeValue
+from tagloom.words.calendars import Calendar
 from tagloom.words.comparisons import is_number, values_of
 
 _FEW_NUMBERS = 32  # Up to this many texts, each is looked up by its bits. With more, all values are decoded.
@@ -48,14 +49,14 @@ class Meaning(NamedTuple):
 NOTHING, ANYTHING = Meaning(()), Meaning((), is_inverted=True)
 
 
-def meaning_of(node: HasAttribute, type: AttributeType, today: int) -> Meaning:
+def meaning_of(node: HasAttribute, type: AttributeType, today: int, calendar: Calendar) -> Meaning:
     """Returns the meaning of a node for an attribute of booleans, numbers or times."""
     if node.op == "is-set":
         return ANYTHING
     if node.op in TIME_OPERATORS:
         if type != "time":
             return NOTHING
-        bounds = bounds_of(node, today)
+        bounds = bounds_of(node, today, calendar)
         return Meaning((Ranks(max(bounds.first, -RANK_MAX), min(bounds.end - 1, RANK_MAX)),))
     values = values_of(node.value)
     if node.op in ("is", "is-not", "one-of"):

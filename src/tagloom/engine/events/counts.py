@@ -16,8 +16,10 @@ from tagloom.engine import limits
 from tagloom.engine.bitmaps import BitMap
 from tagloom.engine.events.bit_slices import BitSlices, total
 from tagloom.engine.events.blocks import EventColumns, unpack
+from tagloom.engine.events.local_days import days_of
 from tagloom.engine.links.links import Moves
 from tagloom.engine.storage import EventReads
+from tagloom.words.calendars import UTC_DAYS, Calendar
 from tagloom.words.event_rules import UNIT_MS, WINDOW_MAX, EventPredicate, Unit
 
 _TESTED_MAX = 1_000  # A commit with the events of more people compares the whole window instead of each person.
@@ -134,8 +136,9 @@ class _Counts:
 class EventCounts:
     """The counts of an environment in this process. Its owner holds a lock around each call."""
 
-    def __init__(self, now: Callable[[], int], bytes_max: int) -> None:
+    def __init__(self, now: Callable[[], int], bytes_max: int, calendar: Calendar = UTC_DAYS) -> None:
         """`now` returns milliseconds since 1970."""
+        self.calendar = calendar
         self._now = now
         self._bytes_max = bytes_max
         # The least recently used first.
@@ -143,13 +146,21 @@ class EventCounts:
         # The last period of every window.
         self._last = self._last_now()
 
+    def put_calendar(self, calendar: Calendar) -> bool:
+        """Sets the calendar. Returns whether it is another one, so that all counts were deleted."""
+        if calendar == self.calendar:
+            return False
+        self.calendar = calendar
+        self.clear()
+        return True
+
     def is_current(self) -> bool:
         """Returns whether all windows end today, or in this hour."""
         return not self._counts or self._last == self._last_now()
 
     def _last_now(self) -> dict[Unit, int]:
         now = self._now()
-        return {unit: now // size for unit, size in UNIT_MS.items()}
+        return {"day": self.calendar.day_of(now), "hour": now // UNIT_MS["hour"]}
 
     def is_ready(self, predicate: EventPredicate, times: int, size: int) -> bool:
         """Returns whether `people` has its answer in memory."""
@@ -216,7 +227,7 @@ class EventCounts:
     def _inside(self, columns: EventColumns, predicate: EventPredicate, size: int) -> NDArray[np.uint32]:
         """Returns the people of the events in the window that fulfil a counted predicate."""
         places, last = matching(columns, predicate), self._last[predicate.unit]
-        periods = periods_of(columns, places, predicate)
+        periods = periods_of(columns, places, predicate, self.calendar)
         return columns.ordinals[places][(periods > last - size) & (periods <= last)]
 
     def check_counted(self, windows: Mapping[EventPredicate, int]) -> None:
@@ -270,7 +281,9 @@ class EventCounts:
             places = matching(columns, predicate)
             if len(places):
                 last = self._last[predicate.unit]
-                changed |= counts.add(columns.ordinals[places], periods_of(columns, places, predicate), last)
+                changed |= counts.add(
+                    columns.ordinals[places], periods_of(columns, places, predicate, self.calendar), last
+                )
         return changed
 
     def move_people(self, moving: "Moving") -> BitMap:
@@ -280,7 +293,10 @@ class EventCounts:
         """
         for predicate, counts in self._counts.items():
             places = matching(moving.events, predicate)
-            people, periods = moving.events.ordinals[places], periods_of(moving.events, places, predicate)
+            people, periods = (
+                moving.events.ordinals[places],
+                periods_of(moving.events, places, predicate, self.calendar),
+            )
             last = self._last[predicate.unit]
             for move in moving.moves.parts:
                 counts.transfer(move.before, move.after, Counter[int](periods[people == move.person].tolist()), last)
@@ -332,26 +348,29 @@ def matching(columns: EventColumns, predicate: EventPredicate) -> NDArray[np.int
     return np.array([place for place in places.tolist() if predicate.accepts(columns.properties[place])], np.int64)
 
 
-def periods_of(columns: EventColumns, places: NDArray[np.int64], predicate: EventPredicate) -> NDArray[np.int64]:
+def periods_of(
+    columns: EventColumns, places: NDArray[np.int64], predicate: EventPredicate, calendar: Calendar
+) -> NDArray[np.int64]:
     """Returns the day or the hour of events."""
-    return columns.at[places] // UNIT_MS[predicate.unit]
+    at = columns.at[places]
+    return days_of(at, calendar) if predicate.unit == "day" else at // UNIT_MS["hour"]
 
 
 def count_periods(
-    snapshot: EventReads, wanted: Mapping[EventPredicate, int], *, after: int = 0
+    snapshot: EventReads, wanted: Mapping[EventPredicate, int], calendar: Calendar, *, after: int = 0
 ) -> dict[EventPredicate, Periods]:
     """Counts the events of predicates from the log, each from a period on, of versions above `after`. Reads it once.
 
     Cost: see `matching`, and 0.7 us per event for unpacking.
     """
     counted: dict[EventPredicate, Periods] = {predicate: {} for predicate in wanted}
-    begin = min(since * UNIT_MS[predicate.unit] for predicate, since in wanted.items())
+    begin = min(predicate.begin_of(since, calendar) for predicate, since in wanted.items())
     for block in snapshot.event_blocks(after=after, since=begin):
         columns = unpack(block)
         for predicate, since in wanted.items():
             places = matching(columns, predicate)
             places = places[columns.versions[places] > after]
-            people, found = columns.ordinals[places], periods_of(columns, places, predicate)
+            people, found = columns.ordinals[places], periods_of(columns, places, predicate, calendar)
             for period in np.unique(found[found >= since]).tolist():
                 counted[predicate].setdefault(period, BitSlices()).add(people[found == period])
     return counted

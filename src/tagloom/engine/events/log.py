@@ -24,6 +24,7 @@ from tagloom.engine.events.recent_ids import RecentIds
 from tagloom.engine.keys.hashing import Hashed
 from tagloom.engine.links.links import Links
 from tagloom.engine.storage import EventBlock, EventReads, EventTypeTotal, Transaction
+from tagloom.words.calendars import Calendar
 from tagloom.words.events import DAY_MS, day_of
 
 _NEWEST = 2**63 - 1
@@ -40,9 +41,9 @@ class Recorded(NamedTuple):
 class EventLog:
     """What a process keeps in memory of the events. Its owner holds a lock around each call."""
 
-    def __init__(self, now: Callable[[], int], counts_bytes_max: int) -> None:
+    def __init__(self, now: Callable[[], int], counts_bytes_max: int, calendar: Calendar) -> None:
         """`now` returns milliseconds since 1970."""
-        self.counts = EventCounts(now, counts_bytes_max)
+        self.counts = EventCounts(now, counts_bytes_max, calendar)
         self.recent = RecentIds()
         self.types: frozenset[str] = frozenset()
         """The types of all events. It is replaced, not changed, when a type is added."""

@@ -11,8 +11,8 @@ from tagloom.engine.events.blocks import unpack
 from tagloom.engine.events.counts import matching, periods_of
 from tagloom.engine.links.links import Links
 from tagloom.engine.storage import EventReads
-from tagloom.words.event_rules import UNIT_MS, EventPredicate
-from tagloom.words.events import DAY_MS
+from tagloom.words.calendars import Calendar
+from tagloom.words.event_rules import EventPredicate
 
 
 class Point(NamedTuple):
@@ -20,11 +20,12 @@ class Point(NamedTuple):
 
     version: int
     at: int
+    calendar: Calendar
 
     @property
     def day(self) -> int:
-        """The day of the time, in days since 1970."""
-        return self.at // DAY_MS
+        """The day of the time in the calendar."""
+        return self.calendar.day_of(self.at)
 
 
 class _Found(NamedTuple):
@@ -53,12 +54,14 @@ class EventsAt:
         self._links = links
         self._found: dict[EventPredicate, _Found] = {}
         if windows and points:
-            first = min(point.at for point in points)
+            first, calendar = min(point.at for point in points), points[0].calendar
             since = min(
-                (predicate.period_of(first) - window + 1) * UNIT_MS[predicate.unit]
+                predicate.begin_of(predicate.period_of(first, calendar) - window + 1, calendar)
                 for predicate, window in windows.items()
             )
-            self._found = _found_by_predicate(snapshot, windows, since, max(point.version for point in points))
+            self._found = _found_by_predicate(
+                snapshot, windows, since, max(point.version for point in points), calendar
+            )
 
     @property
     def has_predicates(self) -> bool:
@@ -67,7 +70,7 @@ class EventsAt:
 
     def people(self, predicate: EventPredicate, times: int, window: int, point: Point) -> BitMap:
         """Returns the people with at least `times` events in the days or hours up to a point."""
-        found, last = self._found[predicate], predicate.period_of(point.at)
+        found, last = self._found[predicate], predicate.period_of(point.at, point.calendar)
         inside = (found.versions <= point.version) & (found.periods > last - window) & (found.periods <= last)
         of_point = found.people[inside]
         if point.version in self._links:
@@ -77,7 +80,7 @@ class EventsAt:
 
 
 def _found_by_predicate(
-    snapshot: EventReads, predicates: Iterable[EventPredicate], since: int, through: int
+    snapshot: EventReads, predicates: Iterable[EventPredicate], since: int, through: int, calendar: Calendar
 ) -> dict[EventPredicate, _Found]:
     nothing = _Found(np.empty(0, np.uint32), np.empty(0, np.int64), np.empty(0, np.int64))
     parts: dict[EventPredicate, list[_Found]] = {predicate: [nothing] for predicate in predicates}
@@ -88,9 +91,8 @@ def _found_by_predicate(
         for predicate, found in parts.items():
             places = matching(columns, predicate)
             if len(places):
-                found.append(
-                    _Found(columns.ordinals[places], periods_of(columns, places, predicate), columns.versions[places])
-                )
+                periods = periods_of(columns, places, predicate, calendar)
+                found.append(_Found(columns.ordinals[places], periods, columns.versions[places]))
     return {
         predicate: _Found(*(np.concatenate(column) for column in zip(*found, strict=True)))
         for predicate, found in parts.items()

@@ -27,7 +27,6 @@ from tagloom.words.computed_attributes import (
     SeenDays,
     computed_attributes,
 )
-from tagloom.words.events import DAY_MS
 
 
 def list_computed(environment: EnvironmentState) -> list[Attribute]:
@@ -74,7 +73,7 @@ def _counts_of_days(environment: EnvironmentState, name: AttributeName) -> list[
     found = _days_of(environment, environment.fact("everyone"))
     days, counts = np.unique(found.first if name == FIRST_SEEN else found.last, return_counts=True)
     return [
-        (AttributeValue("time", day * DAY_MS), people)
+        (AttributeValue("time", environment.state.calendar.begin_of(day)), people)
         for day, people in zip(days.tolist(), counts.tolist(), strict=True)
     ]
 
@@ -91,6 +90,7 @@ class ComputedValues:
 
     def __init__(self, environment: EnvironmentState, people: BitMap) -> None:
         self._today = environment.today()
+        self._calendar = environment.state.calendar
         self._days = _days_of(environment, people)
 
     def inside(self, bucket: int) -> Iterator[tuple[int, Mapping[AttributeName, AttributeValue]]]:
@@ -98,4 +98,4 @@ class ComputedValues:
         ends = np.searchsorted(self._days.ordinals, [bucket * ORDINALS_PER_CHUNK, (bucket + 1) * ORDINALS_PER_CHUNK])
         for place in range(*ends.tolist()):
             days = SeenDays(int(self._days.first[place]), int(self._days.last[place]))
-            yield int(self._days.ordinals[place]), computed_attributes(days, self._today)
+            yield int(self._days.ordinals[place]), computed_attributes(days, self._today, self._calendar)

@@ -91,7 +91,14 @@ class Decider:
         environment = self._environment
         ordinal = find_ordinal(environment, person)
         if ordinal is None:
-            facts = Facts(person.kind, frozenset(), person.id, context, today=environment.today())
+            facts = Facts(
+                person.kind,
+                frozenset(),
+                person.id,
+                context,
+                today=environment.today(),
+                calendar=environment.state.calendar,
+            )
             return self._decide_unknown(facts, tribes, because=because)
         names = self._tribes_of(ordinal, tribes)
         if self._by_context:
@@ -112,6 +119,7 @@ class Decider:
             partial(environment.count_of_events, ordinal),
             environment.attributes_of(ordinal, self._attributes),
             environment.today(),
+            environment.state.calendar,
         )
         found = self._because(names, facts, tribes, ordinal)
         return Decision(tribes=names, version=environment.stamp.version, because=found)

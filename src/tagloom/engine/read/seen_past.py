@@ -25,7 +25,7 @@ class SeenAt:
         """Reads the changes of days since the oldest of the points. `links` has those of each version, if any."""
         self._links = links
         self._found: dict[tuple[HasAttribute, Point], list[SeenBounds]] = {}
-        wanted = {(node, point): seen_ranges(node, point.day) for node in nodes for point in points}
+        wanted = {(node, point): seen_ranges(node, point.day, point.calendar) for node in nodes for point in points}
         for key, ranges in wanted.items():
             self._found[key] = [SeenBounds(BitMap(), BitMap(), BitMap(), BitMap()) for _ in ranges]
         dictionary, versions = environment.dictionary, {point.version for _, point in wanted}

@@ -34,7 +34,6 @@ from tagloom.words.attributes import AttributeName, AttributeValue, plain_attrib
 from tagloom.words.catalogue import Match
 from tagloom.words.changes import Version
 from tagloom.words.computed_attributes import computed_attributes
-from tagloom.words.events import day_of
 from tagloom.words.people import Ordinal, Person, PersonRecord
 from tagloom.words.rules import Definition
 from tagloom.words.tags import TagPath
@@ -75,7 +74,7 @@ def _in_each_bucket(
 ) -> Iterator[Past]:
     """Yields a source of bitmaps as of a version for each bucket. Windows of events end at the time of the version."""
     check_version(environment, version)
-    points = [Point(version, _time_of_version(environment, version))]
+    points = [Point(version, _time_of_version(environment, version), environment.state.calendar)]
     facts = facts_at(environment, wanted, tribes, points)
     rows = rows_named(environment.dictionary, leaves, wanted, tribes)
     for bucket in range(environment.state.buckets):
@@ -220,7 +219,9 @@ def _record_at(
     erased = environment.fact("erased")
     linked = [each for each in links.linked_to(ordinal) if each.person not in erased] if links is not None else []
     group = [own_rows, *(_rows_at(environment, each.person, version) for each in linked)]
-    computed = computed_attributes(environment.seen_days_in(group), day_of(_time_of_version(environment, version)))
+    calendar = environment.state.calendar
+    day = calendar.day_of(_time_of_version(environment, version))
+    computed = computed_attributes(environment.seen_days_in(group), day, calendar)
     return PersonRecord(
         kind=person.kind,
         id=person.id,

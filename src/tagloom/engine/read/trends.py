@@ -98,7 +98,7 @@ def trend(
     rows = rows_named(environment.dictionary, leaves, wanted, tribes)
     counts = [[0] * (len(versions) + 1) for _ in wanted]
     ends = [milliseconds_of(moment) - 1 for moment in moments[len(unknown) :]]
-    points = list(map(Point, versions, ends))
+    points = [Point(version, end, environment.state.calendar) for version, end in zip(versions, ends, strict=True)]
     facts = facts_at(environment, wanted, tribes, points)
     has_days = any(
         isinstance(node, HasAttribute) and (depends_on_day(node) or node.attribute in COMPUTED_ATTRIBUTES)
@@ -254,8 +254,9 @@ class Past:
             whole = environment.attribute(node) if self._point is None else self._seen.people(node, self._point)
             return chunk_of(whole, self._bucket) - environment.fact("erased")
         today = environment.today() if self._point is None else self._point.day
+        calendar, texts = environment.state.calendar, environment.texts
         for attribute in dictionary.attributes_ever.get(node.attribute, ()):
-            meaning, _ = find_meaning(node, attribute, today, dictionary, environment.texts, environment.snapshot)
+            meaning, _ = find_meaning(node, attribute, today, calendar, dictionary, texts, environment.snapshot)
             found |= people_of(meaning, attribute_rows_of(attribute, dictionary, self._rows.__getitem__))
         # The texts of people who were erased since are deleted, so none of their values count.
         return found - environment.fact("erased")

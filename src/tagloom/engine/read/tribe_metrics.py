@@ -13,7 +13,6 @@ from tagloom.words import limits
 from tagloom.words.attribute_rules import HasAttribute
 from tagloom.words.changes import Version
 from tagloom.words.computed_attributes import LAST_SEEN
-from tagloom.words.events import DAY_MS
 from tagloom.words.rules import Definition
 from tagloom.words.tribes import TribeMetrics
 
@@ -71,7 +70,7 @@ class MetricsReader:
         """Returns who was known when the days of `new` began. Cost: who became known since, from the log."""
         environment = self._environment
         today, snapshot = environment.today(), environment.snapshot()
-        begin = text_of_milliseconds((today - limits.ACTIVE_DAYS + 1) * DAY_MS)
+        begin = text_of_milliseconds(environment.state.calendar.begin_of(today - limits.ACTIVE_DAYS + 1))
         (version,) = versions_before(snapshot, [begin], environment.stamp.version)
         is_kept = version >= max(1, snapshot.state().horizon)
         people = everyone_at(environment, version) if is_kept else BitMap()

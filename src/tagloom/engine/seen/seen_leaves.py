@@ -7,6 +7,7 @@ from tagloom.engine.links.links import Links
 from tagloom.engine.seen.seen_rows import people_seen, seen_rows
 from tagloom.engine.state.dictionary import Dictionary, RowReader
 from tagloom.words.attribute_rules import HasAttribute, depends_on_day
+from tagloom.words.calendars import Calendar
 from tagloom.words.computed_attributes import SeenDays, SeenRange, seen_ranges
 
 _TESTED_MAX = 1_000  # With more changed people, the node is computed again for everybody.
@@ -60,7 +61,7 @@ class SeenLeaves:
         leaf = self._leaves.get(node)
         return leaf is not None and leaf.day == (today if depends_on_day(node) else 0)
 
-    def people(self, node: HasAttribute, today: int, dictionary: Dictionary) -> BitMap:
+    def people(self, node: HasAttribute, today: int, calendar: Calendar, dictionary: Dictionary) -> BitMap:
         """Returns the people of a node, as a bitmap that later commits change in place, until `change` returns False.
 
         The bitmap must not be changed by the caller.
@@ -71,7 +72,7 @@ class SeenLeaves:
             if depends_on_day(node):
                 self.daily.append(leaf)
         if not self.is_ready(node, today):
-            leaf.ranges = seen_ranges(node, today)
+            leaf.ranges = seen_ranges(node, today, calendar)
             found = people_seen(leaf.ranges, seen_rows(dictionary, self._read), self._links)
             leaf.people ^= leaf.people ^ found
             leaf.day = today if depends_on_day(node) else 0

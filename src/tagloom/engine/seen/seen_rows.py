@@ -1,9 +1,9 @@
 """The days of the first and the last event of each person, as bitmaps, and the people whose days are in ranges.
 
-Each of the two days, in days since 1970, is stored like a value of an attribute: a bitmap of the people who have one,
-and one per bit of the day. The days of a person are those of the events that named this person. What a linked person
-did counts for the user, so the days of a user are the first and the last one of everybody who is linked. They are
-combined when they are read, so a link and its undo change nothing that is stored.
+Each of the two days, in days of the environment, is stored like a value of an attribute: a bitmap of the people who
+have one, and one per bit of the day. The days of a person are those of the events that named this person. What a linked
+person did counts for the user, so the days of a user are the first and the last one of everybody who is linked. They
+are combined when they are read, so a link and its undo change nothing that is stored.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from tagloom.engine.attributes.conditions import at_least, decoded_bits
 from tagloom.engine.bitmaps import BitMap
 from tagloom.engine.events.blocks import EventColumns
+from tagloom.engine.events.local_days import days_of
 from tagloom.engine.state.dictionary import Dictionary, RowReader
+from tagloom.words.calendars import Calendar
 from tagloom.words.computed_attributes import DAYS_END, SeenRange
-from tagloom.words.events import DAY_MS
 
 
 class RootFinder(Protocol):
@@ -59,13 +60,14 @@ class DaysOfPeople(NamedTuple):
 class DaysOfLog:
     """The days of the events of a log, by ordinal. `add` adds the events of a block."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, calendar: Calendar) -> None:
+        self._calendar = calendar
         self.first = np.full(size, DAYS_END, np.int64)
         self.last = np.full(size, -1, np.int64)
 
     def add(self, columns: EventColumns) -> None:
         """Adds events. Cost: 20 ns each."""
-        days = columns.at // DAY_MS
+        days = days_of(columns.at, self._calendar)
         np.minimum.at(self.first, columns.ordinals, days)
         np.maximum.at(self.last, columns.ordinals, days)
 

@@ -37,7 +37,6 @@ from tagloom.words.attribute_rules import HasAttribute, depends_on_day
 from tagloom.words.attributes import AttributeName, AttributeValue
 from tagloom.words.computed_attributes import COMPUTED_ATTRIBUTES, SeenDays, computed_attributes, seen_together
 from tagloom.words.event_rules import EventPredicate
-from tagloom.words.events import day_of
 from tagloom.words.problems import TagProblem
 from tagloom.words.tags import TagPath, branches_above
 
@@ -69,8 +68,7 @@ class EnvironmentState:
         index_bytes_max: int = limits.INDEX_BYTES_DEFAULT,
     ) -> None:
         self.key = key
-        self.today: Callable[[], int] = lambda: day_of(milliseconds_at(now()))
-        self.event_log = EventLog(lambda: milliseconds_at(now()), index_bytes_max // 4)
+        self.today: Callable[[], int] = lambda: self.state.calendar.day_of(milliseconds_at(now()))
         self.lock = threading.RLock()
         self._published = threading.Condition(self.lock)
         self._is_committing = False
@@ -80,6 +78,7 @@ class EnvironmentState:
         self.dictionary = Dictionary((), ())
         with storage.reading() as snapshot:
             self.state: State = snapshot.state()
+        self.event_log = EventLog(lambda: milliseconds_at(now()), index_bytes_max // 4, self.state.calendar)
         self.key_hash = KeyHash(self.state.secret)
         self.directory = Directory(self.key_hash)
         self.suppressed = NO_HASHES
@@ -209,6 +208,8 @@ class EnvironmentState:
             if now.catalogue_generation != before.catalogue_generation:
                 self.dictionary = Dictionary(snapshot.rows(), snapshot.aliases())
                 self._clear_leaves()
+                if self.event_log.counts.put_calendar(state.calendar):
+                    self.beginnings += 1
             if now.keys_generation != before.keys_generation:
                 self.directory.load(snapshot, now.keys_generation)
             if before is _UNKNOWN or state.suppressed_generation != self.state.suppressed_generation:
@@ -455,9 +456,9 @@ class EnvironmentState:
         """
         leaves, today = self._leaves_of_attributes, self.today() if depends_on_day(node) else 0
         if leaves.is_ready(node, today):
-            return leaves.people(node, today, self.dictionary, self.snapshot)
+            return leaves.people(node, today, self.state.calendar, self.dictionary, self.snapshot)
         self.check_may_wait()
-        people = leaves.people(node, today, self.dictionary, self.snapshot)
+        people = leaves.people(node, today, self.state.calendar, self.dictionary, self.snapshot)
         if leaves.is_full():
             self._clear_leaves()
         return people
@@ -473,7 +474,7 @@ class EnvironmentState:
             if (value := self.value_in(row, own_rows)) is not None:
                 found[AttributeName(name)] = value
         if names is None or any(name in COMPUTED_ATTRIBUTES for name in names):
-            found |= computed_attributes(self.seen_days_of(ordinal), self.today())
+            found |= computed_attributes(self.seen_days_of(ordinal), self.today(), self.state.calendar)
         return found
 
     def seen_days_of(self, ordinal: int) -> SeenDays | None:
@@ -561,12 +562,12 @@ class EnvironmentState:
         """Counts the events of predicates, each from a day or an hour on. The log is read without the lock."""
         with self._storage.reading() as snapshot:
             version = snapshot.state().version
-            counted = count_periods(snapshot, wanted)
+            counted = count_periods(snapshot, wanted, self.state.calendar)
 
         def adopt() -> None:
             if self.stamp.version < version:
                 raise Moved("the version")
-            later = count_periods(self.snapshot(), wanted, after=version)
+            later = count_periods(self.snapshot(), wanted, self.state.calendar, after=version)
             together = {predicate: merged(periods, later[predicate]) for predicate, periods in counted.items()}
             erased = self.fact("erased")
             for each in (slices for periods in together.values() for slices in periods.values()):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tagloom.base.times import milliseconds_at, with_milliseconds
 from tagloom.engine.bitmaps import BitMap, bitmap_of
 from tagloom.engine.events.blocks import columns_of
+from tagloom.engine.events.local_days import days_of
 from tagloom.engine.events.log import Recorded
 from tagloom.engine.keys.hashing import Hashed, Keyed, KeyHash, binary_array, key_of, visitors_among
 from tagloom.engine.write.draft import Draft, View
@@ -67,7 +68,7 @@ def record_events(writes: Sequence[EventWrite], view: View, key_hash: KeyHash, n
     kept = _without_suppressed_visitors(kept, view, key_hash)
     people, first = _People(kept, view, key_hash), 0
     ordinals = people.ordinals.copy()
-    days = np.array([day_of(event.at) for event in kept], np.int64)
+    days = days_of(np.array([event.at for event in kept], np.int64), view.state.calendar)
     seen = SeenRecorder(ordinals, days, view)
     at, begin, offset, versions, receipts = with_milliseconds(now), 0, 0, list[int](), list[Receipt]()
     for write, (of_write, refused, repeats, suppressed) in zip(writes, chosen, strict=True):

@@ -27,7 +27,7 @@ from tagloom.ports.problems import LinkInvalid, LinkSettled, PersonLinked, Perso
 from tagloom.ports.writes import JoinUsers, LinkVisitor, Separate, SettleLink
 from tagloom.words.builtin_attributes import RESERVED_NAMES
 from tagloom.words.changes import JOIN, LINK, SEPARATE, SETTLE, Origin
-from tagloom.words.events import ALIASED, Event, day_of
+from tagloom.words.events import ALIASED, Event
 from tagloom.words.expiry import moment_now
 from tagloom.words.identity import LinkPolicy, LinkRules, SettlePolicy
 from tagloom.words.people import Ordinal, Person
@@ -87,7 +87,7 @@ def link_events(
     Cost: some microseconds per event whose visitor is linked already. For the others, see `_put_links`, per version.
     """
     people, ignored = _People(view, hash), list[Rejected]()
-    today, at = day_of(milliseconds_at(now)), with_milliseconds(now)
+    today, at = view.state.calendar.day_of(milliseconds_at(now)), with_milliseconds(now)
     # The links of the next version, and the people whose id begins again.
     codes, users, superseded = dict[int, int](), set[int](), BitMap()
 
@@ -207,7 +207,7 @@ def _link_visitor(people: _People, visitor: Person, user: Person, policy: LinkPo
         view.put_people(BitMap([root]), BitMap(), draft)
     if found is None:
         found = people.admit(visitor)
-    today = day_of(milliseconds_at(now))
+    today = view.state.calendar.day_of(milliseconds_at(now))
     _put_links({found: link_code(root, today, is_proven=False)}, policy, view, draft)
     return draft
 
@@ -225,7 +225,7 @@ def _join_users(people: _People, user: Person, into: Person, policy: LinkPolicy,
             raise PersonLinked("The user is joined into another user. Separate them first.")
         return draft
     moved = {each.person: with_user(each.code, root) for each in view.links.linked_to(found)}
-    today = day_of(milliseconds_at(now))
+    today = view.state.calendar.day_of(milliseconds_at(now))
     _put_links({**moved, found: link_code(root, today, is_proven=False)}, policy, view, draft)
     return draft
 

@@ -102,7 +102,10 @@ class ViewBitmaps:
         return found
 
     def _seen(self, node: HasAttribute) -> BitMap:
-        ranges, rows = seen_ranges(node, self._view.today()), seen_rows(self.dictionary, self.row)
+        ranges, rows = (
+            seen_ranges(node, self._view.today(), self._view.state.calendar),
+            seen_rows(self.dictionary, self.row),
+        )
         if self._drafts:
             return people_seen(ranges, rows, self._view.links)
         with self._view.lock:
@@ -114,7 +117,13 @@ class ViewBitmaps:
             with self._view.lock:
                 self._texts = self._view.texts.copy()
         meaning, _ = find_meaning(
-            node, attribute, self._view.today(), self.dictionary, self._texts, lambda: self._view.tx
+            node,
+            attribute,
+            self._view.today(),
+            self._view.state.calendar,
+            self.dictionary,
+            self._texts,
+            lambda: self._view.tx,
         )
         return people_of(meaning, rows_of(attribute, self.dictionary, self.row))
 

@@ -83,7 +83,7 @@ def _days_of_earlier_release(view: View) -> DaysOfPeople:
     _, last = view.dictionary.seen_rows()
     if view.bits_of(last) or not view.whole(view.fact("with_events")):
         return DaysOfPeople(nobody, nobody.astype(np.int64), nobody.astype(np.int64))
-    days = DaysOfLog(view.state.next_ordinal)
+    days = DaysOfLog(view.state.next_ordinal, view.state.calendar)
     for block in view.tx.event_blocks():
         days.add(unpack(block))
     people = np.flatnonzero(days.last >= 0)

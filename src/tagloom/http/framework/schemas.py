@@ -328,11 +328,12 @@ class IdentityPatch(Body, frozen=True, kw_only=True):
 
 
 class EnvironmentPatch(Body, frozen=True, kw_only=True):
-    """The catalogue (open, or closed: unknown tags are rejected), the retention (`90d`, or `forever`), and identity."""
+    """The catalogue (open, or closed: unknown tags are rejected), the retention (`90d`, or `forever`), and settings."""
 
     catalogue: Literal["open", "closed"] | UnsetType = UNSET
     retention: RetentionText | UnsetType = UNSET
     identity: IdentityPatch | UnsetType = UNSET
+    time_zone: str | UnsetType = UNSET
 
 
 class NewToken(Body, frozen=True, kw_only=True):
@@ -396,13 +397,14 @@ class OverlapAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EnvironmentItem(msgspec.Struct, frozen=True, kw_only=True):
-    """One environment of a space. `identity` has the settings of links between visitors and users."""
+    """One environment of a space. `identity` says how visitors are linked to users. Days are those of `time_zone`."""
 
     space: str
     name: str
     catalogue: Literal["open", "closed"]
     retention: str
     identity: IdentitySettings
+    time_zone: str
 
 
 class EnvironmentAnswer(EnvironmentItem, frozen=True, kw_only=True):

@@ -78,10 +78,11 @@ TENANTS: tuple[Route, ...] = (
         path=E,
         handler=tenants.patch_environment,
         group="Tenants",
-        summary="Open or close the catalogue, or set the retention of history or how visitors are linked",
+        summary="Open or close the catalogue, or set the retention of history, links of visitors or the time zone",
         description="In a closed catalogue a line with an unknown tag is rejected, with the nearest known tag. "
         "A retention that deletes existing history needs delete_history=true. A dry run shows what it would delete. "
-        "The settings of identity apply to events that arrive after five seconds.",
+        "The settings of identity apply to events that arrive after five seconds. "
+        "The time zone can change until the first event is recorded.",
         parameters=(
             Parameter(name="dry_run", description="Only show what it would delete.", kind="flag", default=False),
             Parameter(name="delete_history", description="Delete the older history.", kind="flag", default=False),

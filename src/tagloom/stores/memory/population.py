@@ -62,8 +62,9 @@ from tagloom.stores.memory.state import Effect, Record, State, difference, forgo
 from tagloom.stores.memory.undo import undone
 from tagloom.words import limits as word_limits
 from tagloom.words import rejections, tags
+from tagloom.words.calendars import Calendar
 from tagloom.words.changes import DELETE_PEOPLE, EVENTS, EXPIRY, IDENTIFY, LINK, START, Freed, Horizon, Origin, Version
-from tagloom.words.events import Event, day_of
+from tagloom.words.events import Event
 from tagloom.words.expiry import moment_now
 from tagloom.words.people import Ordinal, Person
 from tagloom.words.periods import NO_PERIOD, Period, term_of
@@ -113,6 +114,11 @@ class MemoryPopulation(Answers):
         self._steps: dict[str, list[tuple[Done, tuple[Rejected, ...]]]] = {}
         self._sealed: set[str] = set()
         self._suppressed: frozenset[Person] = frozenset()
+
+    def put_time_zone(self, zone: str) -> None:
+        """Sets the time zone whose days are counted."""
+        with self._lock:
+            self._state.calendar = Calendar(zone)
 
     def _at(self) -> str:
         return self._now().astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -250,11 +256,11 @@ class MemoryPopulation(Answers):
                 return self._record_events(write, origin)
             case LinkVisitor(visitor, user, policy):
                 self._refuse_suppressed(Person("visitor", visitor), Person("user", user))
-                draft = visitor_linked(state, visitor, user, policy, day_of(self._now_ms()))
+                draft = visitor_linked(state, visitor, user, policy, state.calendar.day_of(self._now_ms()))
                 return self._commit(draft, LINK, origin).receipt()
             case JoinUsers(user, into, policy):
                 self._refuse_suppressed(Person("user", user), Person("user", into))
-                draft = users_joined(state, user, into, policy, day_of(self._now_ms()))
+                draft = users_joined(state, user, into, policy, state.calendar.day_of(self._now_ms()))
                 return self._commit(draft, "join", origin).receipt()
             case SettleLink(person, chosen):
                 now = moment_now(self._now().timestamp())
@@ -447,7 +453,7 @@ class MemoryPopulation(Answers):
             (line, event) for line, event in kept.items() if event.visitor is not None and event.person.kind == "user"
         ]
         while left:
-            linked, left, of_links = linked_by_events(self._state, left, write.links, day_of(now))
+            linked, left, of_links = linked_by_events(self._state, left, write.links, self._state.calendar.day_of(now))
             receipts.append(self._commit(linked, LINK, origin).receipt())
             ignored += of_links
         return msgspec.structs.replace(

@@ -39,7 +39,7 @@ from tagloom.words.computed_attributes import COMPUTED_ATTRIBUTES, computed_attr
 from tagloom.words.context_rules import NO_CONTEXT, Context
 from tagloom.words.decisions import Because, Decision, Provenance, because_of
 from tagloom.words.event_rules import counter_of, is_of
-from tagloom.words.events import DAY_MS, EventTypeRecord, PersonEvent, RecordedEvent, day_of
+from tagloom.words.events import EventTypeRecord, PersonEvent, RecordedEvent
 from tagloom.words.expiry import Moment, moment_text, span_text
 from tagloom.words.people import KINDS, Kind, OpenLink, Ordinal, Person, PersonRecord, scheduled_from
 from tagloom.words.periods import is_due
@@ -133,7 +133,7 @@ class Answers:
             return None
         return structs.replace(
             self._person_record(state, ordinal),
-            attributes=plain_attributes(state.attributes_of(ordinal, day_of(self._now_ms(as_of)))),
+            attributes=plain_attributes(state.attributes_of(ordinal, state.calendar.day_of(self._now_ms(as_of)))),
             identities=identities_of(state, ordinal, self._state),
         )
 
@@ -200,7 +200,11 @@ class Answers:
         found = [
             (
                 state.people[ordinal],
-                {n: value for n, value in state.attributes_of(ordinal, day_of(now)).items() if n in types},
+                {
+                    n: value
+                    for n, value in state.attributes_of(ordinal, state.calendar.day_of(now)).items()
+                    if n in types
+                },
             )
             for ordinal in state.members(tribe, tribes, now)
         ]
@@ -322,7 +326,9 @@ class Answers:
     def values_of_attribute(self, name: AttributeName, limit: int) -> AttributeValues:
         if name in COMPUTED_ATTRIBUTES:
             every = self._state.seen_days().values()
-            values = [computed_attributes(days, day_of(self._now_ms()))[name] for days in every]
+            calendar = self._state.calendar
+            today = calendar.day_of(self._now_ms())
+            values = [computed_attributes(days, today, calendar)[name] for days in every]
             return values_counted(self._state, computed_attribute(self._state, name), values, limit)
         number = self._state.find_attribute(name)
         if number is None:
@@ -339,7 +345,8 @@ class Answers:
         )
 
     def metrics(self, tribe: Definition, tribes: Mapping[str, Definition]) -> TribeMetrics:
-        state, today = self._state, day_of(self._now_ms())
+        state, day_of = self._state, self._state.calendar.day_of
+        today = day_of(self._now_ms())
         members = state.members(tribe, tribes, self._now_ms())
         days_ago: dict[Ordinal, int] = {}
         for ordinal, facts in state.event_facts().items():
@@ -362,7 +369,7 @@ class Answers:
         )
 
     def _count_new(self, members: Sequence[Ordinal], today: int) -> int | None:
-        begin = text_of_milliseconds((today - limits.ACTIVE_DAYS + 1) * DAY_MS)
+        begin = text_of_milliseconds(self._state.calendar.begin_of(today - limits.ACTIVE_DAYS + 1))
         version = sum(1 for record in self._history[: self._state.version] if record.at < begin)
         if version == 0:
             return len(members)
@@ -456,9 +463,9 @@ class Answers:
         state, person = self._state, self._state.meant(person)
         ordinal = state.ordinals.get(person)
         events = () if ordinal is None else state.event_facts().get(ordinal, ())
-        day = day_of(self._now_ms())
-        counter, attributes = counter_of(events, self._now_ms()), state.attributes_of(ordinal, day)
-        facts = Facts(person.kind, state.tags_of(ordinal), person.id, context, counter, attributes, day)
+        day = state.calendar.day_of(self._now_ms())
+        counter, attributes = counter_of(events, self._now_ms(), state.calendar), state.attributes_of(ordinal, day)
+        facts = Facts(person.kind, state.tags_of(ordinal), person.id, context, counter, attributes, day, state.calendar)
         today = {name: state.today(tribe) for name, tribe in tribes.items()}
         inside = tuple(name for name in sorted(today) if is_member(today[name], facts, today))
         why: dict[str, tuple[Because, ...]] = {}

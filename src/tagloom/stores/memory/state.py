@@ -8,12 +8,13 @@ import msgspec
 
 from tagloom.words import rejections, tags
 from tagloom.words.attributes import AttributeName, AttributeType, AttributeValue
+from tagloom.words.calendars import UTC_DAYS
 from tagloom.words.catalogue import Match
 from tagloom.words.changes import Origin, Version
 from tagloom.words.computed_attributes import COMPUTED_ATTRIBUTES, SeenDays, computed_attributes
 from tagloom.words.context_rules import HasContext
 from tagloom.words.event_rules import EventFact, counter_of
-from tagloom.words.events import EventType, EventTypeRecord, RecordedEvent, day_of
+from tagloom.words.events import EventType, EventTypeRecord, RecordedEvent
 from tagloom.words.expiry import Moment
 from tagloom.words.people import Kind, Ordinal, Person
 from tagloom.words.percent_rules import InPercent
@@ -142,6 +143,7 @@ class State:
 
     def __init__(self) -> None:
         self.version: Version = 0
+        self.calendar = UTC_DAYS
         self.people: dict[Ordinal, Person] = {}
         self.ordinals: dict[Person, Ordinal] = {}
         self.people_ever = 0
@@ -163,6 +165,7 @@ class State:
     def copy(self) -> "State":
         other = State()
         other.version, other.people_ever = self.version, self.people_ever
+        other.calendar = self.calendar
         other.people, other.ordinals, other.tag_numbers = dict(self.people), dict(self.ordinals), dict(self.tag_numbers)
         other.entries, other.aliases, other.expiries = dict(self.entries), dict(self.aliases), dict(self.expiries)
         other.starts = dict(self.starts)
@@ -318,13 +321,16 @@ class State:
         """Returns the attributes of a person on a day, with the computed ones."""
         if ordinal is None:
             return {}
-        return self.values_of_people().get(ordinal, {}) | computed_attributes(self.seen_days().get(ordinal), day)
+        return self.values_of_people().get(ordinal, {}) | computed_attributes(
+            self.seen_days().get(ordinal), day, self.calendar
+        )
 
     def seen_days(self) -> dict[Ordinal, SeenDays]:
         """Returns the days of the first and the last event of each person who has events."""
         found: dict[Ordinal, SeenDays] = {}
         for ordinal, facts in self.event_facts().items():
-            found[ordinal] = SeenDays(min(day_of(fact.at) for fact in facts), max(day_of(fact.at) for fact in facts))
+            days = [self.calendar.day_of(fact.at) for fact in facts]
+            found[ordinal] = SeenDays(min(days), max(days))
         return found
 
     # People.
@@ -397,7 +403,8 @@ class State:
 
         The windows of event nodes end at a time, in milliseconds since 1970. Its day is the today of attribute nodes.
         """
-        day = day_of(now)
+        calendar = self.calendar
+        day = calendar.day_of(now)
         asked, others = self.today(tribe), {name: self.today(each) for name, each in tribes.items()}
         assert not reaches(asked.rule, others, HasContext), "a rule that needs a context has no members"
         is_by_id = reaches(asked.rule, others, InPercent)
@@ -411,8 +418,9 @@ class State:
             events: tuple[EventFact, ...],
             values: frozenset[tuple[AttributeName, AttributeValue]],
         ) -> bool:
-            counter = counter_of(events, now)
-            facts = Facts(kind, self.paths_of(numbers), id, count_events=counter, attributes=dict(values), today=day)
+            counter = counter_of(events, now, calendar)
+            tags, attributes = self.paths_of(numbers), dict(values)
+            facts = Facts(kind, tags, id, {}, counter, attributes, day, calendar)
             return is_member(asked, facts, others)
 
         def id_of(ordinal: Ordinal) -> str | None:
@@ -428,7 +436,7 @@ class State:
             # The attributes of people erased since do not count.
             if ordinal not in self.words.people:
                 return frozenset()
-            found = values.get(ordinal, {}) | computed_attributes(seen.get(ordinal), day)
+            found = values.get(ordinal, {}) | computed_attributes(seen.get(ordinal), day, calendar)
             return frozenset((name, value) for name, value in found.items() if name in names)
 
         return [
@@ -508,7 +516,7 @@ def seen_today(then: State, now: State) -> State:
     """
     seen = then.copy()
     seen.aliases = dict(now.aliases)
-    seen.words = now
+    seen.words, seen.calendar = now, now.calendar
     for number, entry in then.entries.items():
         last = now.entries[number]
         path = last.path if last.is_live else now.name_today(last.path)

@@ -124,6 +124,14 @@ class MemoryControl(MemoryImportBook, MemorySyncBook, MemoryDeliveries, MemoryEv
             self._tell(audit)
             return changed
 
+    def put_time_zone(self, space: str, name: str, zone: str, audit: Sequence[AuditEntry] = ()) -> Environment:
+        """See the port. It knows no events, so it refuses nothing."""
+        with self._lock:
+            changed = msgspec.structs.replace(self.get_environment(space, name), time_zone=zone)
+            self._environments[space, name] = changed
+            self._tell(audit)
+            return changed
+
     def list_retained(self) -> tuple[Environment, ...]:
         with self._lock:
             return tuple(each for each in self._environments.values() if each.retention_seconds)

@@ -26,7 +26,7 @@ _INTEGER_MAX = 2**63 - 1
 _CHANGE_COLUMNS = 'version, "row", bucket, added, removed'
 STATE_QUERY = (
     "SELECT version, next_ordinal, catalogue_generation, keys_generation, secret, catalogue='closed', horizon, "
-    "suppressed_generation FROM environment WHERE key=%s"
+    "suppressed_generation, time_zone FROM environment WHERE key=%s"
 )
 
 

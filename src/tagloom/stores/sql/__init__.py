@@ -13,6 +13,7 @@ from tagloom.ports.problems import (
     OrganizationNotFound,
     SpaceExists,
     SpaceNotFound,
+    TimeZoneFixed,
     TokenNotFound,
     TooManyTribes,
     TribeChanged,
@@ -154,6 +155,25 @@ class SqlControl(SqlRoster, SqlImportBook, SqlSyncBook, SqlDeliveries, SqlEventS
         written = msgspec.json.encode(settings).decode()
         with self._writing(audit) as connection:
             connection.execute(sql.update(table).where(table.c.key == environment.key).values(identity=written))
+        return self.get_environment(space, name)
+
+    def put_time_zone(self, space: str, name: str, zone: str, audit: Sequence[AuditEntry] = ()) -> Environment:
+        """See the port."""
+        environment, table = self.get_environment(space, name), schema.environment
+        of_environment = schema.event_type.c.environment == environment.key
+        # The update locks the environment, so no events are recorded until the transaction ends. The new generation
+        # makes every process read the time zone again.
+        with self._writing(audit) as connection:
+            connection.execute(
+                sql.update(table)
+                .where(table.c.key == environment.key)
+                .values(time_zone=zone, catalogue_generation=table.c.catalogue_generation + 1)
+            )
+            if connection.execute(sql.select(sql.literal(1)).where(of_environment).limit(1)).first() is not None:
+                raise TimeZoneFixed(
+                    f"The environment '{name}' has events, which are counted by the days of {environment.time_zone}.",
+                    value=environment.time_zone,
+                )
         return self.get_environment(space, name)
 
     def list_retained(self) -> tuple[Environment, ...]:

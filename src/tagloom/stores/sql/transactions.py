@@ -26,6 +26,7 @@ ENVIRONMENT_COLUMNS = (
     _ENVIRONMENT.c.catalogue,
     _ENVIRONMENT.c.retention_seconds,
     _ENVIRONMENT.c.identity,
+    _ENVIRONMENT.c.time_zone,
 )
 
 
@@ -36,10 +37,11 @@ def environment_of(
     catalogue: Literal["open", "closed"],
     retention_seconds: int,
     identity: str,
+    time_zone: str,
 ) -> Environment:
     """Returns the environment of a row."""
     settings = msgspec.json.decode(identity, type=IdentitySettings)
-    return Environment(key, space, name, catalogue, retention_seconds, settings)
+    return Environment(key, space, name, catalogue, retention_seconds, settings, time_zone)
 
 
 class SqlConnecting:

@@ -315,7 +315,7 @@ class _SqliteSnapshot(CompactingReads):
     def state(self) -> State:
         query = (
             "SELECT version, next_ordinal, catalogue_generation, keys_generation, secret, catalogue='closed', horizon, "
-            "suppressed_generation FROM environment WHERE key=?"
+            "suppressed_generation, time_zone FROM environment WHERE key=?"
         )
         found = self._connection.execute(query, (self._environment,)).fetchone()
         if found is None:
