@@ -37,16 +37,22 @@ class Process:
     def _number(self) -> int:
         return int(NUMBER.unpack(os.read(self._report, NUMBER.size))[0])
 
+    def _has_ended(self, seconds: float | None) -> bool:
+        """Waits for the report of the exit code. A worker can have more files open than `select` knows numbers."""
+        waiting = select.poll()
+        waiting.register(self._report, select.POLLIN)
+        return bool(waiting.poll(None if seconds is None else seconds * 1_000))
+
     def poll(self) -> int | None:
         """Returns the exit code, or None while the process lives. The code of a killed process is negative."""
-        if self.returncode is None and select.select([self._report], [], [], 0)[0]:
+        if self.returncode is None and self._has_ended(0):
             self.wait()
         return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
         """Waits for the end of the process, and returns its exit code."""
         if self.returncode is None:
-            if not select.select([self._report], [], [], timeout)[0]:
+            if not self._has_ended(timeout):
                 raise subprocess.TimeoutExpired("tagloom", timeout or 0)
             self.returncode = self._number()
             self._said = tuple(os.pread(file, os.fstat(file).st_size, 0) for file in self._files)
