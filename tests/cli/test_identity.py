@@ -9,7 +9,7 @@ def test_the_time_zone_is_shown_and_set_alike(twins: Twins) -> None:
     pair = twins.pair()
     assert both(twins, pair, "time-zone", "--json").json == {"time_zone": "UTC"}
     assert both(twins, pair, "time-zone", "Europe/Berlin", "--json").json == {"time_zone": "Europe/Berlin"}
-    assert run("time-zone", *pair[0]).out.endswith(" / production: days are those of Europe/Berlin.\n")
+    assert run("time-zone", *pair[0]).out.endswith(" / production counts the days of Europe/Berlin.\n")
     assert both(twins, pair, "time-zone", "Europe/Atlantis").code == 1
     assert both(twins, pair, "time-zone", "--environment", "staging", "--json").json == {"time_zone": "UTC"}
 

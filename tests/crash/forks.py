@@ -38,7 +38,7 @@ class Process:
         return int(NUMBER.unpack(os.read(self._report, NUMBER.size))[0])
 
     def _has_ended(self, seconds: float | None) -> bool:
-        """Waits for the report of the exit code. A worker can have more files open than `select` knows numbers."""
+        """Waits for the report of the exit code. `select` refuses descriptors above 1,023, and a worker has more."""
         waiting = select.poll()
         waiting.register(self._report, select.POLLIN)
         return bool(waiting.poll(None if seconds is None else seconds * 1_000))

@@ -40,4 +40,4 @@ def put_time_zone(
     if as_json:
         say_json({"time_zone": found})
         return
-    tell(f"{space} / {environment}: days are those of {found}.")
+    tell(f"{space} / {environment} counts the days of {found}.")

@@ -76,14 +76,18 @@ class _LocalFolder:
             sync_folder(target.parent)
 
 
-class _SftpFolder:
-    """A folder of an SFTP server. `filesystem` is one of fsspec."""
+class _Remote:
+    """A path of a filesystem of fsspec."""
 
     def __init__(self, address: Address, key: AnyKey | None, filesystem: Any, path: str) -> None:
         self._address = address
         self._key = key
         self._filesystem = filesystem
         self._path = path
+
+
+class _SftpFolder(_Remote):
+    """A folder of an SFTP server."""
 
     def put(self, name: str, source: Path) -> None:
         """See `Destination`."""
@@ -101,14 +105,8 @@ class _SftpFolder:
                 raise
 
 
-class _Prefix:
-    """A prefix in a bucket or a container. `filesystem` is one of fsspec."""
-
-    def __init__(self, address: Address, key: AnyKey | None, filesystem: Any, path: str) -> None:
-        self._address = address
-        self._key = key
-        self._filesystem = filesystem
-        self._path = path
+class _Prefix(_Remote):
+    """A prefix in a bucket or a container."""
 
     def put(self, name: str, source: Path) -> None:
         """See `Destination`."""

@@ -4,6 +4,7 @@ Problems have the fields of the protocol, `key`, `errorCode` and `errorDetails`,
 """
 
 import re
+from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Any, Literal
 
@@ -65,7 +66,7 @@ async def evaluate_flags(call: Call) -> Answer:
     return Answer(body, headers=headers)
 
 
-def _flags(call: Call, tribes: "list[Tribe] | tuple[Tribe, ...]", decision: Decision) -> tuple[Flag, ...]:
+def _flags(call: Call, tribes: Sequence[Tribe], decision: Decision) -> tuple[Flag, ...]:
     environment = call.environment
     return find_flags(tribes, decision, flag_set=f"{environment.space}/{environment.name}")
 

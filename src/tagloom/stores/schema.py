@@ -587,6 +587,24 @@ board = sql.Table(
     sql.Column("arrangement", sql.Text, nullable=False),
 )
 
+
+def _runs_of(word: str) -> sql.Table:
+    """Returns the table of the runs of syncs or deliveries. `word` is the column with the id of the definition."""
+    runs = sql.Table(
+        f"{word}_run",
+        metadata,
+        sql.Column("id", sql.Integer, primary_key=True),
+        sql.Column("environment", sql.Integer, sql.ForeignKey("environment.key"), nullable=False),
+        sql.Column(word, sql.Text, nullable=False),
+        sql.Column("state", sql.Text, nullable=False, index=True),
+        sql.Column("record", sql.Text, nullable=False),
+        sql.Column("held_until", sql.Text, nullable=False),
+        sqlite_autoincrement=True,
+    )
+    sql.Index(f"{word}_run_of_{word}", runs.c.environment, runs.c[word], runs.c.id)
+    return runs
+
+
 # The sources that are read into an environment. `draft` is JSON.
 sync = sql.Table(
     "sync",
@@ -599,18 +617,7 @@ sync = sql.Table(
     sql.Column("next_run_at", sql.Text, index=True),
 )
 
-sync_run = sql.Table(
-    "sync_run",
-    metadata,
-    sql.Column("id", sql.Integer, primary_key=True),
-    sql.Column("environment", sql.Integer, sql.ForeignKey("environment.key"), nullable=False),
-    sql.Column("sync", sql.Text, nullable=False),
-    sql.Column("state", sql.Text, nullable=False, index=True),
-    sql.Column("record", sql.Text, nullable=False),
-    sql.Column("held_until", sql.Text, nullable=False),
-    sqlite_autoincrement=True,
-)
-sql.Index("sync_run_of_sync", sync_run.c.environment, sync_run.c.sync, sync_run.c.id)
+sync_run = _runs_of("sync")
 
 # The alerts of tribes. `settings` and `state` are JSON, and `status` is the one in `state`.
 tribe_alert = sql.Table(
@@ -637,15 +644,4 @@ delivery = sql.Table(
     sql.Column("next_run_at", sql.Text, index=True),
 )
 
-delivery_run = sql.Table(
-    "delivery_run",
-    metadata,
-    sql.Column("id", sql.Integer, primary_key=True),
-    sql.Column("environment", sql.Integer, sql.ForeignKey("environment.key"), nullable=False),
-    sql.Column("delivery", sql.Text, nullable=False),
-    sql.Column("state", sql.Text, nullable=False, index=True),
-    sql.Column("record", sql.Text, nullable=False),
-    sql.Column("held_until", sql.Text, nullable=False),
-    sqlite_autoincrement=True,
-)
-sql.Index("delivery_run_of_delivery", delivery_run.c.environment, delivery_run.c.delivery, delivery_run.c.id)
+delivery_run = _runs_of("delivery")

@@ -23,7 +23,7 @@ def test_a_time_zone_is_checked_and_set_until_there_are_events(open_page: Open, 
     field.fill("Europe/Berlin")
     page.get_by_role("button", name="Save time zone").click()
 
-    page.get_by_text("The days of staging are now those of Europe/Berlin.").wait_for()
+    page.get_by_text("staging now counts the days of Europe/Berlin.").wait_for()
     change = page.get_by_role("link", name="Change the time zone of staging")
     expect(page.get_by_role("row").filter(has=change)).to_contain_text("Europe/Berlin")
     expect(page.locator("#event-rows tr").first).to_contain_text("Time zone changed staging")

@@ -5,11 +5,12 @@ from collections.abc import Callable
 import msgspec
 
 from tagloom.base.problems import ParameterInvalid, Problem
+from tagloom.console.forms.run_fields import schedule_of, shown_run_fields, texts_of, whole_number_of
 from tagloom.deliveries.problems import DeliveryInvalid
 from tagloom.ports.problems import DeliveryExists, TribeNotFound
 from tagloom.words.deliveries import DeliveryDraft, DeliveryFormat, PartCompression
 from tagloom.words.problems import EmailInvalid, TribeNeedsContext
-from tagloom.words.runs import Alerts, Schedule
+from tagloom.words.runs import Alerts
 from tagloom.words.source_addresses import ExtraMissing
 
 PLACES: dict[type[Problem], str] = {
@@ -40,7 +41,6 @@ class DeliveryFields(msgspec.Struct, frozen=True, kw_only=True):
 
 def shown_fields(draft: DeliveryDraft) -> DeliveryFields:
     """Returns the fields of a draft."""
-    alerts, schedule = draft.alerts, draft.schedule
     return DeliveryFields(
         url=draft.url,
         secret=draft.secret or "",
@@ -48,11 +48,7 @@ def shown_fields(draft: DeliveryDraft) -> DeliveryFields:
         compression=draft.compression,
         events=", ".join(draft.events),
         tribe=draft.tribe or "",
-        cron=schedule.cron if schedule else "",
-        zone=schedule.zone if schedule else "UTC",
-        webhook=alerts.webhook or "",
-        emails=", ".join(alerts.emails),
-        late_minutes=str(alerts.late_minutes),
+        **shown_run_fields(draft.schedule, draft.alerts),
     )
 
 
@@ -68,24 +64,21 @@ def draft_of(fields: DeliveryFields, *, is_paused: bool) -> DeliveryDraft:
         compression: PartCompression = msgspec.convert(fields.compression, PartCompression)
     except msgspec.ValidationError as error:
         raise ParameterInvalid("The format or the compression is unknown.", parameter="format") from error
-    late_minutes = fields.late_minutes
-    if not (late_minutes.isascii() and late_minutes.isdigit() and len(late_minutes) <= 9):
-        raise DeliveryInvalid("Type a whole number.", field="$.alerts.late_minutes")
     return DeliveryDraft(
         url=fields.url,
         secret=fields.secret or None,
         format=format,
         compression=compression,
-        events=_split(fields.events),
+        events=texts_of(fields.events),
         tribe=fields.tribe or None,
-        schedule=Schedule(cron=fields.cron, zone=fields.zone or "UTC") if fields.cron else None,
-        alerts=Alerts(webhook=fields.webhook or None, emails=_split(fields.emails), late_minutes=int(late_minutes)),
+        schedule=schedule_of(fields.cron, fields.zone),
+        alerts=Alerts(
+            webhook=fields.webhook or None,
+            emails=texts_of(fields.emails),
+            late_minutes=whole_number_of(fields.late_minutes, "alerts.late_minutes", DeliveryInvalid),
+        ),
         is_paused=is_paused,
     )
-
-
-def _split(text: str) -> tuple[str, ...]:
-    return tuple(text.replace(",", " ").replace(";", " ").split())
 
 
 def place_of(problem: Problem) -> str:

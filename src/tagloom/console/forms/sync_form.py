@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias, assert_never
 import msgspec
 
 from tagloom.base.problems import ParameterInvalid, Problem
+from tagloom.console.forms.run_fields import schedule_of, shown_run_fields, texts_of, whole_number_of
 from tagloom.console.forms.times import read_moment
 from tagloom.egress.problems import SourceUnreadable
 from tagloom.ports.problems import MappingNotFound, SyncExists
@@ -16,7 +17,7 @@ from tagloom.words.expiry import ExpiryInvalid, ExpiryPast
 from tagloom.words.periods import StartInvalid
 from tagloom.words.problems import EmailInvalid, MappingInvalid, TagOwned, TagProblem
 from tagloom.words.receipts import Mode
-from tagloom.words.runs import Alerts, Schedule
+from tagloom.words.runs import Alerts
 from tagloom.words.source_addresses import AddressRefused, ExtraMissing
 from tagloom.words.syncs import FilesSource, PushSource, SqlSource, SyncDraft, SyncSource, UrlSource
 
@@ -80,19 +81,14 @@ class DraftFields(msgspec.Struct, frozen=True, kw_only=True):
 
 def shown_draft(draft: SyncDraft) -> DraftFields:
     """Returns the fields of a draft."""
-    alerts, schedule = draft.alerts, draft.schedule
     return DraftFields(
         **_shown_source(draft.source),
+        **shown_run_fields(draft.schedule, draft.alerts),
         mapping=draft.mapping,
         mirror_prefix=draft.prefix,
         owns="yes" if draft.owns else "",
         mode=draft.mode,
-        cron=schedule.cron if schedule else "",
-        zone=schedule.zone if schedule else "UTC",
         share_removed_max=str(draft.share_removed_max),
-        webhook=alerts.webhook or "",
-        emails=", ".join(alerts.emails),
-        late_minutes=str(alerts.late_minutes),
         ttl=draft.ttl,
         expires_at=_shown_time(draft.expires_at),
         starts_at=_shown_time(draft.starts_at),
@@ -166,12 +162,12 @@ def draft_of(fields: DraftFields, mapping: str, base: SyncDraft | None) -> SyncD
         mapping=mapping,
         prefix=fields.mirror_prefix,
         mode=mode,
-        schedule=Schedule(cron=fields.cron, zone=fields.zone or "UTC") if fields.cron else None,
-        share_removed_max=_number(fields.share_removed_max, "share_removed_max"),
+        schedule=schedule_of(fields.cron, fields.zone),
+        share_removed_max=whole_number_of(fields.share_removed_max, "share_removed_max", SyncInvalid),
         alerts=Alerts(
             webhook=fields.webhook or None,
-            emails=tuple(fields.emails.replace(",", " ").replace(";", " ").split()),
-            late_minutes=_number(fields.late_minutes, "late_minutes"),
+            emails=texts_of(fields.emails),
+            late_minutes=whole_number_of(fields.late_minutes, "late_minutes", SyncInvalid),
         ),
         is_paused=base is not None and base.is_paused,
         owns=fields.owns == "yes",
@@ -185,12 +181,6 @@ def _time(typed: str, stored: str) -> str:
     if typed == _shown_time(stored):
         return stored
     return f"{typed}Z" if typed else ""
-
-
-def _number(text: str, field: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= 9):
-        raise SyncInvalid("Type a whole number.", field=f"$.{field}")
-    return int(text)
 
 
 def place_of(problem: Problem, fields: DraftFields) -> str:

@@ -4,13 +4,14 @@ from typing import Any
 
 import msgspec
 
-from tagloom.base.problems import BodyInvalid, ParameterInvalid, Problem
+from tagloom.base.problems import BodyInvalid, Problem
 from tagloom.base.text import plural
+from tagloom.console.forms.environments import environment_of
 from tagloom.console.framework.context import Answer, Html, PageRequest, Redirect, Toast
 from tagloom.tracking.limits import EVENT_SOURCE_SECONDS_CACHED_MAX
 from tagloom.words.identity import IdentitySettings, LinkPolicy, ProofMode
 from tagloom.words.limits import VISITORS_PER_DAY_SETTING_MAX
-from tagloom.words.tenants import ENVIRONMENT_NAMES, Environment
+from tagloom.words.tenants import Environment
 
 POLICIES: dict[LinkPolicy, str] = {
     "take": "They go to the user. What the user has already stays as it is.",
@@ -29,14 +30,6 @@ PROOFS: dict[ProofMode, tuple[str, str]] = {
         "rejected. Messages with a secret key need no other proof.",
     ),
 }
-
-
-def environment_of(request: PageRequest) -> Environment:
-    """Returns the environment that a form of settings names. Raises: ParameterInvalid."""
-    name = request.text("of")
-    if name not in ENVIRONMENT_NAMES:
-        raise ParameterInvalid("There is no such environment.", parameter="of")
-    return request.services.access.get_environment(request.space.id, name)
 
 
 def ask(request: PageRequest) -> Answer:

@@ -2,22 +2,16 @@
 
 from typing import Any
 
-from tagloom.base.problems import ParameterInvalid, Problem
+from tagloom.base.problems import Problem
+from tagloom.console.forms.environments import environment_of
 from tagloom.console.framework.context import Answer, Html, PageRequest, Redirect, Toast
 from tagloom.words.retention import RetentionDeletesHistory, RetentionInvalid
-from tagloom.words.tenants import ENVIRONMENT_NAMES, Environment
-
-
-def _environment(request: PageRequest) -> Environment:
-    name = request.text("of")
-    if name not in ENVIRONMENT_NAMES:
-        raise ParameterInvalid("There is no such environment.", parameter="of")
-    return request.services.access.get_environment(request.space.id, name)
+from tagloom.words.tenants import Environment
 
 
 def ask(request: PageRequest) -> Answer:
     """Shows the form, and how much history the retention deletes now."""
-    return _page(request, _environment(request), request.text("retention").strip())
+    return _page(request, environment_of(request), request.text("retention").strip())
 
 
 def _page(request: PageRequest, environment: Environment, wanted: str, problem: Problem | None = None) -> Html:
@@ -39,7 +33,7 @@ def _page(request: PageRequest, environment: Environment, wanted: str, problem: 
 
 def put(request: PageRequest) -> Answer:
     """Changes the retention. It deletes history only if the name of the environment was typed."""
-    environment, wanted = _environment(request), request.text("retention").strip()
+    environment, wanted = environment_of(request), request.text("retention").strip()
     is_confirmed = request.text("typed").strip() == environment.name
     try:
         request.services.retentions.put(environment, wanted, delete_history=is_confirmed, actor=request.origin.actor)

@@ -4,8 +4,8 @@ from functools import cache
 from zoneinfo import available_timezones
 
 from tagloom.base.problems import BodyInvalid, Problem
+from tagloom.console.forms.environments import environment_of
 from tagloom.console.framework.context import Answer, Html, PageRequest, Redirect, Toast
-from tagloom.console.views.identity_settings import environment_of
 from tagloom.ports.problems import TimeZoneFixed
 from tagloom.words.tenants import Environment
 
@@ -42,4 +42,4 @@ def put(request: PageRequest) -> Answer:
         request.services.teammates.put_time_zone(request.signed, request.space.id, environment.name, zone)
     except (BodyInvalid, TimeZoneFixed) as problem:
         return _page(request, environment, zone, problem)
-    return Redirect(request.to("settings"), Toast(f"The days of {environment.name} are now those of {zone}."))
+    return Redirect(request.to("settings"), Toast(f"{environment.name} now counts the days of {zone}."))

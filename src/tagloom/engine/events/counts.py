@@ -293,10 +293,8 @@ class EventCounts:
         """
         for predicate, counts in self._counts.items():
             places = matching(moving.events, predicate)
-            people, periods = (
-                moving.events.ordinals[places],
-                periods_of(moving.events, places, predicate, self.calendar),
-            )
+            people = moving.events.ordinals[places]
+            periods = periods_of(moving.events, places, predicate, self.calendar)
             last = self._last[predicate.unit]
             for move in moving.moves.parts:
                 counts.transfer(move.before, move.after, Counter[int](periods[people == move.person].tolist()), last)

@@ -102,10 +102,8 @@ class ViewBitmaps:
         return found
 
     def _seen(self, node: HasAttribute) -> BitMap:
-        ranges, rows = (
-            seen_ranges(node, self._view.today(), self._view.state.calendar),
-            seen_rows(self.dictionary, self.row),
-        )
+        ranges = seen_ranges(node, self._view.today(), self._view.state.calendar)
+        rows = seen_rows(self.dictionary, self.row)
         if self._drafts:
             return people_seen(ranges, rows, self._view.links)
         with self._view.lock:
